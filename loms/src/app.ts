@@ -1,0 +1,44 @@
+import { bindService, startGrpcServer } from '@tally/platform/grpc';
+import { openTelemetry, requireTrueClock, startAdmin } from '@tally/platform/lifecycle';
+import { openDb } from '@tally/platform/postgres';
+import { Loms } from '@tally/proto/loms';
+
+import type { LomsConfig } from './config.ts';
+
+/** loms as a value: its ports, and its end. */
+export interface RunningLoms extends AsyncDisposable {
+  readonly grpcPort: number;
+  readonly adminPort: number;
+}
+
+/** Builds everything in order; disposing takes it apart in the reverse order. */
+export async function start(config: LomsConfig): Promise<RunningLoms> {
+  await using stack = new AsyncDisposableStack();
+  const telemetry = stack.use(openTelemetry(config));
+  const { log } = telemetry;
+  const db = stack.use(
+    openDb({
+      url: config.databaseUrl,
+      applicationName: config.name,
+      maxConnections: config.databaseConnections,
+      onError: (error) => log.warn({ error }, 'a database connection broke'),
+    }),
+  );
+  await requireTrueClock(db, config.mode);
+  const admin = stack.use(
+    startAdmin({ host: config.host, port: config.adminPort, metrics: telemetry.metrics, notReady: async () => undefined }),
+  );
+  const server = stack.use(
+    await startGrpcServer({
+      name: config.name,
+      host: config.host,
+      port: config.grpcPort,
+      drainMs: config.drainMs,
+      services: [bindService(Loms, {} as never)],
+      ...telemetry,
+    }),
+  );
+  log.info({ grpcPort: server.port, adminPort: admin.port }, 'loms is up');
+  const owned = stack.move();
+  return { grpcPort: server.port, adminPort: admin.port, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}

@@ -1,0 +1,56 @@
+import type { ConfigReader } from '@tally/platform/config';
+import { type ServiceConfig, readServiceConfig } from '@tally/platform/lifecycle';
+
+export interface LomsConfig extends ServiceConfig {
+  /** Database of the event log. */
+  readonly logUrl: string;
+  /** Commands that may wait; the next one is refused. */
+  readonly maxQueuedCommands: number;
+  /** Commands of one transaction. */
+  readonly maxBatchCommands: number;
+  /** Lines of one transaction. */
+  readonly maxBatchLines: number;
+  /** How long an order may stay unpaid. */
+  readonly paymentTimeoutSeconds: number;
+  /** How often due orders are looked for. */
+  readonly expiryIntervalMs: number;
+  /** How often the relay looks when nothing woke it. */
+  readonly relayIntervalMs: number;
+}
+
+export function readLomsConfig(reader: ConfigReader): LomsConfig {
+  return {
+    ...readServiceConfig(reader, 'loms', { grpcPort: 9083, adminPort: 9081 }),
+    logUrl: reader.url('LOG_DATABASE_URL', 'the event log', ['postgres', 'postgresql']),
+    maxQueuedCommands: reader.integer('LOMS_MAX_QUEUED_COMMANDS', 'commands that may wait', {
+      fallback: 4096,
+      min: 1,
+      max: 100_000,
+    }),
+    maxBatchCommands: reader.integer('LOMS_MAX_BATCH_COMMANDS', 'commands of one transaction', {
+      fallback: 64,
+      min: 1,
+      max: 1_000,
+    }),
+    maxBatchLines: reader.integer('LOMS_MAX_BATCH_LINES', 'lines of one transaction', {
+      fallback: 2_000,
+      min: 1_000,
+      max: 20_000,
+    }),
+    paymentTimeoutSeconds: reader.integer('LOMS_PAYMENT_TIMEOUT_SECONDS', 'how long an order may stay unpaid', {
+      fallback: 600,
+      min: 1,
+      max: 86_400,
+    }),
+    expiryIntervalMs: reader.integer('LOMS_EXPIRY_INTERVAL_MS', 'how often due orders are looked for', {
+      fallback: 1_000,
+      min: 10,
+      max: 60_000,
+    }),
+    relayIntervalMs: reader.integer('LOMS_RELAY_INTERVAL_MS', 'how often the relay looks unasked', {
+      fallback: 200,
+      min: 10,
+      max: 60_000,
+    }),
+  };
+}

@@ -1,0 +1,5 @@
+export * from './client.ts';
+export * from './client-deadline.ts';
+export * from './handler.ts';
+export * from './rpc-error.ts';
+export * from './server.ts';

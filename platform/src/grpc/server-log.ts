@@ -1,0 +1,25 @@
+import { AppError } from '../errors/index.ts';
+import type { Log } from '../telemetry/index.ts';
+import { type Interceptor, pathOf } from './handler.ts';
+
+/** A line for each call at level `debug`, and for each call that no caller caused to fail at `warn`. */
+export function logCalls(log: Log): Interceptor {
+  return (next, method) => {
+    const name = pathOf(method).slice(1);
+    return async (request, call) => {
+      const startedMs = performance.now();
+      try {
+        const response = await next(request, call);
+        if (log.isLevelEnabled('debug')) log.debug({ method: name, ms: performance.now() - startedMs }, 'call answered');
+        return response;
+      } catch (error) {
+        if (error instanceof AppError) {
+          const line = { method: name, ms: performance.now() - startedMs, kind: error.kind, reason: error.reason };
+          if (error.kind === 'unavailable') log.warn({ ...line, error }, 'call refused');
+          else log.debug(line, 'call refused');
+        }
+        throw error;
+      }
+    };
+  };
+}

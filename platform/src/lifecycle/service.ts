@@ -1,0 +1,75 @@
+import type { ConfigReader } from '../config/index.ts';
+import { AppError } from '../errors/index.ts';
+import type { Queryable } from '../postgres/index.ts';
+import { LOG_LEVELS, type Log, type LogLevel, type Registry, type Tracer, createLog, createMetrics, openTracing } from '../telemetry/index.ts';
+
+/** What every service is configured with. Its variables begin with the service's name: `LOMS_GRPC_PORT`. */
+export interface ServiceConfig {
+  readonly name: string;
+  readonly mode: 'production' | 'development';
+  readonly host: string;
+  readonly grpcPort: number;
+  readonly adminPort: number;
+  readonly databaseUrl: string;
+  readonly databaseConnections: number;
+  readonly logLevel: LogLevel;
+  readonly otlpEndpoint: string | undefined;
+  /** How long calls in flight may run on after SIGTERM. */
+  readonly drainMs: number;
+}
+
+export interface DefaultPorts {
+  readonly grpcPort: number;
+  readonly adminPort: number;
+}
+
+export function readServiceConfig(reader: ConfigReader, name: string, ports: DefaultPorts): ServiceConfig {
+  const prefix = name.toUpperCase();
+  return {
+    name,
+    mode: reader.oneOf('TALLY_MODE', 'how strict to be', ['production', 'development'], 'production'),
+    host: reader.text('TALLY_HOST', 'address to listen on', '127.0.0.1'),
+    grpcPort: reader.port(`${prefix}_GRPC_PORT`, 'port for gRPC', ports.grpcPort),
+    adminPort: reader.port(`${prefix}_ADMIN_PORT`, 'port for /metrics, /healthz and /readyz', ports.adminPort),
+    databaseUrl: reader.url(`${prefix}_DATABASE_URL`, 'its own database', ['postgres', 'postgresql']),
+    databaseConnections: reader.integer(`${prefix}_DATABASE_CONNECTIONS`, 'connections at most', {
+      fallback: 10,
+      min: 2,
+      max: 200,
+    }),
+    logLevel: reader.oneOf('LOG_LEVEL', 'least severe lines to log', LOG_LEVELS, 'info'),
+    otlpEndpoint: reader.optional('OTEL_EXPORTER_OTLP_ENDPOINT', 'where traces go, as http://host:4318'),
+    drainMs: reader.integer('DRAIN_LIMIT_MS', 'time for calls in flight after SIGTERM', {
+      fallback: 10_000,
+      min: 0,
+      max: 300_000,
+    }),
+  };
+}
+
+/** What every service watches itself with. */
+export interface Telemetry extends AsyncDisposable {
+  readonly log: Log;
+  readonly metrics: Registry;
+  readonly tracer: Tracer;
+}
+
+export function openTelemetry(config: Pick<ServiceConfig, 'name' | 'logLevel' | 'otlpEndpoint'>): Telemetry {
+  const tracing = openTracing(config.name, config.otlpEndpoint);
+  return {
+    log: createLog(config.name, config.logLevel),
+    metrics: createMetrics(config.name),
+    tracer: tracing.tracer,
+    [Symbol.asyncDispose]: () => tracing[Symbol.asyncDispose](),
+  };
+}
+
+/** Refuses to go on in production while the database's business clock is shifted: only tests move it. */
+export async function requireTrueClock(db: Queryable, mode: ServiceConfig['mode']): Promise<void> {
+  if (mode !== 'production') return;
+  const { rows } = await db.query(`select shift::text as shift from tally_clock where shift <> interval '0'`);
+  if (rows.length > 0) {
+    const message = `the database's clock is shifted by ${rows[0].shift}: production needs 0; update tally_clock set shift = '0'`;
+    throw new AppError('failed-precondition', message);
+  }
+}

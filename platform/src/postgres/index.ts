@@ -1,0 +1,3 @@
+export * from './failure.ts';
+export * from './lease.ts';
+export * from './pool.ts';

@@ -1,0 +1,45 @@
+import { context, trace } from '@opentelemetry/api';
+import pino from 'pino';
+
+/** Structured JSON log: `log.info({orderId}, 'order created')`. */
+export type Log = Pick<pino.Logger, 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'isLevelEnabled' | 'flush'>;
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+// Names under which a secret could reach a log line by mistake.
+const REDACTED = ['token', '*.token', 'password', '*.password', '*["x-product-token"]', 'url', '*.url'];
+
+/** Writes to `destination` (standard output by default), synchronously, so that nothing is lost in a crash. */
+export function createLog(service: string, level: LogLevel, destination?: pino.DestinationStream): Log {
+  return pino(
+    {
+      base: { service },
+      level,
+      redact: REDACTED,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: describeError, error: describeError },
+      mixin: () => {
+        const span = trace.getSpanContext(context.active());
+        return span === undefined ? {} : { trace_id: span.traceId };
+      },
+    },
+    destination ?? pino.destination({ dest: 1, sync: true }),
+  );
+}
+
+/**
+ * An error as the log shows it, its cause too. Only known fields: a driver's error also holds the row's values
+ * (`detail`), which are personal data.
+ */
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  return {
+    type: error.name,
+    message: error.message,
+    ...('code' in error ? { code: error.code } : {}),
+    stack: error.stack,
+    ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
+  };
+}
