@@ -1,9 +1,13 @@
+import { systemClock } from '@tally/platform/concurrency';
 import { bindService, startGrpcServer } from '@tally/platform/grpc';
 import { openTelemetry, requireTrueClock, startAdmin } from '@tally/platform/lifecycle';
 import { openDb } from '@tally/platform/postgres';
 import { Loms } from '@tally/proto/loms';
 
+import { startBatcher } from './batcher.ts';
 import type { LomsConfig } from './config.ts';
+import { createLomsRpc } from './rpc.ts';
+import { createPostgresStore } from './store-postgres.ts';
 
 /** loms as a value: its ports, and its end. */
 export interface RunningLoms extends AsyncDisposable {
@@ -25,6 +29,13 @@ export async function start(config: LomsConfig): Promise<RunningLoms> {
     }),
   );
   await requireTrueClock(db, config.mode);
+  const store = createPostgresStore(db);
+  const batcher = stack.use(
+    startBatcher(
+      { store, clock: systemClock, random: Math.random, log, onEvents: () => {} },
+      { ...config, paymentTimeoutMs: config.paymentTimeoutSeconds * 1000 },
+    ),
+  );
   const admin = stack.use(
     startAdmin({ host: config.host, port: config.adminPort, metrics: telemetry.metrics, notReady: async () => undefined }),
   );
@@ -34,7 +45,7 @@ export async function start(config: LomsConfig): Promise<RunningLoms> {
       host: config.host,
       port: config.grpcPort,
       drainMs: config.drainMs,
-      services: [bindService(Loms, {} as never)],
+      services: [bindService(Loms, createLomsRpc({ batcher, store }))],
       ...telemetry,
     }),
   );

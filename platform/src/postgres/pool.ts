@@ -3,8 +3,9 @@ import pg from 'pg';
 import { toAppError } from './failure.ts';
 
 export interface QueryResult {
-  readonly rows: any[];
-  readonly rowCount: number | null;
+  rows: any[];
+  /** Rows read or written; meaningless for commands that do neither. */
+  rowCount: number;
   readonly command: string;
 }
 
@@ -35,6 +36,8 @@ export interface TransactionOptions {
  * its cause; `failureOf` tells more.
  */
 export interface Db extends Queryable, AsyncDisposable {
+  /** Queries that each end with what their caller has left: the shorter of `timeoutMs` and the role's own limit. */
+  within(timeoutMs: number): Queryable;
   /**
    * Runs `work` between BEGIN and COMMIT on one connection; rolls back when it throws. BEGIN leaves with the first
    * queries. Resolves only when the server answered COMMIT to the commit: behind a failed statement it answers ROLLBACK,
@@ -102,15 +105,7 @@ export function openDb(options: DbOptions): Db {
 
   const named = createNamer(options.namedStatements ?? true);
 
-  return {
-    async query(text, values) {
-      try {
-        return await pool.query(named(text, values));
-      } catch (error) {
-        throw toAppError(error);
-      }
-    },
-    async transaction(work, transactionOptions = {}) {
+  const transaction: Db['transaction'] = async (work, transactionOptions = {}) => {
       let client: pg.PoolClient;
       try {
         client = await pool.connect();
@@ -127,7 +122,33 @@ export function openDb(options: DbOptions): Db {
         // After an error the connection's state is a guess: a new one is cheaper than a wrong one.
         client.release(failed !== undefined && !(await rolledBack(client)));
       }
-    },
+  };
+
+  const query: Db['query'] = async (text, values) => {
+    try {
+      return (await pool.query(named(text, values))) as QueryResult;
+    } catch (error) {
+      throw toAppError(error);
+    }
+  };
+
+  return {
+    query,
+    transaction,
+    within: (timeoutMs) =>
+      timeoutMs >= STATEMENT_TIMEOUT_MS
+        ? { query }
+        : {
+            query: (text, values) =>
+              transaction(
+                async (tx) => {
+                  const result = tx.query(text, values);
+                  tx.sendWithCommit(result);
+                  return result;
+                },
+                { timeoutMs },
+              ),
+          },
     async [Symbol.asyncDispose]() {
       await pool.end();
     },
@@ -166,7 +187,7 @@ async function runTransaction<T>(
   begun.catch(() => {});
   let last: Promise<unknown> = Promise.resolve();
   const result = await work({
-    query: (text, values) => client.query(named(text, values)),
+    query: (text, values) => client.query(named(text, values)) as Promise<QueryResult>,
     sendWithCommit: (query) => {
       query.catch(() => {});
       last = query;

@@ -2,7 +2,7 @@ import { type Context, SpanKind, SpanStatusCode, type Tracer, context, propagati
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
-import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
+import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 
 export interface Tracing extends AsyncDisposable {
@@ -21,9 +21,9 @@ export function openTracing(service: string, otlpEndpoint?: string): Tracing {
     return { tracer: trace.getTracer(service), [Symbol.asyncDispose]: async () => {} };
   }
   const exporter = new OTLPTraceExporter({ url: `${otlpEndpoint.replace(/\/$/, '')}/v1/traces` });
-  const provider = new NodeTracerProvider({
+  const provider = new TracerProvider({
     resource: resourceFromAttributes({ 'service.name': service }),
-    spanProcessors: [new BatchSpanProcessor(exporter)],
+    spanProcessors: [new BatchSpanProcessor({ exporter })],
   });
   return {
     tracer: provider.getTracer(service),

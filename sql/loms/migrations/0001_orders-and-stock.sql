@@ -98,6 +98,9 @@ create table order_events (
 -- What the relay polls.
 create index order_events_unpublished on order_events (position) where log_offset is null;
 
+-- Almost always empty: what an operator has to look at.
+create index order_events_quarantined on order_events (order_id, version) where quarantine is not null and log_offset is null;
+
 -- Idempotency keys of OrderCreate. A key lives until its row is deleted: the look-up has no age filter.
 create table order_keys (
   user_id      bigint      not null,

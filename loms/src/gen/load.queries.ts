@@ -1,0 +1,208 @@
+/** Types generated for queries found in "loms/queries/load.sql" */
+import { PreparedQuery } from '@pgtyped/runtime';
+
+export type order_cause = 'checkout expired' | 'payment expired' | 'shopper' | 'shortage';
+
+export type order_status = 'awaiting payment' | 'cancelled' | 'failed' | 'new' | 'payed';
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+export type bigintArray = (bigint)[];
+
+export type numberArray = (number)[];
+
+export type stringArray = (string)[];
+
+/** 'LockOrders' parameters type */
+export interface ILockOrdersParams {
+  ids: bigintArray;
+}
+
+/** 'LockOrders' return type */
+export interface ILockOrdersResult {
+  cause: order_cause | null;
+  counts: numberArray;
+  id: bigint;
+  pay_before: Date;
+  refusal: Json | null;
+  request_id: string;
+  skus: bigintArray;
+  status: order_status;
+  user_id: bigint;
+  version: number;
+}
+
+/** 'LockOrders' query type */
+export interface ILockOrdersQuery {
+  params: ILockOrdersParams;
+  result: ILockOrdersResult;
+}
+
+const lockOrdersIR: any = {"usedParamSet":{"ids":true},"params":[{"name":"ids","required":true,"transform":{"type":"scalar"},"locs":[{"a":326,"b":330}]}],"statement":"select o.id, o.user_id, o.status, o.cause, o.request_id, o.refusal, o.pay_before, o.version,\n       array(select l.sku   from order_lines l where l.order_id = o.id order by l.sku) as \"skus!\",\n       array(select l.count from order_lines l where l.order_id = o.id order by l.sku) as \"counts!\"\n  from orders o\n where o.id = any(:ids!::bigint[])\n order by o.id\n   for no key update of o"};
+
+/**
+ * Query generated from SQL:
+ * ```
+ * select o.id, o.user_id, o.status, o.cause, o.request_id, o.refusal, o.pay_before, o.version,
+ *        array(select l.sku   from order_lines l where l.order_id = o.id order by l.sku) as "skus!",
+ *        array(select l.count from order_lines l where l.order_id = o.id order by l.sku) as "counts!"
+ *   from orders o
+ *  where o.id = any(:ids!::bigint[])
+ *  order by o.id
+ *    for no key update of o
+ * ```
+ */
+export const lockOrders = new PreparedQuery<ILockOrdersParams,ILockOrdersResult>(lockOrdersIR);
+
+
+/** 'LockStocks' parameters type */
+export interface ILockStocksParams {
+  orderIds: bigintArray;
+  skus: bigintArray;
+}
+
+/** 'LockStocks' return type */
+export interface ILockStocksResult {
+  held: bigint;
+  reserved: bigint;
+  sku: bigint;
+  total: bigint;
+}
+
+/** 'LockStocks' query type */
+export interface ILockStocksQuery {
+  params: ILockStocksParams;
+  result: ILockStocksResult;
+}
+
+const lockStocksIR: any = {"usedParamSet":{"skus":true,"orderIds":true},"params":[{"name":"skus","required":true,"transform":{"type":"scalar"},"locs":[{"a":219,"b":224}]},{"name":"orderIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":349,"b":358}]}],"statement":"-- The skus asked for, and those of the orders to change. The array makes it an index scan: with OR it reads every stock.\nselect s.sku, s.total, s.held, s.reserved\n  from stocks s\n where s.sku = any(array(select unnest(:skus!::bigint[])\n                          union\n                         select l.sku from order_lines l where l.order_id = any(:orderIds!::bigint[])))\n order by s.sku\n   for no key update of s"};
+
+/**
+ * Query generated from SQL:
+ * ```
+ * -- The skus asked for, and those of the orders to change. The array makes it an index scan: with OR it reads every stock.
+ * select s.sku, s.total, s.held, s.reserved
+ *   from stocks s
+ *  where s.sku = any(array(select unnest(:skus!::bigint[])
+ *                           union
+ *                          select l.sku from order_lines l where l.order_id = any(:orderIds!::bigint[])))
+ *  order by s.sku
+ *    for no key update of s
+ * ```
+ */
+export const lockStocks = new PreparedQuery<ILockStocksParams,ILockStocksResult>(lockStocksIR);
+
+
+/** 'FindKeys' parameters type */
+export interface IFindKeysParams {
+  keys: stringArray;
+  userIds: bigintArray;
+}
+
+/** 'FindKeys' return type */
+export interface IFindKeysResult {
+  key: string;
+  order_id: bigint;
+  request_hash: Buffer;
+  user_id: bigint;
+}
+
+/** 'FindKeys' query type */
+export interface IFindKeysQuery {
+  params: IFindKeysParams;
+  result: IFindKeysResult;
+}
+
+const findKeysIR: any = {"usedParamSet":{"userIds":true,"keys":true},"params":[{"name":"userIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":178,"b":186}]},{"name":"keys","required":true,"transform":{"type":"scalar"},"locs":[{"a":199,"b":204}]}],"statement":"-- Runs behind the locks, in a statement of its own: it must see what the locks waited for.\nselect k.user_id, k.key, k.request_hash, k.order_id\n  from order_keys k\n  join unnest(:userIds!::bigint[], :keys!::text[]) as wanted (user_id, key)\n    on k.user_id = wanted.user_id and k.key = wanted.key"};
+
+/**
+ * Query generated from SQL:
+ * ```
+ * -- Runs behind the locks, in a statement of its own: it must see what the locks waited for.
+ * select k.user_id, k.key, k.request_hash, k.order_id
+ *   from order_keys k
+ *   join unnest(:userIds!::bigint[], :keys!::text[]) as wanted (user_id, key)
+ *     on k.user_id = wanted.user_id and k.key = wanted.key
+ * ```
+ */
+export const findKeys = new PreparedQuery<IFindKeysParams,IFindKeysResult>(findKeysIR);
+
+
+/** 'FindKnown' parameters type */
+export interface IFindKnownParams {
+  keys: stringArray;
+  requestIds: stringArray;
+  userIds: bigintArray;
+}
+
+/** 'FindKnown' return type */
+export interface IFindKnownResult {
+  cause: order_cause | null;
+  counts: numberArray;
+  id: bigint;
+  pay_before: Date;
+  refusal: Json | null;
+  request_id: string;
+  skus: bigintArray;
+  status: order_status;
+  user_id: bigint;
+  version: number;
+}
+
+/** 'FindKnown' query type */
+export interface IFindKnownQuery {
+  params: IFindKnownParams;
+  result: IFindKnownResult;
+}
+
+const findKnownIR: any = {"usedParamSet":{"userIds":true,"keys":true,"requestIds":true},"params":[{"name":"userIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":501,"b":509}]},{"name":"keys","required":true,"transform":{"type":"scalar"},"locs":[{"a":522,"b":527}]},{"name":"requestIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":754,"b":765}]}],"statement":"-- Behind the locks too. By request id, and by the keys of findKeys.\nselect o.id, o.user_id, o.status, o.cause, o.request_id, o.refusal, o.pay_before, o.version,\n       array(select l.sku   from order_lines l where l.order_id = o.id order by l.sku) as \"skus!\",\n       array(select l.count from order_lines l where l.order_id = o.id order by l.sku) as \"counts!\"\n  from orders o\n where o.id = any(array(select k.order_id\n                          from order_keys k\n                          join unnest(:userIds!::bigint[], :keys!::text[]) as wanted (user_id, key)\n                            on k.user_id = wanted.user_id and k.key = wanted.key\n                         union all\n                        select r.id from orders r where r.request_id = any(:requestIds!::uuid[])))"};
+
+/**
+ * Query generated from SQL:
+ * ```
+ * -- Behind the locks too. By request id, and by the keys of findKeys.
+ * select o.id, o.user_id, o.status, o.cause, o.request_id, o.refusal, o.pay_before, o.version,
+ *        array(select l.sku   from order_lines l where l.order_id = o.id order by l.sku) as "skus!",
+ *        array(select l.count from order_lines l where l.order_id = o.id order by l.sku) as "counts!"
+ *   from orders o
+ *  where o.id = any(array(select k.order_id
+ *                           from order_keys k
+ *                           join unnest(:userIds!::bigint[], :keys!::text[]) as wanted (user_id, key)
+ *                             on k.user_id = wanted.user_id and k.key = wanted.key
+ *                          union all
+ *                         select r.id from orders r where r.request_id = any(:requestIds!::uuid[])))
+ * ```
+ */
+export const findKnown = new PreparedQuery<IFindKnownParams,IFindKnownResult>(findKnownIR);
+
+
+/** 'DrawIds' parameters type */
+export interface IDrawIdsParams {
+  count: number;
+}
+
+/** 'DrawIds' return type */
+export interface IDrawIdsResult {
+  ids: bigintArray;
+  moment: Date;
+}
+
+/** 'DrawIds' query type */
+export interface IDrawIdsQuery {
+  params: IDrawIdsParams;
+  result: IDrawIdsResult;
+}
+
+const drawIdsIR: any = {"usedParamSet":{"count":true},"params":[{"name":"count","required":true,"transform":{"type":"scalar"},"locs":[{"a":200,"b":206}]}],"statement":"-- The moment of the batch is taken behind its locks: whoever waited does not decide by an old clock.\nselect tally_now() as \"moment!\",\n       array(select nextval('order_ids') from generate_series(1, :count!::integer)) as \"ids!\""};
+
+/**
+ * Query generated from SQL:
+ * ```
+ * -- The moment of the batch is taken behind its locks: whoever waited does not decide by an old clock.
+ * select tally_now() as "moment!",
+ *        array(select nextval('order_ids') from generate_series(1, :count!::integer)) as "ids!"
+ * ```
+ */
+export const drawIds = new PreparedQuery<IDrawIdsParams,IDrawIdsResult>(drawIdsIR);
+
+

@@ -1,0 +1,31 @@
+import type { OrderStatus } from './order.ts';
+
+/** An event that the log has not acknowledged yet. */
+export interface OutboxRow {
+  /** Rises with the version within an order. */
+  readonly position: bigint;
+  readonly orderId: bigint;
+  readonly version: number;
+  readonly status: OrderStatus;
+  readonly moment: Date;
+  readonly traceparent: string | null;
+  /** An operator decided to skip it. */
+  readonly skipped: boolean;
+}
+
+/** Where the log acknowledged an event. */
+export interface Acknowledged {
+  readonly position: bigint;
+  readonly partition: number;
+  readonly offset: bigint;
+}
+
+/** The unpublished part of order_events. */
+export interface Outbox {
+  /** In position order; of an order with a quarantined event only what comes before it. */
+  unpublished(limit: number): Promise<OutboxRow[]>;
+  /** Writes what the log acknowledged; the first mark of an event stays. */
+  mark(acknowledged: readonly Acknowledged[]): Promise<void>;
+  /** The log refused this very event: its order waits until an operator decides. */
+  quarantine(position: bigint, reason: string): Promise<void>;
+}

@@ -1,0 +1,13 @@
+import { AppError } from '@tally/platform/errors';
+
+import { available } from './stock.ts';
+import type { Store } from './store.ts';
+
+/** Units of a sku that can be ordered now. */
+export async function stockInfo(store: Pick<Store, 'findStock'>, sku: number, timeoutMs: number): Promise<bigint> {
+  const stock = await store.findStock(sku, timeoutMs);
+  if (stock === undefined) {
+    throw new AppError('not-found', `sku ${sku} has no stock`, { reason: 'UNKNOWN_SKU', values: { sku: String(sku) } });
+  }
+  return available(stock);
+}
