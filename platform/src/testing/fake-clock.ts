@@ -1,0 +1,54 @@
+import type { Clock } from '../concurrency/index.ts';
+
+/** Time that stands still until a test moves it. */
+export interface FakeClock extends Clock {
+  /** Moves time on and runs what falls due, in order; between two runs everything that can go on without time does. */
+  advance(ms: number): Promise<void>;
+  /** Work that waits for its time. */
+  readonly pending: number;
+}
+
+export function createFakeClock(startMs = Date.parse('2026-11-24T12:00:00Z')): FakeClock {
+  let nowMs = startMs;
+  let order = 0;
+  const due = new Map<number, { readonly atMs: number; readonly order: number; readonly work: () => void }>();
+
+  function next(untilMs: number) {
+    let first: [number, { atMs: number; order: number; work: () => void }] | undefined;
+    for (const entry of due) {
+      const isSooner = first === undefined || entry[1].atMs < first[1].atMs;
+      if (entry[1].atMs <= untilMs && isSooner) first = entry;
+    }
+    return first;
+  }
+
+  return {
+    nowMs: () => nowMs,
+    schedule(delayMs, work) {
+      order += 1;
+      const id = order;
+      due.set(id, { atMs: nowMs + Math.max(0, delayMs), order: id, work });
+      return () => void due.delete(id);
+    },
+    get pending() {
+      return due.size;
+    },
+    async advance(ms) {
+      const untilMs = nowMs + ms;
+      await settle();
+      for (let entry = next(untilMs); entry !== undefined; entry = next(untilMs)) {
+        const [id, { atMs, work }] = entry;
+        due.delete(id);
+        nowMs = Math.max(nowMs, atMs);
+        work();
+        await settle();
+      }
+      nowMs = untilMs;
+    },
+  };
+}
+
+/** Lets every promise that needs no time go on. A turn of the event loop runs the microtasks to their end. */
+function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
