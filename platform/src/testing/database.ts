@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+import { type EmbeddedPostgres, asAdmin, createDatabase, migrate, startEmbeddedPostgres } from '../postgres/index.ts';
+
+/** A database of its own for one test file, with its migrations run. Disposing it drops it. */
+export interface TestDatabase extends AsyncDisposable {
+  /** For the role `tally`, as services use it. */
+  readonly url: string;
+  /** For the superuser, who may look into pg_stat_activity and end connections. */
+  readonly adminUrl: string;
+}
+
+const ROOT = resolve(import.meta.dir, '../../..');
+// Named in no test: the password of servers that live for one test run.
+const PASSWORD = 'tally';
+
+/** Clones `sql/<name>/migrations`, run once a server, into a fresh database: some 30 ms. */
+export async function openTestDatabase(name: string): Promise<TestDatabase> {
+  const serverUrl = await serverOfThisRun();
+  const template = await templateOf(serverUrl, name);
+  const database = `${name}_${process.env['BUN_TEST_WORKER_ID'] ?? 'w'}_${randomUUID().slice(0, 8)}`;
+  await asAdmin(serverUrl, (client) => client.query(`create database ${database} template ${template} owner tally`));
+  return {
+    url: await createDatabase(serverUrl, database),
+    adminUrl: withDatabase(serverUrl, database),
+    async [Symbol.asyncDispose]() {
+      await asAdmin(serverUrl, (client) => client.query(`drop database if exists ${database} with (force)`));
+    },
+  };
+}
+
+/** A server of a test's own, to be stopped, killed and started again on the same port, with real fsync. */
+export interface TestServer extends AsyncDisposable {
+  readonly adminUrl: string;
+  /** Makes a database with `sql/<name>/migrations` and returns its URL for the role `tally`. */
+  database(name: string): Promise<string>;
+  /** SIGKILL, as a crash of the machine would. */
+  kill(): Promise<void>;
+  stop(): Promise<void>;
+  start(): Promise<void>;
+}
+
+export async function openTestServer(): Promise<TestServer> {
+  const { dir, start } = await newServer({});
+  let server = await start();
+  return {
+    adminUrl: server.adminUrl,
+    async database(name) {
+      const url = await createDatabase(server.adminUrl, name);
+      await migrate({ url, dir: migrationsOf(name) });
+      return url;
+    },
+    kill: () => server.kill(),
+    stop: () => server.stop(),
+    async start() {
+      server = await start();
+    },
+    async [Symbol.asyncDispose]() {
+      await server.kill();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A port that was free a moment ago. */
+export function freePort(): number {
+  const probe = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } });
+  const { port } = probe;
+  probe.stop(true);
+  return port;
+}
+
+const migrationsOf = (name: string) => join(ROOT, 'sql', name, 'migrations');
+
+const withDatabase = (url: string, name: string) => Object.assign(new URL(url), { pathname: `/${name}` }).href;
+
+async function newServer(settings: Readonly<Record<string, string>>) {
+  const dir = mkdtempSync(join(tmpdir(), 'tally-test-'));
+  chmodSync(dir, 0o755);
+  const port = freePort();
+  const programsDir = join(tmpdir(), `tally-postgres-18-${process.getuid?.() ?? 0}`);
+  const options = { dir, programsDir, port, password: PASSWORD, lifetime: 'parent', settings } as const;
+  return { dir, start: () => startEmbeddedPostgres(options) };
+}
+
+let server: Promise<string> | undefined;
+let closeServer: () => Promise<void> = async () => {};
+
+/** Ends what this process started; called behind the last test. */
+export const closeTestServer = (): Promise<void> => closeServer();
+
+const templates = new Map<string, Promise<string>>();
+
+/** The server that the test runner started, else one that this process starts and ends. */
+function serverOfThisRun(): Promise<string> {
+  const given = process.env['TALLY_TEST_POSTGRES_URL'];
+  server ??= given === undefined ? startOwnServer() : Promise.resolve(given);
+  return server;
+}
+
+async function startOwnServer(): Promise<string> {
+  // Nothing of an ordinary test must survive a crash.
+  const { dir, start } = await newServer({ fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' });
+  const started: EmbeddedPostgres = await start();
+  closeServer = async () => {
+    await started.kill();
+    rmSync(dir, { recursive: true, force: true });
+  };
+  return started.adminUrl;
+}
+
+/** Several processes may want it at once: the first one makes it under another name. */
+function templateOf(serverUrl: string, name: string): Promise<string> {
+  const known = templates.get(name) ?? makeTemplate(serverUrl, name);
+  templates.set(name, known);
+  return known;
+}
+
+async function makeTemplate(serverUrl: string, name: string): Promise<string> {
+  const template = `template_${name}`;
+  await asAdmin(serverUrl, async (client) => {
+    await client.query('select pg_advisory_lock(hashtext($1))', [template]);
+    const { rowCount } = await client.query('select from pg_database where datname = $1', [template]);
+    if (rowCount !== 0) return;
+    const making = `${template}_making`;
+    await client.query(`drop database if exists ${making} with (force)`);
+    const url = await createDatabase(serverUrl, making);
+    await migrate({ url, dir: migrationsOf(name) });
+    await client.query(`alter database ${making} rename to ${template}`);
+  });
+  return template;
+}

@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+
+import { AppError } from '../src/errors/index.ts';
+import { type Db, asAdmin, failureOf, openDb } from '../src/postgres/index.ts';
+import { type TestDatabase, openTestDatabase, openTestServer, waitUntil } from '../src/testing/index.ts';
+
+let database: TestDatabase;
+let db: Db;
+
+beforeAll(async () => {
+  database = await openTestDatabase('loms');
+  db = openDb({ url: database.url, applicationName: 'test', maxConnections: 4 });
+  await db.query('create table things (id integer primary key, n bigint)');
+});
+
+afterAll(async () => {
+  await db[Symbol.asyncDispose]();
+  await database[Symbol.asyncDispose]();
+});
+
+const failure = (promise: Promise<unknown>) => promise.then(() => 'none', (error: unknown) => failureOf(error));
+
+test('int8 is a bigint, also in arrays', async () => {
+  const { rows } = await db.query('select 9223372036854775807::int8 as one, array[1, null, 3]::int8[] as many', []);
+  expect(rows).toEqual([{ one: 9223372036854775807n, many: [1n, null, 3n] }]);
+});
+
+test('a transaction keeps all or nothing', async () => {
+  await db.transaction(async (tx) => {
+    await tx.query('insert into things values (1, 1)');
+  });
+  const broken = db.transaction(async (tx) => {
+    await tx.query('insert into things values (2, 1)');
+    throw new Error('changed my mind');
+  });
+  expect(broken).rejects.toThrow('changed my mind');
+  await broken.catch(() => {});
+  const { rows } = await db.query('select id from things');
+  expect(rows).toEqual([{ id: 1 }]);
+});
+
+test('a statement that is sent with the commit and fails is an error, and nothing is kept', async () => {
+  const promise = db.transaction(async (tx) => {
+    await tx.query('insert into things values (3, 1)');
+    tx.sendWithCommit(tx.query('insert into things values (1, 1)'));
+  });
+  expect(await failure(promise)).toBe('conflict');
+  const { rows } = await db.query('select id from things where id = 3');
+  expect(rows).toEqual([]);
+});
+
+test('a commit that the server turned into a rollback is an error', async () => {
+  const promise = db.transaction(async (tx) => {
+    await tx.query('select 1 / 0').catch(() => {});
+  });
+  expect(promise).rejects.toThrow('the transaction ended with ROLLBACK');
+  await promise.catch(() => {});
+});
+
+test('failures have a class', async () => {
+  expect(await failure(db.query('select 1 / 0'))).toBe('data');
+  expect(await failure(db.query('insert into things values (1, 1)'))).toBe('conflict');
+  expect(await failure(db.query('insert into things values (null, 1)'))).toBe('data');
+  expect(await failure(db.query('select nonsense'))).toBe('bug');
+  expect(await failure(db.within(50).query('select pg_sleep(1)'))).toBe('timeout');
+});
+
+test('a transaction that idles is thrown out after a second, and its locks are free', async () => {
+  const held = failure(
+    db.transaction(async (tx) => {
+      await tx.query('select * from things where id = 1 for update');
+      await Bun.sleep(1500);
+      await tx.query('select 1');
+    }),
+  );
+  const waited = await db.transaction((tx) => tx.query('select id from things where id = 1 for update'));
+  expect(waited.rowCount).toBe(1);
+  expect(['timeout', 'lost']).toContain(await held);
+});
+
+test('a lost server is unavailable, and comes back by itself', async () => {
+  await using server = await openTestServer();
+  const url = await server.database('loms');
+  await using lost = openDb({ url, applicationName: 'test', maxConnections: 2 });
+  await lost.query('select 1');
+  await server.kill();
+  const error = await lost.query('select 1').catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(AppError);
+  expect(failureOf(error)).toBe('lost');
+  await server.start();
+  await waitUntil(() => lost.query('select 1').then(() => true, () => false), { what: 'the database answers again' });
+}, 30_000);
+
+test('the role carries the timeouts', async () => {
+  const names = ['idle_in_transaction_session_timeout', 'lock_timeout', 'statement_timeout', 'transaction_timeout'];
+  const { rows } = await db.query('select setting from pg_settings where name = any($1) order by name', [names]);
+  expect(rows.map(({ setting }) => setting)).toEqual(['1000', '2000', '3000', '4000']);
+  await asAdmin(database.adminUrl, (client) => client.query('select 1'));
+});
