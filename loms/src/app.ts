@@ -6,8 +6,13 @@ import { Loms } from '@tally/proto/loms';
 
 import { startBatcher } from './batcher.ts';
 import type { LomsConfig } from './config.ts';
+import { startExpiry } from './expiry.ts';
+import { startKeyExpiry } from './key-expiry.ts';
 import { createLomsRpc } from './rpc.ts';
 import { createPostgresStore } from './store-postgres.ts';
+
+// Of the command queue: a flood of due orders leaves the rest to shoppers.
+const EXPIRY_SHARE = 0.25;
 
 /** loms as a value: its ports, and its end. */
 export interface RunningLoms extends AsyncDisposable {
@@ -36,6 +41,10 @@ export async function start(config: LomsConfig): Promise<RunningLoms> {
       { ...config, paymentTimeoutMs: config.paymentTimeoutSeconds * 1000 },
     ),
   );
+  const loop = { clock: systemClock, random: Math.random, onError: (error: unknown) => log.warn({ error }, 'a loop failed') };
+  const maxCommands = Math.ceil(config.maxQueuedCommands * EXPIRY_SHARE);
+  stack.use(startExpiry({ ...loop, store, batcher }, { intervalMs: config.expiryIntervalMs, maxCommands }));
+  stack.use(startKeyExpiry({ ...loop, store }));
   const admin = stack.use(
     startAdmin({ host: config.host, port: config.adminPort, metrics: telemetry.metrics, notReady: async () => undefined }),
   );

@@ -82,7 +82,9 @@ async function newServer(settings: Readonly<Record<string, string>>) {
   chmodSync(dir, 0o755);
   const port = freePort();
   const programsDir = join(tmpdir(), `tally-postgres-18-${process.getuid?.() ?? 0}`);
-  const options = { dir, programsDir, port, password: PASSWORD, lifetime: 'parent', settings } as const;
+  // In the data folder, where a killed server leaves nothing behind once the folder is gone.
+  const all = { ...settings, dynamic_shared_memory_type: 'mmap' };
+  const options = { dir, programsDir, port, password: PASSWORD, lifetime: 'parent', settings: all } as const;
   return { dir, start: () => startEmbeddedPostgres(options) };
 }
 
@@ -106,7 +108,7 @@ async function startOwnServer(): Promise<string> {
   const { dir, start } = await newServer({ fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' });
   const started: EmbeddedPostgres = await start();
   closeServer = async () => {
-    await started.kill();
+    await started.stop();
     rmSync(dir, { recursive: true, force: true });
   };
   return started.adminUrl;

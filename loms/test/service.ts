@@ -1,0 +1,49 @@
+import { type ClientOf, openGrpcClient } from '@tally/platform/grpc';
+import { openTracing } from '@tally/platform/telemetry';
+import { Loms } from '@tally/proto/loms';
+
+import { type RunningLoms, start } from '../src/app.ts';
+import type { LomsConfig } from '../src/config.ts';
+
+export interface TestLoms extends AsyncDisposable {
+  readonly running: RunningLoms;
+  readonly address: string;
+  readonly client: ClientOf<typeof Loms>;
+}
+
+/** The real service on free ports, with a client. */
+export async function openLoms(urls: { databaseUrl: string; logUrl: string }, more: Partial<LomsConfig> = {}): Promise<TestLoms> {
+  const running = await start({
+    name: 'loms',
+    mode: 'development',
+    host: '127.0.0.1',
+    grpcPort: 0,
+    adminPort: 0,
+    databaseConnections: 6,
+    logLevel: 'silent',
+    otlpEndpoint: undefined,
+    drainMs: 2000,
+    maxQueuedCommands: 4096,
+    maxBatchCommands: 64,
+    maxBatchLines: 2000,
+    paymentTimeoutSeconds: 600,
+    expiryIntervalMs: 50,
+    relayIntervalMs: 50,
+    ...urls,
+    ...more,
+  });
+  const address = `127.0.0.1:${running.grpcPort}`;
+  const client = openGrpcClient(Loms, { addresses: [address], tracer: openTracing('test').tracer });
+  return {
+    running,
+    address,
+    client,
+    async [Symbol.asyncDispose]() {
+      await client[Symbol.asyncDispose]();
+      await running[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** A call's options with a deadline. */
+export const within = (ms: number, headers: Record<string, string> = {}) => ({ deadlineMs: Date.now() + ms, headers });
