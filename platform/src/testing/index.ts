@@ -2,3 +2,4 @@ export * from './database.ts';
 export * from './fake-clock.ts';
 export * from './wait-until.ts';
 export * from './rpc.ts';
+export * from './proxy.ts';

@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { randomUUID } from 'node:crypto';
+
+import { type TestDatabase, failureOfCall, openTestDatabase, outcomeOf, waitUntil } from '@tally/platform/testing';
+
+import { type LomsDatabase, openLomsDatabase } from './database.ts';
+import { type TestLoms, openLoms, within } from './service.ts';
+
+let database: LomsDatabase;
+let log: TestDatabase;
+/** Two instances on one database. */
+let instances: [TestLoms, TestLoms];
+
+beforeAll(async () => {
+  [database, log] = await Promise.all([openLomsDatabase(), openTestDatabase('log')]);
+  const urls = { databaseUrl: database.url, logUrl: log.url };
+  instances = [await openLoms(urls), await openLoms(urls)];
+});
+
+afterAll(async () => {
+  for (const instance of instances) await instance[Symbol.asyncDispose]();
+  await database[Symbol.asyncDispose]();
+  await log[Symbol.asyncDispose]();
+});
+
+const DEADLINE_MS = 20_000;
+const clientOf = (i: number) => (instances[i % 2] as TestLoms).client;
+
+function create(i: number, lines: readonly (readonly [sku: number, count: number])[], headers = {}) {
+  const items = lines.map(([sku, count]) => ({ sku, count: BigInt(count) }));
+  return clientOf(i).orderCreate({ user: BigInt(i + 1), items }, within(DEADLINE_MS, headers));
+}
+
+const count = async (sql: string, values: unknown[] = []) => Number((await database.db.query(sql, values)).rows[0]?.n);
+
+for (const instanceCount of [1, 2]) {
+  test(`400 shoppers rush at 100 units over ${instanceCount} instances: 100 orders, 300 clean refusals`, async () => {
+    const sku = 1000 + instanceCount;
+    await database.stock(sku, 100);
+    const calls = Array.from({ length: 400 }, (_, i) => create(instanceCount === 1 ? i * 2 : i, [[sku, 1]]));
+    const failures = await Promise.all(calls.map(failureOfCall));
+    const refused = failures.filter((failure) => failure !== undefined);
+    expect(new Set(refused.map(({ reason }) => reason))).toEqual(new Set(['INSUFFICIENT_STOCK']));
+    expect(refused).toHaveLength(300);
+    const named = refused.map(({ values }) => values['orderId']).toSorted();
+    const { rows } = await database.db.query(
+      `select o.id::text from orders o join order_lines l on l.order_id = o.id
+        where l.sku = $1 and o.status = 'failed' order by o.id::text`,
+      [sku],
+    );
+    expect(named).toEqual(rows.map(({ id }) => id));
+    expect(await count('select reserved as n from stocks where sku = $1', [sku])).toBe(100);
+    expect(await database.disagreements()).toEqual([]);
+  }, 30_000);
+}
+
+test('orders of overlapping skus in any order of lines, with pays and cancels beside them: no deadlock, all adds up', async () => {
+  const skus = Array.from({ length: 12 }, (_, i) => 2000 + i);
+  for (const sku of skus) await database.stock(sku, 150);
+  const shuffled = (seed: number) => skus.toSorted((a, b) => ((a * 7919 * seed) % 101) - ((b * 7919 * seed) % 101));
+  const outcomes = await Promise.all(
+    Array.from({ length: 600 }, async (_, i) => {
+      const lines = shuffled(i + 1).slice(0, 5).map((sku, k) => [sku, 1 + ((i + k) % 3)] as const);
+      const failure = await failureOfCall(
+        create(i, lines).then(async ({ orderId }) => {
+          // Each on the other instance than the one that created it, so that both lock the same rows.
+          if (i % 3 === 0) await clientOf(i + 1).orderPay({ orderId }, within(DEADLINE_MS));
+          if (i % 3 === 1) await clientOf(i + 1).orderCancel({ orderId }, within(DEADLINE_MS));
+        }),
+      );
+      return failure === undefined ? 'OK' : (failure.reason ?? String(failure.code));
+    }),
+  );
+  expect(new Set(outcomes)).toEqual(new Set(['OK', 'INSUFFICIENT_STOCK']));
+  expect(await database.disagreements()).toEqual([]);
+  expect(await count(`select count(*) as n from stocks where total - held - reserved < 0`)).toBe(0);
+}, 60_000);
+
+test('pay and cancel racing on one order: one wins, and the stock adds up', async () => {
+  await database.stock(3000, 100);
+  const outcomes = await Promise.all(
+    Array.from({ length: 100 }, async (_, i) => {
+      const { orderId } = await create(i, [[3000, 1]]);
+      return Promise.all([
+        outcomeOf(clientOf(i).orderPay({ orderId }, within(DEADLINE_MS))),
+        outcomeOf(clientOf(i + 1).orderCancel({ orderId }, within(DEADLINE_MS))),
+      ]);
+    }),
+  );
+  for (const pair of outcomes) expect(pair.toSorted()).toEqual(['FAILED_PRECONDITION WRONG_STATUS', 'OK']);
+  expect(await database.disagreements()).toEqual([]);
+}, 30_000);
+
+test('the same key on two instances at once, 50 pairs: one order, one answer', async () => {
+  await database.stock(3001, 1000);
+  const pairs = await Promise.all(
+    Array.from({ length: 50 }, async () => {
+      const headers = { 'idempotency-key': randomUUID() };
+      const items = [{ sku: 3001, count: 1n }];
+      const both = [0, 1].map((i) => clientOf(i).orderCreate({ user: 5n, items }, within(DEADLINE_MS, headers)));
+      return Promise.all(both);
+    }),
+  );
+  for (const [one, other] of pairs) expect(one?.orderId).toBe(other?.orderId as bigint);
+  expect(await count('select reserved as n from stocks where sku = 3001')).toBe(50);
+}, 30_000);
+
+test('the same checkout id 20 times over two instances is one order', async () => {
+  await database.stock(3002, 1000);
+  const checkoutId = randomUUID();
+  const items = [{ sku: 3002, count: 3n }];
+  const calls = Array.from({ length: 20 }, (_, i) => clientOf(i).orderCreate({ user: 5n, items, checkoutId }, within(DEADLINE_MS)));
+  const ids = await Promise.all(calls);
+  expect(new Set(ids.map(({ orderId }) => orderId)).size).toBe(1);
+  expect(await count('select reserved as n from stocks where sku = 3002')).toBe(3);
+}, 30_000);
+
+test('two instances sweep: every unpaid order is cancelled once, and its event written once', async () => {
+  await database.stock(3003, 300);
+  const orders = await Promise.all(Array.from({ length: 300 }, (_, i) => create(i, [[3003, 1]])));
+  await database.advance(600_000);
+  await waitUntil(async () => (await count('select reserved as n from stocks where sku = 3003')) === 0, {
+    what: 'the units are back',
+  });
+  const ids = orders.map(({ orderId }) => orderId);
+  expect(await count(`select count(*) as n from order_events where order_id = any($1) and status = 'cancelled'`, [ids])).toBe(300);
+  expect(await count(`select count(*) as n from orders where id = any($1) and cause = 'payment expired'`, [ids])).toBe(300);
+  expect(await database.disagreements()).toEqual([]);
+}, 30_000);
