@@ -1,0 +1,123 @@
+/** Types generated for queries found in "log/queries/topic.sql" */
+import { PreparedQuery } from '@pgtyped/runtime';
+
+/** 'LockTopic' parameters type */
+export interface ILockTopicParams {
+  topic: string;
+}
+
+/** 'LockTopic' return type */
+export interface ILockTopicResult {
+  pg_advisory_xact_lock: undefined | null;
+}
+
+/** 'LockTopic' query type */
+export interface ILockTopicQuery {
+  params: ILockTopicParams;
+  result: ILockTopicResult;
+}
+
+const lockTopicIR: any = {"usedParamSet":{"topic":true},"params":[{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":38,"b":44}]}],"statement":"select pg_advisory_xact_lock(hashtext(:topic!))"};
+
+/**
+ * Query generated from SQL:
+ * ```
+ * select pg_advisory_xact_lock(hashtext(:topic!))
+ * ```
+ */
+export const lockTopic = new PreparedQuery<ILockTopicParams,ILockTopicResult>(lockTopicIR);
+
+
+/** 'FindUnread' parameters type */
+export interface IFindUnreadParams {
+  topic: string;
+}
+
+/** 'FindUnread' return type */
+export interface IFindUnreadResult {
+  partitions: number;
+}
+
+/** 'FindUnread' query type */
+export interface IFindUnreadQuery {
+  params: IFindUnreadParams;
+  result: IFindUnreadResult;
+}
+
+const findUnreadIR: any = {"usedParamSet":{"topic":true},"params":[{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":223,"b":229}]}],"statement":"-- Partitions of the topic in which some group has events to read.\nselect count(*)::integer as \"partitions!\"\n  from partitions p\n  join group_partitions g on g.topic = p.topic and g.partition = p.partition\n where p.topic = :topic!\n   and g.next_offset < p.next_offset"};
+
+/**
+ * Query generated from SQL:
+ * ```
+ * -- Partitions of the topic in which some group has events to read.
+ * select count(*)::integer as "partitions!"
+ *   from partitions p
+ *   join group_partitions g on g.topic = p.topic and g.partition = p.partition
+ *  where p.topic = :topic!
+ *    and g.next_offset < p.next_offset
+ * ```
+ */
+export const findUnread = new PreparedQuery<IFindUnreadParams,IFindUnreadResult>(findUnreadIR);
+
+
+/** 'AddPartitions' parameters type */
+export interface IAddPartitionsParams {
+  partitions: number;
+  topic: string;
+}
+
+/** 'AddPartitions' return type */
+export type IAddPartitionsResult = void;
+
+/** 'AddPartitions' query type */
+export interface IAddPartitionsQuery {
+  params: IAddPartitionsParams;
+  result: IAddPartitionsResult;
+}
+
+const addPartitionsIR: any = {"usedParamSet":{"topic":true,"partitions":true},"params":[{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":49,"b":55}]},{"name":"partitions","required":true,"transform":{"type":"scalar"},"locs":[{"a":86,"b":97}]}],"statement":"insert into partitions (topic, partition)\nselect :topic!, n\n  from generate_series(0, :partitions!::integer - 1) as n\non conflict do nothing"};
+
+/**
+ * Query generated from SQL:
+ * ```
+ * insert into partitions (topic, partition)
+ * select :topic!, n
+ *   from generate_series(0, :partitions!::integer - 1) as n
+ * on conflict do nothing
+ * ```
+ */
+export const addPartitions = new PreparedQuery<IAddPartitionsParams,IAddPartitionsResult>(addPartitionsIR);
+
+
+/** 'PruneRecords' parameters type */
+export interface IPruneRecordsParams {
+  retentionSeconds: number;
+  topic: string;
+}
+
+/** 'PruneRecords' return type */
+export type IPruneRecordsResult = void;
+
+/** 'PruneRecords' query type */
+export interface IPruneRecordsQuery {
+  params: IPruneRecordsParams;
+  result: IPruneRecordsResult;
+}
+
+const pruneRecordsIR: any = {"usedParamSet":{"topic":true,"retentionSeconds":true},"params":[{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":131,"b":137}]},{"name":"retentionSeconds","required":true,"transform":{"type":"scalar"},"locs":[{"a":177,"b":194}]}],"statement":"-- Nothing at or above a group's offset goes. A topic that no group reads keeps everything.\ndelete from records r\n where r.topic = :topic!\n   and r.moment < clock_timestamp() - :retentionSeconds!::integer * interval '1 second'\n   and r.\"offset\" < (select min(g.next_offset)\n                       from group_partitions g\n                      where g.topic = r.topic and g.partition = r.partition)"};
+
+/**
+ * Query generated from SQL:
+ * ```
+ * -- Nothing at or above a group's offset goes. A topic that no group reads keeps everything.
+ * delete from records r
+ *  where r.topic = :topic!
+ *    and r.moment < clock_timestamp() - :retentionSeconds!::integer * interval '1 second'
+ *    and r."offset" < (select min(g.next_offset)
+ *                        from group_partitions g
+ *                       where g.topic = r.topic and g.partition = r.partition)
+ * ```
+ */
+export const pruneRecords = new PreparedQuery<IPruneRecordsParams,IPruneRecordsResult>(pruneRecordsIR);
+
+

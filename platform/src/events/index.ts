@@ -1,0 +1,4 @@
+export * from './log-memory.ts';
+export * from './log-postgres.ts';
+export * from './partitioner.ts';
+export * from './port.ts';

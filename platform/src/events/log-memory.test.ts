@@ -1,0 +1,8 @@
+import { systemClock } from '../concurrency/index.ts';
+import { eventLogContract } from './contract.ts';
+import { createMemoryLog } from './log-memory.ts';
+
+eventLogContract('memory', async () => {
+  const log = createMemoryLog({ clock: systemClock, onError: () => {} });
+  return { log, openAnother: async () => log, takeoverMs: 1000, [Symbol.asyncDispose]: () => log[Symbol.asyncDispose]() };
+});

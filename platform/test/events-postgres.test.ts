@@ -1,0 +1,145 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { randomUUID } from 'node:crypto';
+
+import { systemClock } from '../src/concurrency/index.ts';
+import { eventLogContract } from '../src/events/contract.ts';
+import { type EventLog, openPostgresLog } from '../src/events/index.ts';
+import { type Db, openDb } from '../src/postgres/index.ts';
+import { type TestDatabase, openTestDatabase, openTestServer, waitUntil } from '../src/testing/index.ts';
+
+const LIMITS = { leaseMs: 1500, heartbeatMs: 200, pollIntervalMs: 20 };
+const openLog = (db: Db): EventLog =>
+  openPostgresLog({ db, clock: systemClock, random: Math.random, onError: () => {} }, LIMITS);
+const openLogDb = (url: string) => openDb({ url, applicationName: 'test', maxConnections: 8 });
+
+eventLogContract('PostgreSQL', async () => {
+  const database = await openTestDatabase('log');
+  const stack = new AsyncDisposableStack();
+  stack.use(database);
+  const openAnother = async () => stack.use(openLog(stack.use(openLogDb(database.url))));
+  return { log: await openAnother(), openAnother, takeoverMs: 10_000, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+});
+
+let database: TestDatabase;
+let db: Db;
+let log: EventLog;
+
+beforeAll(async () => {
+  database = await openTestDatabase('log');
+  db = openLogDb(database.url);
+  log = openLog(db);
+});
+
+afterAll(async () => {
+  await log[Symbol.asyncDispose]();
+  await db[Symbol.asyncDispose]();
+  await database[Symbol.asyncDispose]();
+});
+
+const event = (topic: string, key: string, n: number) => ({
+  topic,
+  key,
+  value: new TextEncoder().encode(String(n)),
+  headers: {},
+});
+
+test('a slow publisher that commits last hides nothing from a reader that follows', async () => {
+  await log.ensureTopic('slow', 1);
+  const seen: string[] = [];
+  await using _ = log.subscribe({
+    topic: 'slow',
+    group: 'g',
+    handler: async (events) => void seen.push(...events.map(({ value }) => new TextDecoder().decode(value))),
+  });
+  let quick: Promise<unknown> = Promise.resolve();
+  await db.transaction(async (slow) => {
+    const slowLog = openLog({ ...db, query: slow.query, transaction: db.transaction });
+    await slowLog.publish([event('slow', 'a', 1)]);
+    quick = log.publish([event('slow', 'b', 2)]);
+    await Bun.sleep(400);
+    expect(seen).toEqual([]);
+  });
+  await quick;
+  await waitUntil(() => seen.length === 2, { what: 'both came' });
+  expect(seen).toEqual(['1', '2']);
+});
+
+test('a holder whose lease was taken over cannot commit: the offset never goes back', async () => {
+  await log.ensureTopic('zombie', 1);
+  await log.publish(Array.from({ length: 10 }, (_, n) => event('zombie', 'a', n)));
+  let wake = () => {};
+  const frozen = new Promise<void>((resolve) => (wake = resolve));
+  let handled = 0;
+  const zombie = log.subscribe({
+    topic: 'zombie',
+    group: 'g',
+    maxBatchEvents: 3,
+    handler: async () => {
+      handled += 1;
+      if (handled === 1) await frozen;
+    },
+  });
+  await waitUntil(() => handled === 1, { what: 'the first member works' });
+  // As if it had been paused for longer than its lease: somebody else holds the partition and has read everything.
+  const successor = randomUUID();
+  await db.query(
+    `update group_partitions set holder = $1, token = token + 1, next_offset = 10, expires_at = clock_timestamp() + interval '5 s'
+      where topic = 'zombie'`,
+    [successor],
+  );
+  wake();
+  await Bun.sleep(300);
+  const { rows } = await db.query(`select next_offset, holder from group_partitions where topic = 'zombie'`, []);
+  expect(rows).toEqual([{ next_offset: 10n, holder: successor }]);
+  expect(zombie.partitions).toEqual([]);
+  await zombie[Symbol.asyncDispose]();
+});
+
+test('a member that stops without a goodbye is replaced after its lease', async () => {
+  await log.ensureTopic('dead', 2);
+  await db.query(`insert into group_members values ('g', 'dead', $1, clock_timestamp())`, [randomUUID()]);
+  await db.query(
+    `insert into group_partitions (group_name, topic, partition, holder, token, expires_at)
+     select 'g', 'dead', n, $1, 1, clock_timestamp() + interval '700 ms' from generate_series(0, 1) n`,
+    [randomUUID()],
+  );
+  await using member = log.subscribe({ topic: 'dead', group: 'g', handler: async () => {} });
+  await Bun.sleep(300);
+  expect(member.partitions).toEqual([]);
+  await waitUntil(() => member.partitions.length === 2, { what: 'it took both over' });
+});
+
+test('the server goes and comes: a publish rejects meanwhile, and readers go on by themselves', async () => {
+  await using server = await openTestServer();
+  const url = await server.database('log');
+  await using lostDb = openLogDb(url);
+  await using lost = openLog(lostDb);
+  await lost.ensureTopic('t', 2);
+  const seen = new Set<string>();
+  await using _ = lost.subscribe({
+    topic: 't',
+    group: 'g',
+    handler: async (events) => events.forEach(({ value }) => seen.add(new TextDecoder().decode(value))),
+  });
+  await lost.publish([event('t', 'a', 1)]);
+  await waitUntil(() => seen.has('1'), { what: 'the first came' });
+  await server.kill();
+  expect(lost.publish([event('t', 'a', 2)])).rejects.toThrow('the database does not answer');
+  await server.start();
+  await waitUntil(() => lost.publish([event('t', 'a', 3)]).then(() => true, () => false), { what: 'it takes events again' });
+  await waitUntil(() => seen.has('3'), { what: 'the reader goes on' });
+}, 30_000);
+
+test('pruning takes only what every group has read, and nothing young', async () => {
+  await log.ensureTopic('prune', 1);
+  const pruning = openPostgresLog({ db, clock: systemClock, random: Math.random, onError: () => {} }, LIMITS);
+  await log.publish(Array.from({ length: 10 }, (_, n) => event('prune', 'a', n)));
+  expect(await pruning.prune('prune', 0)).toBe(0);
+  await db.query(
+    `insert into group_partitions (group_name, topic, partition, next_offset) values ('slow', 'prune', 0, 4), ('fast', 'prune', 0, 9)`,
+  );
+  expect(await pruning.prune('prune', 3_600_000)).toBe(0);
+  await waitUntil(async () => (await pruning.prune('prune', 0)) === 4, { what: 'four are old enough' });
+  const { rows } = await db.query(`select min("offset") as first from records where topic = 'prune'`, []);
+  expect(rows).toEqual([{ first: 4n }]);
+});

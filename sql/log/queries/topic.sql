@@ -1,0 +1,25 @@
+/* @name lockTopic */
+select pg_advisory_xact_lock(hashtext(:topic!));
+
+/* @name findUnread */
+-- Partitions of the topic in which some group has events to read.
+select count(*)::integer as "partitions!"
+  from partitions p
+  join group_partitions g on g.topic = p.topic and g.partition = p.partition
+ where p.topic = :topic!
+   and g.next_offset < p.next_offset;
+
+/* @name addPartitions */
+insert into partitions (topic, partition)
+select :topic!, n
+  from generate_series(0, :partitions!::integer - 1) as n
+on conflict do nothing;
+
+/* @name pruneRecords */
+-- Nothing at or above a group's offset goes. A topic that no group reads keeps everything.
+delete from records r
+ where r.topic = :topic!
+   and r.moment < clock_timestamp() - :retentionSeconds!::integer * interval '1 second'
+   and r."offset" < (select min(g.next_offset)
+                       from group_partitions g
+                      where g.topic = r.topic and g.partition = r.partition);
