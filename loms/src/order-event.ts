@@ -1,23 +1,20 @@
+import type { NewEvent } from '@tally/platform/events';
+
 import type { OrderStatus } from './order.ts';
 import type { OutboxRow } from './outbox.ts';
 
 export const ORDER_EVENTS_TOPIC = 'loms.order-events';
 export const ORDER_EVENTS_PARTITIONS = 6;
 
-/** An event as it travels. Its JSON Schema and examples lie beside the protos. */
-export interface OrderEventMessage {
-  readonly topic: string;
-  readonly key: string;
-  readonly value: Uint8Array;
-  readonly headers: Readonly<Record<string, string>>;
-}
-
 const STATUS_CHANGED = 'tally.order.status-changed.v1';
 /** A version that an operator skipped: its value is empty, and it still counts as that version. */
 const VERSION_SKIPPED = 'tally.order.version-skipped.v1';
 
-/** CloudEvents 1.0, Kafka binding in binary mode. A repeated event keeps `ce_id` and `ce_sequence`. */
-export function toMessage(row: OutboxRow): OrderEventMessage {
+/**
+ * An event as it travels: CloudEvents 1.0, Kafka binding in binary mode. Its JSON Schema and examples lie beside the protos.
+ * A repeated event keeps `ce_id` and `ce_sequence`.
+ */
+export function toMessage(row: OutboxRow): NewEvent {
   const { orderId, version, moment, traceparent, skipped } = row;
   return {
     topic: ORDER_EVENTS_TOPIC,

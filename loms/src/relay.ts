@@ -1,18 +1,16 @@
 import { type EveryDeps, type Loop, startEvery } from '@tally/platform/concurrency';
+import { AppError } from '@tally/platform/errors';
+import { type EventLog, type Position, RecordRefusedError } from '@tally/platform/events';
 import type { Lease } from '@tally/platform/postgres';
 import type { Log } from '@tally/platform/telemetry';
 
-import { type OrderEventMessage, toMessage } from './order-event.ts';
-import type { Acknowledged, Outbox, OutboxRow } from './outbox.ts';
-
-/** What the log says of one record: where it lies, or why it refuses this very record. */
-export type Published = { readonly partition: number; readonly offset: bigint } | { readonly refused: string };
+import { toMessage } from './order-event.ts';
+import type { Outbox, OutboxRow } from './outbox.ts';
 
 export interface RelayDeps extends EveryDeps {
   readonly outbox: Outbox;
   readonly lease: Lease;
-  /** At least once, in the given order. Rejects when the log is away: then nothing is known of any record. */
-  readonly publish: (messages: readonly OrderEventMessage[]) => Promise<readonly Published[]>;
+  readonly eventLog: Pick<EventLog, 'publish'>;
   readonly log: Log;
 }
 
@@ -40,21 +38,39 @@ export function startRelay(deps: RelayDeps, { intervalMs, minPauseMs, maxEvents 
   });
 }
 
-/** One round: sends rows in their order, marks what was acknowledged, and sets aside what the log refuses. */
-export async function relay({ outbox, publish, log }: RelayDeps, rows: readonly OutboxRow[]): Promise<void> {
-  const results = await publish(rows.map(toMessage));
-  const acknowledged: Acknowledged[] = [];
-  const stopped = new Set<bigint>();
-  for (const [i, row] of rows.entries()) {
-    const result = results[i];
-    // Behind a refused event of its order nothing counts: first occurrences must stay in order.
-    if (result === undefined || stopped.has(row.orderId)) continue;
-    if ('refused' in result) {
-      stopped.add(row.orderId);
-      const { orderId, version } = row;
-      log.error({ orderId: String(orderId), version, reason: result.refused }, 'the log refused an event');
-      await outbox.quarantine(row.position, result.refused);
-    } else acknowledged.push({ position: row.position, ...result });
+/**
+ * One round: sends the rows as one batch and marks what the log acknowledged.
+ *
+ * A batch that the log refuses for a record's own fault is sent row by row, in which an order stops at its first row that
+ * is not acknowledged: behind it nothing may overtake. A log that is away fails the round, and sets nothing aside.
+ */
+export async function relay(deps: Omit<RelayDeps, 'lease'>, rows: readonly OutboxRow[]): Promise<void> {
+  const { outbox, eventLog } = deps;
+  try {
+    const positions = await eventLog.publish(rows.map(toMessage));
+    await outbox.mark(rows.map(({ position }, i) => ({ position, ...(positions[i] as Position) })));
+  } catch (error) {
+    if (!isRecordsFault(error)) throw error;
+    await relayOneByOne(deps, rows);
   }
-  if (acknowledged.length > 0) await outbox.mark(acknowledged);
+}
+
+const isRecordsFault = (error: unknown) =>
+  error instanceof RecordRefusedError || (error instanceof AppError && error.kind === 'invalid-argument');
+
+async function relayOneByOne({ outbox, eventLog, log }: Omit<RelayDeps, 'lease'>, rows: readonly OutboxRow[]): Promise<void> {
+  const stopped = new Set<bigint>();
+  for (const row of rows) {
+    if (stopped.has(row.orderId)) continue;
+    try {
+      const [position] = await eventLog.publish([toMessage(row)]);
+      await outbox.mark([{ position: row.position, ...(position as Position) }]);
+    } catch (error) {
+      // Only what the log says of a record that was sent alone is that record's fault.
+      if (!(error instanceof RecordRefusedError)) throw error;
+      stopped.add(row.orderId);
+      log.error({ orderId: String(row.orderId), version: row.version, error }, 'the log refused an event: see just outbox');
+      await outbox.quarantine(row.position, error.message);
+    }
+  }
 }
