@@ -45,9 +45,18 @@ export async function start(config: LomsConfig): Promise<RunningLoms> {
     }),
   );
   await requireTrueClock(db, config.mode);
-  const loop = { clock: systemClock, random: Math.random, onError: (error: unknown) => log.warn({ error }, 'a loop failed') };
+  const loop = {
+    clock: systemClock,
+    random: Math.random,
+    onError: (error: unknown) => log.warn({ error }, 'a loop failed'),
+  };
   const logDb = stack.use(
-    openDb({ url: config.logUrl, applicationName: config.name, maxConnections: LOG_CONNECTIONS, onError: loop.onError }),
+    openDb({
+      url: config.logUrl,
+      applicationName: config.name,
+      maxConnections: LOG_CONNECTIONS,
+      onError: loop.onError,
+    }),
   );
   const eventLog = stack.use(openPostgresLog({ db: logDb, ...loop }));
   await eventLog.ensureTopic(ORDER_EVENTS_TOPIC, ORDER_EVENTS_PARTITIONS);
@@ -74,7 +83,12 @@ export async function start(config: LomsConfig): Promise<RunningLoms> {
   stack.use(startExpiry({ ...loop, store, batcher }, { intervalMs: config.expiryIntervalMs, maxCommands }));
   stack.use(startKeyExpiry({ ...loop, store }));
   const admin = stack.use(
-    startAdmin({ host: config.host, port: config.adminPort, metrics: telemetry.metrics, notReady: async () => undefined }),
+    startAdmin({
+      host: config.host,
+      port: config.adminPort,
+      metrics: telemetry.metrics,
+      notReady: async () => undefined,
+    }),
   );
   const server = stack.use(
     await startGrpcServer({

@@ -18,8 +18,7 @@ function brief(answer: Answer | undefined): string {
   return answer?.kind === 'refused' ? (answer.refusal.reason ?? '') : 'dropped';
 }
 
-const briefs = (commands: readonly Command[], more: Partial<Loaded> = {}) =>
-  decide(commands, more).answers.map(brief);
+const briefs = (commands: readonly Command[], more: Partial<Loaded> = {}) => decide(commands, more).answers.map(brief);
 
 describe('every pair of status and command', () => {
   const due = new Date(MOMENT.getTime() - 1);

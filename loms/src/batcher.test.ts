@@ -86,7 +86,12 @@ test('what is queued goes together, in the order of arrival, up to the limit', a
 test('a batch ends before its lines are too many, and one large order still goes alone', async () => {
   const { batcher, clock, batches } = setUp({ maxBatchLines: 5 });
   const wide = () => create(Array.from({ length: 4 }, (_, i) => line(i + 1, 1)));
-  const answers = submitAll(batcher, [wide(), wide(), one(), create(Array.from({ length: 9 }, (_, i) => line(i + 1, 1)))]);
+  const answers = submitAll(batcher, [
+    wide(),
+    wide(),
+    one(),
+    create(Array.from({ length: 9 }, (_, i) => line(i + 1, 1))),
+  ]);
   await clock.advance(1000);
   await answers;
   expect(batches).toEqual([1, 2, 1]);

@@ -118,7 +118,8 @@ export function startBatcher(deps: BatcherDeps, limits: BatcherLimits): Batcher 
     for (const waiting of batch) waiting.tries += 1;
     queue.unshift(...batch);
     if (isCulprit || failure === 'timeout') batchLimit = Math.max(1, batch.length >> 1);
-    if (failure === 'lost' || failure === 'timeout') log.warn({ failure, commands: batch.length }, 'a batch runs again');
+    if (failure === 'lost' || failure === 'timeout')
+      log.warn({ failure, commands: batch.length }, 'a batch runs again');
     if (isCulprit) return;
     const pauseMs = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failuresInRow - 1, 10));
     await sleep(clock, pauseMs * (0.5 + random() / 2), closing.signal).catch(() => {});
@@ -167,7 +168,11 @@ export function startBatcher(deps: BatcherDeps, limits: BatcherLimits): Batcher 
   };
 }
 
-function settle(answer: Answer, resolve: (orderId: bigint | undefined) => void, reject: (error: unknown) => void): void {
+function settle(
+  answer: Answer,
+  resolve: (orderId: bigint | undefined) => void,
+  reject: (error: unknown) => void,
+): void {
   if (answer.kind === 'done') resolve(answer.orderId);
   else reject(answer.kind === 'refused' ? answer.refusal : goneAway());
 }

@@ -58,7 +58,10 @@ export async function relay(deps: Omit<RelayDeps, 'lease'>, rows: readonly Outbo
 const isRecordsFault = (error: unknown) =>
   error instanceof RecordRefusedError || (error instanceof AppError && error.kind === 'invalid-argument');
 
-async function relayOneByOne({ outbox, eventLog, log }: Omit<RelayDeps, 'lease'>, rows: readonly OutboxRow[]): Promise<void> {
+async function relayOneByOne(
+  { outbox, eventLog, log }: Omit<RelayDeps, 'lease'>,
+  rows: readonly OutboxRow[],
+): Promise<void> {
   const stopped = new Set<bigint>();
   for (const row of rows) {
     if (stopped.has(row.orderId)) continue;
@@ -69,7 +72,10 @@ async function relayOneByOne({ outbox, eventLog, log }: Omit<RelayDeps, 'lease'>
       // Only what the log says of a record that was sent alone is that record's fault.
       if (!(error instanceof RecordRefusedError)) throw error;
       stopped.add(row.orderId);
-      log.error({ orderId: String(row.orderId), version: row.version, error }, 'the log refused an event: see just outbox');
+      log.error(
+        { orderId: String(row.orderId), version: row.version, error },
+        'the log refused an event: see just outbox',
+      );
       await outbox.quarantine(row.position, error.message);
     }
   }

@@ -37,7 +37,10 @@ export interface StockLoadStore {
    * Locks the skus in their order, and adds those that are new. Writes what `decide` returns, all or nothing. Rejects with
    * UpdateError; running it again is always safe, because an entry says what there shall be.
    */
-  update(skus: readonly number[], decide: (shelves: ReadonlyMap<number, Shelf>) => readonly LoadMovement[]): Promise<void>;
+  update(
+    skus: readonly number[],
+    decide: (shelves: ReadonlyMap<number, Shelf>) => readonly LoadMovement[],
+  ): Promise<void>;
   hasStocks(): Promise<boolean>;
 }
 
@@ -111,7 +114,8 @@ export function decideLoad(entry: StockEntry, before: Shelf | undefined): Loaded
   if (entry.total < before.reserved) return { outcome: 'refused', entry, before, movement: undefined };
   const total = entry.total - before.total;
   const held = entry.held - before.held;
-  if (before.isNew) return { outcome: 'received', entry, before, movement: { sku: entry.sku, kind: 'receipt', total, held } };
+  if (before.isNew)
+    return { outcome: 'received', entry, before, movement: { sku: entry.sku, kind: 'receipt', total, held } };
   if (total === 0n && held === 0n) return { outcome: 'unchanged', entry, before, movement: undefined };
   return { outcome: 'adjusted', entry, before, movement: { sku: entry.sku, kind: 'adjust', total, held } };
 }

@@ -38,7 +38,7 @@ export function moveLine(
 ): Movement {
   const units = BigInt(count);
   const effect = EFFECTS[kind];
-  return { sku, orderId, kind, total: effect.total * units, reserved: effect.reserved * units};
+  return { sku, orderId, kind, total: effect.total * units, reserved: effect.reserved * units };
 }
 
 /** The counters behind a movement. Movements that break a counter's bounds are a bug of ours. */

@@ -60,7 +60,9 @@ test('orders of overlapping skus in any order of lines, with pays and cancels be
   const shuffled = (seed: number) => skus.toSorted((a, b) => ((a * 7919 * seed) % 101) - ((b * 7919 * seed) % 101));
   const outcomes = await Promise.all(
     Array.from({ length: 600 }, async (_, i) => {
-      const lines = shuffled(i + 1).slice(0, 5).map((sku, k) => [sku, 1 + ((i + k) % 3)] as const);
+      const lines = shuffled(i + 1)
+        .slice(0, 5)
+        .map((sku, k) => [sku, 1 + ((i + k) % 3)] as const);
       const failure = await failureOfCall(
         create(i, lines).then(async ({ orderId }) => {
           // Each on the other instance than the one that created it, so that both lock the same rows.
@@ -109,7 +111,9 @@ test('the same checkout id 20 times over two instances is one order', async () =
   await database.stock(3002, 1000);
   const checkoutId = randomUUID();
   const items = [{ sku: 3002, count: 3n }];
-  const calls = Array.from({ length: 20 }, (_, i) => clientOf(i).orderCreate({ user: 5n, items, checkoutId }, within(DEADLINE_MS)));
+  const calls = Array.from({ length: 20 }, (_, i) =>
+    clientOf(i).orderCreate({ user: 5n, items, checkoutId }, within(DEADLINE_MS)),
+  );
   const ids = await Promise.all(calls);
   expect(new Set(ids.map(({ orderId }) => orderId)).size).toBe(1);
   expect(await count('select reserved as n from stocks where sku = 3002')).toBe(3);
@@ -123,7 +127,11 @@ test('two instances sweep: every unpaid order is cancelled once, and its event w
     what: 'the units are back',
   });
   const ids = orders.map(({ orderId }) => orderId);
-  expect(await count(`select count(*) as n from order_events where order_id = any($1) and status = 'cancelled'`, [ids])).toBe(300);
-  expect(await count(`select count(*) as n from orders where id = any($1) and cause = 'payment expired'`, [ids])).toBe(300);
+  expect(
+    await count(`select count(*) as n from order_events where order_id = any($1) and status = 'cancelled'`, [ids]),
+  ).toBe(300);
+  expect(await count(`select count(*) as n from orders where id = any($1) and cause = 'payment expired'`, [ids])).toBe(
+    300,
+  );
   expect(await database.disagreements()).toEqual([]);
 }, 30_000);

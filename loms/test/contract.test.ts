@@ -187,7 +187,9 @@ describe('OrderPay and OrderCancel', () => {
     expect([error.code, error.reason]).toEqual([9, 'PAYMENT_EXPIRED']);
     expect(error.values['payBefore']).toMatch(/^\d{4}-/);
     expect(await outcomeOf(cancelOf(orderId))).toBe('OK');
-    const { rows } = await database.db.query('select count(*)::int as n from order_events where order_id = $1', [orderId]);
+    const { rows } = await database.db.query('select count(*)::int as n from order_events where order_id = $1', [
+      orderId,
+    ]);
     expect(rows).toEqual([{ n: 3 }]);
   });
 });
@@ -200,9 +202,13 @@ describe('without a sweep', () => {
     await using alone = await openLoms({ databaseUrl: quiet.url, logUrl: log.url }, { expiryIntervalMs: 60_000 });
     const { orderId } = await alone.client.orderCreate({ user: USER, items: items(1n, 1) }, within(5000));
     await quiet.advance(600_000);
-    expect(await outcomeOf(alone.client.orderPay({ orderId }, within(5000)))).toBe('FAILED_PRECONDITION PAYMENT_EXPIRED');
+    expect(await outcomeOf(alone.client.orderPay({ orderId }, within(5000)))).toBe(
+      'FAILED_PRECONDITION PAYMENT_EXPIRED',
+    );
     expect((await alone.client.stockInfo({ sku: 1 }, within(5000))).count).toBe(1n);
-    expect(await outcomeOf(alone.client.orderPay({ orderId }, within(5000)))).toBe('FAILED_PRECONDITION PAYMENT_EXPIRED');
+    expect(await outcomeOf(alone.client.orderPay({ orderId }, within(5000)))).toBe(
+      'FAILED_PRECONDITION PAYMENT_EXPIRED',
+    );
     expect(await quiet.disagreements()).toEqual([]);
     expect(still.running.grpcPort).toBeGreaterThan(0);
   });

@@ -1,7 +1,16 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 
 import { asAdmin, openDb } from '@tally/platform/postgres';
-import { type TestDatabase, failureOfCall, openProxy, openTestDatabase, openTestServer, outcomeOf, waitUntil, withPort } from '@tally/platform/testing';
+import {
+  type TestDatabase,
+  failureOfCall,
+  openProxy,
+  openTestDatabase,
+  openTestServer,
+  outcomeOf,
+  waitUntil,
+  withPort,
+} from '@tally/platform/testing';
 import pg from 'pg';
 
 import { type LomsDatabase, openLomsDatabase } from './database.ts';
@@ -36,8 +45,11 @@ test('the connection is cut right behind COMMIT, again and again: every request 
   expect(proxy.cuts).toBe(8);
   const ids = answers.map(({ orderId }) => orderId);
   expect(new Set(ids).size).toBe(120);
-  const { rows } = await database.db.query(`select count(*)::int as n, count(*) filter (where id = any($1))::int as answered
-    from orders o where exists (select from order_lines where order_id = o.id and sku = 1)`, [ids]);
+  const { rows } = await database.db.query(
+    `select count(*)::int as n, count(*) filter (where id = any($1))::int as answered
+    from orders o where exists (select from order_lines where order_id = o.id and sku = 1)`,
+    [ids],
+  );
   expect(rows).toEqual([{ n: 121, answered: 120 }]);
   expect(await database.disagreements()).toEqual([]);
 }, 60_000);
@@ -45,9 +57,11 @@ test('the connection is cut right behind COMMIT, again and again: every request 
 test('PostgreSQL is killed with -9 in the moment of a commit: every answer is true, and every request is one order', async () => {
   await using server = await openTestServer();
   const url = await server.database('loms');
-  await asAdmin(url, (client) => client.query(`
+  await asAdmin(url, (client) =>
+    client.query(`
     insert into stock_movements (sku, kind, total_delta, reserved_delta, held_delta, moment)
-    values (1, 'receipt', 10000, 0, 0, now()); insert into stocks values (1, 10000, 0, 0)`));
+    values (1, 'receipt', 10000, 0, 0, now()); insert into stocks values (1, 10000, 0, 0)`),
+  );
   await using proxy = await openProxy(Number(new URL(url).port));
   await using loms = await open(withPort(url, proxy.port));
   const answered: bigint[] = [];
@@ -64,7 +78,10 @@ test('PostgreSQL is killed with -9 in the moment of a commit: every answer is tr
     answered.push(...(await calls).map(({ orderId }) => orderId));
   }
   await using db = openDb({ url, applicationName: 'test', maxConnections: 1 });
-  const { rows } = await db.query('select count(*)::int as n, count(*) filter (where id = any($1))::int as answered from orders', [answered]);
+  const { rows } = await db.query(
+    'select count(*)::int as n, count(*) filter (where id = any($1))::int as answered from orders',
+    [answered],
+  );
   expect(rows).toEqual([{ n: 80, answered: 80 }]);
   const { rows: stocks } = await db.query('select reserved from stocks', []);
   expect(stocks).toEqual([{ reserved: 80n }]);
@@ -104,10 +121,13 @@ test('a holder that stalls inside a flush delays others by little more than the 
     connection['bind']?.({});
     connection['execute']?.({});
     connection['flush']?.();
-    await waitUntil(async () => {
-      const { rows } = await database.db.query(`select from stocks where sku = 3 for no key update skip locked`, []);
-      return rows.length === 0;
-    }, { what: 'the holder has its lock' });
+    await waitUntil(
+      async () => {
+        const { rows } = await database.db.query(`select from stocks where sku = 3 for no key update skip locked`, []);
+        return rows.length === 0;
+      },
+      { what: 'the holder has its lock' },
+    );
   });
   expect(delayMs).toBeGreaterThan(2000);
   expect(delayMs).toBeLessThan(7000);
@@ -126,9 +146,12 @@ test('PostgreSQL away: calls fail as UNAVAILABLE or by their deadline, and all r
   ]);
   for (const code of codes) expect([4, 14]).toContain(code as number);
   await server.start();
-  await waitUntil(async () => (await outcomeOf(loms.client.stockInfo({ sku: 1 }, within(1000)))) === 'NOT_FOUND UNKNOWN_SKU', {
-    what: 'reads work again',
-  });
+  await waitUntil(
+    async () => (await outcomeOf(loms.client.stockInfo({ sku: 1 }, within(1000)))) === 'NOT_FOUND UNKNOWN_SKU',
+    {
+      what: 'reads work again',
+    },
+  );
   expect(await outcomeOf(create(loms, 1))).toBe('FAILED_PRECONDITION INSUFFICIENT_STOCK');
 }, 60_000);
 

@@ -12,7 +12,10 @@ export interface TestLoms extends AsyncDisposable {
 }
 
 /** The real service on free ports, with a client. */
-export async function openLoms(urls: { databaseUrl: string; logUrl: string }, more: Partial<LomsConfig> = {}): Promise<TestLoms> {
+export async function openLoms(
+  urls: { databaseUrl: string; logUrl: string },
+  more: Partial<LomsConfig> = {},
+): Promise<TestLoms> {
   const running = await start({
     name: 'loms',
     mode: 'development',

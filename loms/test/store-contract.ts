@@ -17,11 +17,14 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
   describe(`the store on ${name}`, () => {
     async function run(store: Store, commands: Command[], isRerun = false): Promise<Answer[]> {
       let answers: Answer[] = [];
-      await store.update(wantedBy(commands, () => isRerun), (loaded) => {
-        const decided = decideBatch(commands, loaded, { paymentTimeoutMs: 600_000, isAlive: () => true });
-        answers = decided.answers;
-        return decided.changes;
-      });
+      await store.update(
+        wantedBy(commands, () => isRerun),
+        (loaded) => {
+          const decided = decideBatch(commands, loaded, { paymentTimeoutMs: 600_000, isAlive: () => true });
+          answers = decided.answers;
+          return decided.changes;
+        },
+      );
       return answers;
     }
     const idOf = (answer: Answer | undefined) => (answer?.kind === 'done' ? (answer.orderId ?? 0n) : 0n);
@@ -102,7 +105,9 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       expect(await store.deleteOldKeys(900_000, 10)).toBe(1);
       const [old] = await run(store, [create([line(6, 1)], { key: { ...key('old'), requestHash: Buffer.from('b') } })]);
       expect(idOf(old)).not.toBe(0n);
-      const [young] = await run(store, [create([line(6, 1)], { key: { ...key('young'), requestHash: Buffer.from('b') } })]);
+      const [young] = await run(store, [
+        create([line(6, 1)], { key: { ...key('young'), requestHash: Buffer.from('b') } }),
+      ]);
       expect(reasonOf(young)).toBe('IDEMPOTENCY_KEY_REUSED');
     });
 
@@ -121,9 +126,12 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
 
     test('a decision that throws changes nothing', async () => {
       const { store } = await open();
-      const failed = store.update(wantedBy([create([line(8, 1)])], () => false), () => {
-        throw new Error('a bug');
-      });
+      const failed = store.update(
+        wantedBy([create([line(8, 1)])], () => false),
+        () => {
+          throw new Error('a bug');
+        },
+      );
       expect(await failureOf(failed)).toBe('culprit');
       expect(await store.findStock(8, 1000)).toEqual({ total: 100n, held: 0n, reserved: 0n });
     });

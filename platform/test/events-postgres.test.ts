@@ -17,7 +17,12 @@ eventLogContract('PostgreSQL', async () => {
   const stack = new AsyncDisposableStack();
   stack.use(database);
   const openAnother = async () => stack.use(openLog(stack.use(openLogDb(database.url))));
-  return { log: await openAnother(), openAnother, takeoverMs: 10_000, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  return {
+    log: await openAnother(),
+    openAnother,
+    takeoverMs: 10_000,
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
 });
 
 let database: TestDatabase;
@@ -126,7 +131,14 @@ test('the server goes and comes: a publish rejects meanwhile, and readers go on 
   await server.kill();
   expect(lost.publish([event('t', 'a', 2)])).rejects.toThrow('the database does not answer');
   await server.start();
-  await waitUntil(() => lost.publish([event('t', 'a', 3)]).then(() => true, () => false), { what: 'it takes events again' });
+  await waitUntil(
+    () =>
+      lost.publish([event('t', 'a', 3)]).then(
+        () => true,
+        () => false,
+      ),
+    { what: 'it takes events again' },
+  );
   await waitUntil(() => seen.has('3'), { what: 'the reader goes on' });
 }, 30_000);
 

@@ -18,7 +18,11 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]();
 });
 
-const failure = (promise: Promise<unknown>) => promise.then(() => 'none', (error: unknown) => failureOf(error));
+const failure = (promise: Promise<unknown>) =>
+  promise.then(
+    () => 'none',
+    (error: unknown) => failureOf(error),
+  );
 
 test('int8 is a bigint, also in arrays', async () => {
   const { rows } = await db.query('select 9223372036854775807::int8 as one, array[1, null, 3]::int8[] as many', []);
@@ -88,7 +92,14 @@ test('a lost server is unavailable, and comes back by itself', async () => {
   expect(error).toBeInstanceOf(AppError);
   expect(failureOf(error)).toBe('lost');
   await server.start();
-  await waitUntil(() => lost.query('select 1').then(() => true, () => false), { what: 'the database answers again' });
+  await waitUntil(
+    () =>
+      lost.query('select 1').then(
+        () => true,
+        () => false,
+      ),
+    { what: 'the database answers again' },
+  );
 }, 30_000);
 
 test('the role carries the timeouts', async () => {

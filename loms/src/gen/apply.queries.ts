@@ -1,4 +1,4 @@
-/** Types generated for queries found in "loms/queries/apply.sql" */
+/** Types generated for queries found in "sql/loms/queries/apply.sql" */
 import { PreparedQuery } from '@pgtyped/runtime';
 
 export type movement_kind = 'adjust' | 'receipt' | 'release' | 'reserve' | 'ship';

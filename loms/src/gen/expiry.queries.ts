@@ -1,4 +1,4 @@
-/** Types generated for queries found in "loms/queries/expiry.sql" */
+/** Types generated for queries found in "sql/loms/queries/expiry.sql" */
 import { PreparedQuery } from '@pgtyped/runtime';
 
 /** 'FindDueOrders' parameters type */

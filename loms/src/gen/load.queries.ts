@@ -1,4 +1,4 @@
-/** Types generated for queries found in "loms/queries/load.sql" */
+/** Types generated for queries found in "sql/loms/queries/load.sql" */
 import { PreparedQuery } from '@pgtyped/runtime';
 
 export type order_cause = 'checkout expired' | 'payment expired' | 'shopper' | 'shortage';

@@ -1,4 +1,4 @@
-/** Types generated for queries found in "loms/queries/outbox.sql" */
+/** Types generated for queries found in "sql/loms/queries/outbox.sql" */
 import { PreparedQuery } from '@pgtyped/runtime';
 
 export type order_status = 'awaiting payment' | 'cancelled' | 'failed' | 'new' | 'payed';

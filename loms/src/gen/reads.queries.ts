@@ -1,4 +1,4 @@
-/** Types generated for queries found in "loms/queries/reads.sql" */
+/** Types generated for queries found in "sql/loms/queries/reads.sql" */
 import { PreparedQuery } from '@pgtyped/runtime';
 
 export type order_status = 'awaiting payment' | 'cancelled' | 'failed' | 'new' | 'payed';

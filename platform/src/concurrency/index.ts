@@ -1,2 +1,6 @@
 export * from './clock.ts';
 export * from './every.ts';
+export * from './single-flight.ts';
+export * from './token-bucket.ts';
+export * from './ttl-cache.ts';
+export * from './worker-pool.ts';

@@ -113,13 +113,7 @@ function createReader(env: Environment, faults: string[], onVariable: (variable:
       return env[name]?.trim() || undefined;
     },
     oneOf: (name, meaning, choices, fallback) =>
-      take(
-        name,
-        meaning,
-        fallback,
-        (raw) => choices.find((choice) => choice === raw),
-        `one of: ${choices.join(', ')}`,
-      ),
+      take(name, meaning, fallback, (raw) => choices.find((choice) => choice === raw), `one of: ${choices.join(', ')}`),
     addresses: (name, meaning, fallback) =>
       take(name, meaning, fallback?.split(','), (raw) => parseAddresses(raw), 'host:port, or several with commas'),
   };

@@ -4,5 +4,10 @@ import { createMemoryLog } from './log-memory.ts';
 
 eventLogContract('memory', async () => {
   const log = createMemoryLog({ clock: systemClock, onError: () => {} });
-  return { log, openAnother: async () => log, takeoverMs: 1000, [Symbol.asyncDispose]: () => log[Symbol.asyncDispose]() };
+  return {
+    log,
+    openAnother: async () => log,
+    takeoverMs: 1000,
+    [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),
+  };
 });

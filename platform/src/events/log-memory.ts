@@ -1,7 +1,13 @@
 import { type Clock, sleep } from '../concurrency/index.ts';
 import { AppError } from '../errors/index.ts';
 import { partitionOf } from './partitioner.ts';
-import { DEFAULT_MAX_BATCH_EVENTS, type EventLog, type LoggedEvent, RecordRefusedError, type SubscribeOptions } from './port.ts';
+import {
+  DEFAULT_MAX_BATCH_EVENTS,
+  type EventLog,
+  type LoggedEvent,
+  RecordRefusedError,
+  type SubscribeOptions,
+} from './port.ts';
 
 interface Group {
   readonly offsets: bigint[];
@@ -41,7 +47,8 @@ export function createMemoryLog({ clock, onError }: MemoryLogDeps): EventLog {
     for (let partition = 0; partition < count; partition += 1) {
       const held = (reader: Reader) => group.holders.filter((holder) => holder === reader).length;
       const holder = group.holders[partition];
-      if (holder !== undefined && held(holder) > fair && !holder.busy.has(partition)) group.holders[partition] = undefined;
+      if (holder !== undefined && held(holder) > fair && !holder.busy.has(partition))
+        group.holders[partition] = undefined;
       const poorest = [...group.members].toSorted((a, b) => held(a) - held(b))[0];
       if (poorest !== undefined && held(poorest) < fair) group.holders[partition] ??= poorest;
     }
@@ -62,7 +69,12 @@ export function createMemoryLog({ clock, onError }: MemoryLogDeps): EventLog {
     }
   }
 
-  async function handle(group: Group, reader: Reader, partition: number, events: readonly LoggedEvent[]): Promise<void> {
+  async function handle(
+    group: Group,
+    reader: Reader,
+    partition: number,
+    events: readonly LoggedEvent[],
+  ): Promise<void> {
     try {
       await reader.options.handler(events, { signal: new AbortController().signal });
       group.offsets[partition] = (events.at(-1)?.offset ?? -1n) + 1n;
@@ -84,9 +96,15 @@ export function createMemoryLog({ clock, onError }: MemoryLogDeps): EventLog {
           name.endsWith(` ${topic}`) && existing.some((events, i) => BigInt(events.length) > (offsets[i] ?? 0n)),
       );
       if (existing.length > partitions || (existing.length !== 0 && existing.length < partitions && isUnread)) {
-        throw new AppError('failed-precondition', `topic ${topic} has ${existing.length} partitions, not ${partitions}`);
+        throw new AppError(
+          'failed-precondition',
+          `topic ${topic} has ${existing.length} partitions, not ${partitions}`,
+        );
       }
-      topics.set(topic, Array.from({ length: partitions }, (_, i) => existing[i] ?? []));
+      topics.set(
+        topic,
+        Array.from({ length: partitions }, (_, i) => existing[i] ?? []),
+      );
     },
     async publish(events) {
       for (const { topic } of events) {

@@ -40,7 +40,8 @@ export function openPostgresLog(deps: PostgresLogDeps, limits: Partial<MemberLim
   async function countsOf(topics: readonly string[]): Promise<Map<string, number>> {
     const unknown = [...new Set(topics)].filter((topic) => !partitionCounts.has(topic));
     if (unknown.length > 0) {
-      for (const row of await countPartitions.run({ topics: unknown }, db)) partitionCounts.set(row.topic, row.partitions);
+      for (const row of await countPartitions.run({ topics: unknown }, db))
+        partitionCounts.set(row.topic, row.partitions);
     }
     return partitionCounts;
   }
@@ -119,7 +120,9 @@ function refuseUnfit({ topic, value }: NewEvent, isKnownTopic: boolean, sent: nu
       ? `a value of ${value.length} bytes; the log takes ${MAX_RECORD_BYTES} at most`
       : undefined;
   if (fault === undefined) return;
-  throw sent === 1 ? new RecordRefusedError(fault) : new AppError('invalid-argument', `a record of the batch: ${fault}`);
+  throw sent === 1
+    ? new RecordRefusedError(fault)
+    : new AppError('invalid-argument', `a record of the batch: ${fault}`);
 }
 
 function wrongPartitions(topic: string, count: number, wanted: number, why: string): AppError {

@@ -125,7 +125,10 @@ export function startMember(
       const events = byPartition.get(partition.partition);
       // Its lease may have ended while the records were on their way.
       if (events === undefined || held.get(partition.partition) !== partition) continue;
-      const done = handle(partition, events.map((row) => toEvent(topic, row))).finally(() => running.delete(done));
+      const done = handle(
+        partition,
+        events.map((row) => toEvent(topic, row)),
+      ).finally(() => running.delete(done));
       running.add(done);
     }
   }

@@ -14,6 +14,8 @@ export interface CallOptions {
   /** Milliseconds since the epoch. */
   readonly deadlineMs?: number;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Told when a detached call leaves: until then it can be called off at no cost. */
+  readonly onSent?: () => void;
 }
 
 /** Sends one message and waits for the answer. A failure is an RpcError. */

@@ -10,7 +10,8 @@ export function logCalls(log: Log): Interceptor {
       const startedMs = performance.now();
       try {
         const response = await next(request, call);
-        if (log.isLevelEnabled('debug')) log.debug({ method: name, ms: performance.now() - startedMs }, 'call answered');
+        if (log.isLevelEnabled('debug'))
+          log.debug({ method: name, ms: performance.now() - startedMs }, 'call answered');
         return response;
       } catch (error) {
         if (error instanceof AppError) {

@@ -11,4 +11,3 @@ export function trace(tracer: Tracer): Interceptor {
     };
   };
 }
-

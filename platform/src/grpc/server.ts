@@ -5,7 +5,15 @@ import { HealthImplementation } from 'grpc-health-check';
 
 import { AppError } from '../errors/index.ts';
 import type { Log, Registry, Tracer } from '../telemetry/index.ts';
-import { type BoundService, type Call, type Handler, type Interceptor, Malformed, pathOf, unaryMethods } from './handler.ts';
+import {
+  type BoundService,
+  type Call,
+  type Handler,
+  type Interceptor,
+  Malformed,
+  pathOf,
+  unaryMethods,
+} from './handler.ts';
 import { addReflection } from './server-reflection.ts';
 import { errors } from './server-errors.ts';
 import { logCalls } from './server-log.ts';

@@ -1,7 +1,16 @@
 import type { ConfigReader } from '../config/index.ts';
 import { AppError } from '../errors/index.ts';
 import type { Queryable } from '../postgres/index.ts';
-import { LOG_LEVELS, type Log, type LogLevel, type Registry, type Tracer, createLog, createMetrics, openTracing } from '../telemetry/index.ts';
+import {
+  LOG_LEVELS,
+  type Log,
+  type LogLevel,
+  type Registry,
+  type Tracer,
+  createLog,
+  createMetrics,
+  openTracing,
+} from '../telemetry/index.ts';
 
 /** What every service is configured with. Its variables begin with the service's name: `LOMS_GRPC_PORT`. */
 export interface ServiceConfig {

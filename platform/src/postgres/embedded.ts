@@ -1,6 +1,20 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmodSync, chownSync, closeSync, cpSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -60,7 +74,11 @@ const SETTINGS = {
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const running = findEmbeddedPostgres(options);
   if (running !== undefined) {
-    await untilReady(running.adminUrl, () => undefined);
+    // It may be in the middle of its end.
+    const dataDir = join(options.dir, 'data');
+    await untilReady(running.adminUrl, () => (isAlive(running.pid, dataDir) ? undefined : 'it ended meanwhile'));
+    // Whoever started it may have been killed before this.
+    await createRole(running.adminUrl, options.password);
     return running;
   }
   const programs = copyPrograms(options.programsDir);
@@ -71,7 +89,8 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   else await initialise(programs, dataDir, options.password);
   const pid = launch(programs, dataDir, options);
   const server = toServer(pid, options);
-  const readLog = () => (isAlive(pid, dataDir) ? undefined : lastLines(join(options.dir, 'postgres.log')));
+  // By the pid alone: its command line is empty for a moment while it becomes postgres.
+  const readLog = () => (isAlive(pid) ? undefined : lastLines(join(options.dir, 'postgres.log')));
   await untilReady(server.adminUrl, readLog);
   await createRole(server.adminUrl, options.password);
   return server;
@@ -140,7 +159,10 @@ function copyPrograms(programsDir: string): string {
   cpSync(source, copy, { recursive: true });
   chmodSync(copy, 0o755);
   // npm packages carry no symbolic links; this list says what they were.
-  const links = JSON.parse(readFileSync(join(source, 'pg-symlinks.json'), 'utf8')) as { source: string; target: string }[];
+  const links = JSON.parse(readFileSync(join(source, 'pg-symlinks.json'), 'utf8')) as {
+    source: string;
+    target: string;
+  }[];
   for (const link of links) {
     const at = join(copy, link.target.replace(/^native\//, ''));
     const to = join(copy, link.source.replace(/^native\//, ''));
@@ -186,7 +208,10 @@ function account(): Account | undefined {
     .find((entry) => entry.startsWith('nobody:'));
   const [, , uid, gid] = line?.split(':') ?? [];
   if (uid === undefined || gid === undefined) {
-    throw new AppError('failed-precondition', 'PostgreSQL does not run as root, and there is no user nobody to run it as');
+    throw new AppError(
+      'failed-precondition',
+      'PostgreSQL does not run as root, and there is no user nobody to run it as',
+    );
   }
   return { uid: Number(uid), gid: Number(gid) };
 }
@@ -232,7 +257,20 @@ async function initialise(programs: string, dataDir: string, password: string): 
   if (user !== undefined) for (const path of [dataDir, passwordFile]) chownSync(path, user.uid, user.gid);
   const [program, ...args] = command(programs, 'initdb', 'detached');
   const child = Bun.spawn(
-    [program, ...args, '-D', dataDir, '-U', 'postgres', '--encoding=UTF8', '--locale=C.UTF-8', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`, '--no-instructions'],
+    [
+      program,
+      ...args,
+      '-D',
+      dataDir,
+      '-U',
+      'postgres',
+      '--encoding=UTF8',
+      '--locale=C.UTF-8',
+      '-A',
+      'scram-sha-256',
+      `--pwfile=${passwordFile}`,
+      '--no-instructions',
+    ],
     { stdout: 'ignore', stderr: 'pipe', env: {}, cwd: '/' },
   );
   const complaint = await new Response(child.stderr).text();
@@ -247,16 +285,21 @@ function launch(programs: string, dataDir: string, { dir, port, lifetime, settin
   const [program, ...args] = command(programs, 'postgres', lifetime);
   const merged = Object.entries({ ...SETTINGS, ...settings, port: String(port) });
   const log = openSync(join(dir, 'postgres.log'), 'a');
-  const child = spawn(program, [...args, '-D', dataDir, ...merged.flatMap(([name, value]) => ['-c', `${name}=${value}`])], {
-    stdio: ['ignore', log, log],
-    detached: true,
-    env: { LANG: 'C.UTF-8' },
-    cwd: '/',
-  });
+  const child = spawn(
+    program,
+    [...args, '-D', dataDir, ...merged.flatMap(([name, value]) => ['-c', `${name}=${value}`])],
+    {
+      stdio: ['ignore', log, log],
+      detached: true,
+      env: { LANG: 'C.UTF-8' },
+      cwd: '/',
+    },
+  );
   closeSync(log);
   child.on('error', () => {});
   child.unref();
-  if (child.pid === undefined) throw new AppError('failed-precondition', `cannot run ${program}: is util-linux installed?`);
+  if (child.pid === undefined)
+    throw new AppError('failed-precondition', `cannot run ${program}: is util-linux installed?`);
   return child.pid;
 }
 

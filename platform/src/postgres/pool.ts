@@ -106,22 +106,22 @@ export function openDb(options: DbOptions): Db {
   const named = createNamer(options.namedStatements ?? true);
 
   const transaction: Db['transaction'] = async (work, transactionOptions = {}) => {
-      let client: pg.PoolClient;
-      try {
-        client = await pool.connect();
-      } catch (error) {
-        throw toAppError(error);
-      }
-      let failed: unknown;
-      try {
-        return await runTransaction(client, named, work, transactionOptions);
-      } catch (error) {
-        failed = error;
-        throw toAppError(error);
-      } finally {
-        // After an error the connection's state is a guess: a new one is cheaper than a wrong one.
-        client.release(failed !== undefined && !(await rolledBack(client)));
-      }
+    let client: pg.PoolClient;
+    try {
+      client = await pool.connect();
+    } catch (error) {
+      throw toAppError(error);
+    }
+    let failed: unknown;
+    try {
+      return await runTransaction(client, named, work, transactionOptions);
+    } catch (error) {
+      failed = error;
+      throw toAppError(error);
+    } finally {
+      // After an error the connection's state is a guess: a new one is cheaper than a wrong one.
+      client.release(failed !== undefined && !(await rolledBack(client)));
+    }
   };
 
   const query: Db['query'] = async (text, values) => {

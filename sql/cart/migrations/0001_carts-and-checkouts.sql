@@ -24,7 +24,7 @@ create table cart_items (
   sku     bigint  not null check (sku between 1 and 4294967295),
   count   integer not null check (count between 1 and 65535),
   -- As last seen in the product service.
-  name    text    not null,
+  name    text    not null check (char_length(name) <= 500),
   price   bigint  not null,
   unique (user_id, sku)
 );
@@ -50,12 +50,12 @@ create table checkouts (
   frozen_at     timestamptz    not null,
   -- From this moment on loms creates no order of it.
   decide_before timestamptz    not null,
-  -- A live caller or a resumer works on it until then, by clock_timestamp().
+  -- A live caller or a resumer works on it until then, by clock_timestamp(). It saves double work; two are correct too.
   claimed_until timestamptz    not null,
   closed_at     timestamptz,
   -- done: the order. refused: the failed order that loms keeps under this id; null only after a conflict or by hand.
   order_id      bigint,
-  -- How a refused one was answered: {"reason", "message", "values"}.
+  -- How a refused one is answered: {"kind", "reason", "domain", "message", "values"}.
   refusal       jsonb,
   check ((state = 'open') = (closed_at is null)),
   check (state <> 'open' or order_id is null),

@@ -1,4 +1,4 @@
-/** Types generated for queries found in "log/queries/group.sql" */
+/** Types generated for queries found in "sql/log/queries/group.sql" */
 import { PreparedQuery } from '@pgtyped/runtime';
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };

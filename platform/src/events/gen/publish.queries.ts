@@ -1,4 +1,4 @@
-/** Types generated for queries found in "log/queries/publish.sql" */
+/** Types generated for queries found in "sql/log/queries/publish.sql" */
 import { PreparedQuery } from '@pgtyped/runtime';
 
 export type BufferArray = (Buffer)[];

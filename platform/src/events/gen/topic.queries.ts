@@ -1,4 +1,4 @@
-/** Types generated for queries found in "log/queries/topic.sql" */
+/** Types generated for queries found in "sql/log/queries/topic.sql" */
 import { PreparedQuery } from '@pgtyped/runtime';
 
 /** 'LockTopic' parameters type */

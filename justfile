@@ -1,0 +1,91 @@
+# Tally's commands. `just` alone lists them; `npx -y rust-just@1.40.0 COMMAND` runs one where just is not installed.
+
+set positional-arguments
+bun := justfile_directory() / ".local/bin/bun"
+
+# List the commands.
+[private]
+default:
+    @'{{ just_executable() }}' --justfile '{{ justfile() }}' --list --unsorted
+
+[private]
+install:
+    @sh ops/local/install.sh
+
+# Run every test against servers of its own, or those of one folder or file.
+[group('develop')]
+test *ARGS: install
+    @'{{ bun }}' ops/test-run/main.ts all "$@"
+
+# Run the tests that need no server and no socket.
+[group('develop')]
+test-unit *ARGS: install
+    @'{{ bun }}' ops/test-run/main.ts unit "$@"
+
+# Run the tests on real PostgreSQL and real processes.
+[group('develop')]
+test-integration *ARGS: install
+    @'{{ bun }}' ops/test-run/main.ts integration "$@"
+
+# Check all but the tests: format, lint, types, protos, generated code.
+[group('develop')]
+check: install
+    @'{{ bun }}' ops/test-run/check.ts
+
+# Format the code and the protos.
+[group('develop')]
+fmt: install
+    @node_modules/.bin/oxfmt
+    @cd proto && node_modules/.bin/buf format -w
+
+# Generate code from the protos and the queries, and dump the schemas.
+[group('develop')]
+gen: install
+    @cd proto && PATH="$PWD/node_modules/.bin:$PATH" node_modules/.bin/buf generate
+    @'{{ bun }}' sql/gen.ts
+
+# Bring the databases of CART_, LOMS_, NOTIFIER_ and LOG_DATABASE_URL to the newest schema.
+[group('develop')]
+migrate: install
+    @'{{ bun }}' sql/migrate.ts
+
+# Only where Bun is missing: ending and looking must not depend on a registry.
+[private]
+bun:
+    @test -x '{{ bun }}' || sh ops/local/install.sh
+
+# Start the whole system in the background, or mend what of it does not run.
+[group('run')]
+[no-exit-message]
+up *ARGS:
+    @started="$(date +%s%3N)" && sh ops/local/install.sh && TALLY_STARTED_AT_MS="$started" '{{ bun }}' ops/local/up.ts "$@"
+
+# End the whole system. Its data stays, unless --remove is given.
+[group('run')]
+[no-exit-message]
+down *ARGS: bun
+    @'{{ bun }}' ops/local/down.ts "$@"
+
+# Show what runs, and how it is.
+[group('run')]
+[no-exit-message]
+status *ARGS: bun
+    @'{{ bun }}' ops/local/status.ts "$@"
+
+# Print the last lines of the logs, of all or of one service; -f follows.
+[group('run')]
+[no-exit-message]
+logs *ARGS: bun
+    @'{{ bun }}' ops/local/logs.ts "$@"
+
+# Print the URL of a database: cart, loms, notifier or log.
+[group('run')]
+[no-exit-message]
+url *ARGS: bun
+    @'{{ bun }}' ops/local/url.ts "$@"
+
+# Set what there is of each sku in a stock file.
+[group('run')]
+[no-exit-message]
+stock *ARGS: install
+    @'{{ bun }}' --preload ./ops/local/addresses.ts ops/stock/main.ts "$@"

@@ -1,0 +1,36 @@
+#!/bin/sh
+# Installs what is missing into this folder: Bun from its npm package, then the node packages. No root, no postinstall, and
+# nothing outside. A second run finds its stamps and costs nothing.
+set -eu
+cd "$(dirname "$0")/../.."
+version=1.4.5
+
+fail() { echo "tally: $1" >&2; exit 1; }
+
+[ "$(uname -s)" = Linux ] || fail "it runs on Linux; this is $(uname -s)."
+case "$(uname -m)" in
+  x86_64) if grep -qw avx2 /proc/cpuinfo; then cpu=x64; else cpu=x64-baseline; fi ;;
+  aarch64) cpu=aarch64 ;;
+  *) fail "there is no Bun for a $(uname -m) processor: it needs x86_64 or aarch64." ;;
+esac
+
+bun=".local/bun/node_modules/@oven/bun-linux-$cpu/bin/bun"
+if [ "$("$bun" --version 2>/dev/null || true)" != "$version" ]; then
+  command -v npm >/dev/null || fail "npm is missing: install node 18 or newer, with npm."
+  echo "installing Bun $version into .local/bun"
+  mkdir -p .local/bun
+  npm install --prefix .local/bun --ignore-scripts --no-audit --no-fund --loglevel=error \
+    --fetch-retries 1 --fetch-timeout 10000 "@oven/bun-linux-$cpu@$version" >.local/bun.log 2>&1 ||
+    fail "Bun could not be installed; does the npm registry answer? npm said: $(tail -n 3 .local/bun.log)"
+fi
+mkdir -p .local/bin
+ln -sfn "../../$bun" .local/bin/bun
+
+stamp=.local/packages.stamp
+wanted="$(cat bun.lock package.json ./*/package.json | cksum)"
+if [ "$(cat "$stamp" 2>/dev/null || true)" != "$wanted" ] || [ ! -d node_modules ]; then
+  echo "installing the node packages"
+  timeout 120 "$bun" install --frozen-lockfile --ignore-scripts >.local/packages.log 2>&1 ||
+    fail "the node packages could not be installed; does the npm registry answer? bun said: $(tail -n 3 .local/packages.log)"
+  echo "$wanted" >"$stamp"
+fi

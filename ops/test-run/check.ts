@@ -1,0 +1,88 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+/*
+  The gate: everything but the tests. Runs all steps, says what each found, and fails when one does.
+*/
+
+const ROOT = resolve(import.meta.dir, '../..');
+const PROTO = join(ROOT, 'proto');
+const buf = join(PROTO, 'node_modules/.bin/buf');
+const bin = (name: string) => join(ROOT, 'node_modules/.bin', name);
+
+const steps: readonly [name: string, mend: string, run: () => Promise<string>][] = [
+  ['format', 'just fmt', () => run([bin('oxfmt'), '--check'])],
+  ['lint', 'see above', () => run([bin('oxlint'), '--type-aware', '--deny-warnings'])],
+  ['types', 'see above', () => run([bin('tsc'), '-p', 'tsconfig.json'])],
+  ['proto format', 'just fmt', () => run([buf, 'format', '-d', '--exit-code'], PROTO)],
+  ['proto lint', 'see above', () => run([buf, 'lint'], PROTO)],
+  [
+    'proto breaking changes',
+    'old clients would break',
+    () => run([buf, 'breaking', '--against', 'contract.binpb'], PROTO),
+  ],
+  ['generated code', 'just gen', compareGenerated],
+  ['no test left alone', 'remove .only', findOnly],
+];
+
+let failed = 0;
+for (const [name, mend, check] of steps) {
+  const startedMs = performance.now();
+  const found = await check();
+  const took = `${((performance.now() - startedMs) / 1000).toFixed(1)} s`;
+  if (found === '') console.log(`ok      ${name} (${took})`);
+  else {
+    failed += 1;
+    console.log(`${found}\nFAILED  ${name} (${took}): ${mend}`);
+  }
+}
+process.exit(failed === 0 ? 0 : 1);
+
+/** Empty when the command ends well, else what it printed. */
+async function run(command: string[], cwd = ROOT): Promise<string> {
+  const path = `${join(PROTO, 'node_modules/.bin')}:${process.env['PATH']}`;
+  const child = Bun.spawn(command, { cwd, stdout: 'pipe', stderr: 'pipe', env: { ...process.env, PATH: path } });
+  const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+  const code = await child.exited;
+  return code === 0 ? '' : `${out}${err}`.trim() || `${command[0]} ended with ${code}`;
+}
+
+/** Generates everything into an empty folder and compares. */
+async function compareGenerated(): Promise<string> {
+  const fresh = mkdtempSync(join(tmpdir(), 'tally-gen-'));
+  try {
+    const made =
+      (await run([buf, 'generate', '--output', join(fresh, 'proto')], PROTO)) ||
+      (await run([process.execPath, join(ROOT, 'sql/gen.ts'), fresh]));
+    if (made !== '') return made;
+    const differing = [...generatedFiles(ROOT).union(generatedFiles(fresh))].filter(
+      (file) => textOf(join(ROOT, file)) !== textOf(join(fresh, file)),
+    );
+    return differing.map((file) => `differs: ${file}`).join('\n');
+  } finally {
+    rmSync(fresh, { recursive: true });
+  }
+}
+
+function generatedFiles(root: string): Set<string> {
+  const glob = new Bun.Glob('{proto/gen/**/*.ts,*/src/gen/*.ts,platform/src/events/gen/*.ts,sql/*/schema.sql}');
+  return new Set(glob.scanSync({ cwd: root }));
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+async function findOnly(): Promise<string> {
+  const found: string[] = [];
+  for await (const file of new Bun.Glob('{platform,cart,loms,notifier,ops}/**/*.test.ts').scan({ cwd: ROOT })) {
+    if (!file.includes('node_modules') && /\b(test|describe)\.only\(/.test(textOf(join(ROOT, file)) ?? ''))
+      found.push(file);
+  }
+  return found.join('\n');
+}

@@ -1,0 +1,12 @@
+import net from 'node:net';
+
+/* Loaded before unit tests: whoever opens a socket fails, with a sentence. */
+
+function refuse(): never {
+  throw new Error('a unit test opened a socket: move it to a folder named test');
+}
+
+net.Socket.prototype.connect = refuse;
+net.Server.prototype.listen = refuse;
+Object.assign(Bun, { serve: refuse, listen: refuse, connect: refuse, udpSocket: refuse });
+globalThis.fetch = Object.assign(refuse, { preconnect: refuse });

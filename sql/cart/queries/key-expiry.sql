@@ -1,0 +1,20 @@
+/*
+  Keys of more than a day. Skipping locked rows keeps the sweeps of two instances, and a closing checkout, out of each
+  other's way.
+*/
+
+/* @name deleteOldAddKeys */
+delete from add_keys
+ where (user_id, key) in (select k.user_id, k.key
+                            from add_keys k
+                           where k.created_at < (select tally_now()) - :maxAgeSeconds!::integer * interval '1 second'
+                           limit :limit!::integer
+                             for update skip locked);
+
+/* @name deleteOldCheckoutKeys */
+delete from checkout_keys
+ where (user_id, key) in (select k.user_id, k.key
+                            from checkout_keys k
+                           where k.created_at < (select tally_now()) - :maxAgeSeconds!::integer * interval '1 second'
+                           limit :limit!::integer
+                             for update skip locked);

@@ -1,0 +1,24 @@
+/* @name claimOpenCheckouts */
+-- Skips what another instance claims at this moment. The inner select makes the clock a constant of the statement, so
+-- that the partial index serves; the array is filled once, so that the limit holds.
+update checkouts c
+   set claimed_until = clock_timestamp() + :claimMs!::integer * interval '1 ms'
+ where c.state = 'open'
+   and c.id = any(array(select d.id
+                          from checkouts d
+                         where d.state = 'open'
+                           and d.claimed_until < (select clock_timestamp())
+                         order by d.claimed_until
+                         limit :limit!::integer
+                           for no key update skip locked))
+returning c.id, c.user_id, c.decide_before, tally_now() as "moment!",
+          array(select l.line_id from checkout_lines l where l.checkout_id = c.id order by l.sku) as "line_ids!",
+          array(select l.sku     from checkout_lines l where l.checkout_id = c.id order by l.sku) as "skus!",
+          array(select l.count   from checkout_lines l where l.checkout_id = c.id order by l.sku) as "counts!",
+          array(select l.name    from checkout_lines l where l.checkout_id = c.id order by l.sku) as "names!",
+          array(select l.price   from checkout_lines l where l.checkout_id = c.id order by l.sku) as "prices!";
+
+/* @name findOwner */
+select c.user_id
+  from checkouts c
+ where c.id = :id!;

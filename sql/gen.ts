@@ -1,0 +1,117 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+import { PGlite } from '@electric-sql/pglite';
+import { pgDump } from '@electric-sql/pglite-tools/pg_dump';
+import { closeTestServer, openTestDatabase } from '@tally/platform/testing';
+
+/*
+  Makes the typed functions of every query and the dumped schema of every database. It writes into the folders of
+  `targets`, below the folder it is given: the checkout itself, or an empty one to compare with.
+*/
+
+const ROOT = resolve(import.meta.dir, '..');
+
+/** Where the queries of each database become functions. */
+const TARGETS: Readonly<Record<string, string>> = {
+  cart: 'cart/src/gen',
+  loms: 'loms/src/gen',
+  notifier: 'notifier/src/gen',
+  log: 'platform/src/events/gen',
+};
+
+const into = resolve(process.argv[2] ?? ROOT);
+try {
+  for (const [database, target] of Object.entries(TARGETS)) {
+    await generateQueries(database, join(into, target));
+    await dumpSchema(database, join(into, 'sql', database, 'schema.sql'));
+    console.log(`${database}: queries in ${target}, schema in sql/${database}/schema.sql`);
+  }
+} finally {
+  await closeTestServer();
+}
+
+async function generateQueries(database: string, target: string): Promise<void> {
+  const queries = join(ROOT, 'sql', database, 'queries');
+  const names = existsSync(queries) ? readdirSync(queries).filter((name) => name.endsWith('.sql')) : [];
+  // What is left from before could pass for what pgtyped failed to write.
+  rmSync(target, { recursive: true, force: true });
+  if (names.length === 0) return;
+  mkdirSync(target, { recursive: true });
+  await using testDatabase = await openTestDatabase(database);
+  const complaints = await runPgtyped(queries, target, new URL(testDatabase.url));
+  // pgtyped ends with 0 on wrong SQL, whatever its settings: only its files tell.
+  const missing = names.filter((name) => !existsSync(join(target, name.replace('.sql', '.queries.ts'))));
+  if (missing.length > 0 || /error/i.test(complaints)) {
+    throw new Error(`sql/${database}/queries: ${missing.join(', ')}\n${complaints}`);
+  }
+  for (const name of readdirSync(target)) stripPath(join(target, name), queries);
+}
+
+async function runPgtyped(queries: string, target: string, url: URL): Promise<string> {
+  const folder = mkdtempSync(join(import.meta.dir, '.pgtyped-'));
+  const config = {
+    transforms: [{ mode: 'sql', include: '*.sql', emitTemplate: `${target}/{{name}}.queries.ts` }],
+    srcDir: queries,
+    failOnError: true,
+    camelCaseColumnNames: false,
+    typesOverrides: { int8: 'bigint' },
+  };
+  try {
+    writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
+    const child = Bun.spawn(
+      [process.execPath, join(import.meta.dir, 'node_modules/.bin/pgtyped'), '-c', join(folder, 'config.json')],
+      {
+        cwd: import.meta.dir,
+        // It does not take a URI here: it ends at once, with 0.
+        env: {
+          ...process.env,
+          PGHOST: url.hostname,
+          PGPORT: url.port,
+          PGUSER: url.username,
+          PGPASSWORD: url.password,
+          PGDATABASE: url.pathname.slice(1),
+        },
+        stdout: 'pipe',
+        stderr: 'pipe',
+      },
+    );
+    const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+    await child.exited;
+    return out + err;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** pgtyped names its source by the path from where it ran. */
+function stripPath(path: string, queries: string): void {
+  const text = readFileSync(path, 'utf8');
+  writeFileSync(
+    path,
+    text.replace(
+      /^(\/\*\* Types generated for queries found in ").*\/([^/"]+")/,
+      `$1${queries.slice(ROOT.length + 1)}/$2`,
+    ),
+  );
+}
+
+/** Runs the migrations in a PostgreSQL in WebAssembly and dumps it with its own pg_dump: the same text everywhere. */
+async function dumpSchema(database: string, path: string): Promise<void> {
+  const folder = join(ROOT, 'sql', database, 'migrations');
+  const pg = await PGlite.create();
+  for (const name of readdirSync(folder).toSorted()) await pg.exec(readFileSync(join(folder, name), 'utf8'));
+  const dump = await pgDump({ pg, args: ['--schema-only', '--no-owner', '--no-privileges', '--restrict-key=tally'] });
+  await pg.close();
+  mkdirSync(join(path, '..'), { recursive: true });
+  const lines = (await dump.text())
+    .split('\n')
+    .filter((line) => !/^(--|SET |SELECT pg_catalog|\\(un)?restrict)/.test(line));
+  writeFileSync(
+    path,
+    `${lines
+      .join('\n')
+      .replace(/\n{2,}/g, '\n\n')
+      .trim()}\n`,
+  );
+}
