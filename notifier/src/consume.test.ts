@@ -1,0 +1,103 @@
+import { expect, test } from 'bun:test';
+
+import type { NewEvent } from '@tally/platform/events';
+
+import { consume } from './consume.ts';
+import { event, marker } from './fixtures.ts';
+import { replay } from './replay.ts';
+import { createMemoryStore } from './store-memory.ts';
+import { DataError, type Notification } from './store.ts';
+
+function setUp() {
+  const store = createMemoryStore();
+  const told: string[] = [];
+  const letters: NewEvent[] = [];
+  const counts: Record<string, number> = {};
+  let isLogAway = false;
+  const tell = ({ orderId, version }: Notification, { isLate }: { isLate: boolean }) =>
+    void told.push(`${orderId}-${version}${isLate ? ' late' : ''}`);
+  const deps = {
+    store,
+    tell,
+    eventLog: {
+      async publish(events: readonly NewEvent[]) {
+        if (isLogAway) throw new Error('the log is away');
+        letters.push(...events);
+        return [];
+      },
+    },
+    count: (what: string, n: number) => (counts[what] = (counts[what] ?? 0) + n),
+  };
+  const stateOf = (name: string) => store.notifications.get(name)?.state;
+  return { deps, store, told, letters, counts, stateOf, loseLog: () => (isLogAway = true) };
+}
+
+test('events of several orders are applied and told, duplicates once', async () => {
+  const { deps, told, counts } = setUp();
+  await consume(deps, [event(1, 1), event(2, 1), event(1, 2), event(1, 2), event(1, 3)]);
+  await consume(deps, [event(1, 1), event(2, 2)]);
+  expect(told.filter((name) => name.startsWith('1-'))).toEqual(['1-1', '1-2', '1-3']);
+  expect(told.filter((name) => name.startsWith('2-'))).toEqual(['2-1', '2-2']);
+  expect(counts).toEqual({ applied: 5, parked: 0, dead: 0, duplicate: 2 });
+});
+
+test('an early version is parked, and told when its turn comes', async () => {
+  const { deps, told, stateOf } = setUp();
+  await consume(deps, [event(1, 3), event(1, 2)]);
+  expect([told, stateOf('1-2'), stateOf('1-3')]).toEqual([[], 'parked', 'parked']);
+  await consume(deps, [event(1, 1)]);
+  expect([told, stateOf('1-3')]).toEqual([['1-1', '1-2', '1-3'], 'applied']);
+});
+
+test('poison goes to the dead letters with its reason, and passes', async () => {
+  const { deps, told, letters, stateOf } = setUp();
+  await consume(deps, [event(1, 1), event(1, 2, { value: '{' }), event(1, 3)]);
+  expect([told, stateOf('1-2')]).toEqual([['1-1', '1-3'], 'dead']);
+  expect(letters.map(({ topic, headers }) => [topic, headers['dead_letter_reason']])).toEqual([
+    ['loms.order-events.dlq', 'the value is no JSON object'],
+  ]);
+});
+
+test('what is not even readable is kept by partition and offset', async () => {
+  const { deps, store, letters } = setUp();
+  await consume(deps, [event(1, 1, { key: 'x', partition: 4, offset: 99n })]);
+  expect(store.unreadable).toEqual([{ partition: 4, offset: 99n, reason: "the key 'x' is no order" }]);
+  expect(letters).toHaveLength(1);
+});
+
+test('nothing is kept of poison while the dead letters are away', async () => {
+  const { deps, store, loseLog } = setUp();
+  loseLog();
+  expect(consume(deps, [event(1, 1, { value: '{' })])).rejects.toThrow('the log is away');
+  expect(store.notifications.size).toBe(0);
+});
+
+test('a marker passes without a word', async () => {
+  const { deps, told, letters, stateOf } = setUp();
+  await consume(deps, [event(1, 1), event(1, 3)]);
+  await consume(deps, [marker(1, 2)]);
+  expect([told, stateOf('1-2'), letters]).toEqual([['1-1', '1-3'], 'dead', []]);
+});
+
+test('a value that the database refuses is found among its batch, and is poison', async () => {
+  const { deps, store, told, letters, stateOf } = setUp();
+  const update: typeof store.update = (ids, decide) =>
+    store.update(ids, (known) => {
+      const changes = decide(known);
+      if (changes.inserted.some(({ orderId, state }) => orderId === 2n && state !== 'dead')) throw new DataError('no');
+      return changes;
+    });
+  await consume({ ...deps, store: { ...store, update } }, [event(1, 1), event(2, 1), event(3, 1)]);
+  expect(told).toEqual(['1-1', '3-1']);
+  expect([stateOf('2-1'), letters.length]).toEqual(['dead', 1]);
+});
+
+test('a replay gives a dead version its turn', async () => {
+  const { deps, told, stateOf } = setUp();
+  await consume(deps, [event(1, 1), event(1, 2, { value: '{' }), event(1, 3)]);
+  expect(replay(deps, { orderId: 1n, version: 2 })).rejects.toThrow('say its status and moment');
+  const said = { status: 'awaiting payment', moment: new Date(0) } as const;
+  expect(await replay(deps, { orderId: 1n, version: 2, said })).toBe('applied');
+  expect([told, stateOf('1-2')]).toEqual([['1-1', '1-3', '1-2 late'], 'applied']);
+  expect(replay(deps, { orderId: 1n, version: 2, said })).rejects.toThrow('is not dead');
+});

@@ -1,0 +1,10 @@
+import { runMain } from '@tally/platform/lifecycle';
+
+import { start } from './app.ts';
+import { readNotifierConfig } from './config.ts';
+
+await runMain(
+  { name: 'notifier', purpose: 'tells what became of orders, once and in order.', read: readNotifierConfig, start },
+  process.env,
+  process.argv.slice(2),
+);

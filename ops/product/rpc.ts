@@ -1,0 +1,53 @@
+import { type Clock, sleep } from '@tally/platform/concurrency';
+import { AppError } from '@tally/platform/errors';
+import type { Call, Implementation } from '@tally/platform/grpc';
+import type { ProductService } from '@tally/proto/product';
+
+import type { CallCounter } from './calls.ts';
+import type { Catalogue } from './catalogue.ts';
+import type { Behaviour } from './faults.ts';
+
+export interface ProductRpcDeps {
+  readonly catalogue: Catalogue;
+  readonly calls: CallCounter;
+  readonly clock: Clock;
+  /** 0 to 1. */
+  readonly random: () => number;
+  readonly token: string;
+  readonly behaviour: () => Behaviour;
+}
+
+const MAX_LISTED_SKUS = 1000;
+
+/** The product service as somebody else would run it: with a token, a limit, and its moods. */
+export function createProductRpc(deps: ProductRpcDeps): Implementation<typeof ProductService> {
+  const { catalogue } = deps;
+  return {
+    async getProduct({ token, sku }, call) {
+      const isHit = await answerAsTold(deps, token, call);
+      const product = catalogue.find(sku);
+      if (product === undefined)
+        throw new AppError('not-found', `there is no product ${sku}`, { reason: 'UNKNOWN_SKU' });
+      return isHit ? { ...product, name: `${product.name}\0` } : product;
+    },
+    async listSkus({ token, startAfterSku, count }, call) {
+      await answerAsTold(deps, token, call);
+      return { skus: catalogue.after(startAfterSku, Math.min(count, MAX_LISTED_SKUS)) };
+    },
+  };
+}
+
+/** Counts, limits, waits and fails as told. True: the answer itself is to be wrong. */
+async function answerAsTold(deps: ProductRpcDeps, token: string, { signal, deadlineMs }: Call): Promise<boolean> {
+  const { calls, clock, random, behaviour } = deps;
+  if (!calls.admit()) {
+    throw new AppError('resource-exhausted', 'more calls in this second than allowed', { retryAfterMs: 1000 });
+  }
+  if (token !== deps.token) throw new AppError('unauthenticated', 'the token is wrong', { reason: 'WRONG_TOKEN' });
+  const { latencyMs, fault, faultRate } = behaviour();
+  const isHit = fault !== 'none' && random() < faultRate;
+  const waitMs = isHit && fault === 'hang' ? deadlineMs - clock.nowMs() : latencyMs;
+  if (waitMs > 0) await sleep(clock, waitMs, signal);
+  if (isHit && fault === 'unavailable') throw new AppError('unavailable', 'as told', { retryAfterMs: 1000 });
+  return isHit && fault === 'wrong name';
+}
