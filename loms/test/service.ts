@@ -2,11 +2,13 @@ import { type ClientOf, openGrpcClient } from '@tally/platform/grpc';
 import { openTracing } from '@tally/platform/telemetry';
 import { Loms } from '@tally/proto/loms';
 
-import { type RunningLoms, start } from '../src/app.ts';
+import type { RunningService } from '@tally/platform/lifecycle';
+
+import { start } from '../src/app.ts';
 import type { LomsConfig } from '../src/config.ts';
 
 export interface TestLoms extends AsyncDisposable {
-  readonly running: RunningLoms;
+  readonly running: RunningService;
   readonly address: string;
   readonly client: ClientOf<typeof Loms>;
 }

@@ -1,6 +1,8 @@
+import { type EveryDeps, systemClock } from '../concurrency/index.ts';
 import type { ConfigReader } from '../config/index.ts';
 import { AppError } from '../errors/index.ts';
-import type { Queryable } from '../postgres/index.ts';
+import { type BoundService, startGrpcServer } from '../grpc/index.ts';
+import { type Db, type Queryable, openDb } from '../postgres/index.ts';
 import {
   LOG_LEVELS,
   type Log,
@@ -11,6 +13,7 @@ import {
   createMetrics,
   openTracing,
 } from '../telemetry/index.ts';
+import { startAdmin } from './admin.ts';
 
 /** What every service is configured with. Its variables begin with the service's name: `LOMS_GRPC_PORT`. */
 export interface ServiceConfig {
@@ -71,6 +74,68 @@ export function openTelemetry(config: Pick<ServiceConfig, 'name' | 'logLevel' | 
     tracer: tracing.tracer,
     [Symbol.asyncDispose]: () => tracing[Symbol.asyncDispose](),
   };
+}
+
+/** What every service stands on: its telemetry, its database, and what its loops need. */
+export interface ServiceFrame extends Telemetry {
+  readonly db: Db;
+  readonly loop: EveryDeps;
+  /** Another pool of the service, on the same or another database. */
+  openDb(url: string, maxConnections: number): Db;
+  /** Serves gRPC and the admin port; calls come from here on. */
+  serve(services: readonly BoundService[]): Promise<ServicePorts>;
+}
+
+export interface ServicePorts {
+  readonly grpcPort: number;
+  readonly adminPort: number;
+}
+
+/** A service as a value: its ports, and its end. */
+export interface RunningService extends ServicePorts, AsyncDisposable {}
+
+const READY_LIMIT_MS = 1_000;
+
+/**
+ * Starts a service: `build` puts its parts on the frame, in order, and ends with `serve`. What was opened is taken apart in
+ * the reverse order when the service is disposed, and when its start fails.
+ */
+export async function startService<C extends ServiceConfig>(
+  config: C,
+  build: (frame: ServiceFrame, stack: AsyncDisposableStack) => Promise<ServicePorts>,
+): Promise<RunningService> {
+  await using stack = new AsyncDisposableStack();
+  const telemetry = stack.use(openTelemetry(config));
+  const { log, metrics } = telemetry;
+  const onError = (error: unknown) => log.warn({ error }, 'something failed, and is tried again');
+  const open = (url: string, maxConnections: number) =>
+    stack.use(openDb({ url, applicationName: config.name, maxConnections, onError }));
+  const db = open(config.databaseUrl, config.databaseConnections);
+  await requireTrueClock(db, config.mode);
+  const notReady = () =>
+    db
+      .within(READY_LIMIT_MS)
+      .query('select 1')
+      .then(
+        () => undefined,
+        () => 'the database does not answer',
+      );
+  const frame: ServiceFrame = {
+    ...telemetry,
+    db,
+    loop: { clock: systemClock, random: Math.random, onError },
+    openDb: open,
+    async serve(services) {
+      const { name, host, grpcPort, adminPort, drainMs } = config;
+      const admin = stack.use(startAdmin({ host, port: adminPort, metrics, notReady }));
+      const server = stack.use(await startGrpcServer({ ...telemetry, name, host, port: grpcPort, drainMs, services }));
+      return { grpcPort: server.port, adminPort: admin.port };
+    },
+  };
+  const ports = await build(frame, stack);
+  log.info(ports, `${config.name} is up`);
+  const owned = stack.move();
+  return { ...ports, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 /** Refuses to go on in production while the database's business clock is shifted: only tests move it. */
