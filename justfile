@@ -89,3 +89,39 @@ url *ARGS: bun
 [no-exit-message]
 stock *ARGS: install
     @'{{ bun }}' --preload ./ops/local/addresses.ts ops/stock/main.ts "$@"
+
+# Prove that everything adds up, or say what does not. --full looks at all there is.
+[group('prove')]
+[no-exit-message]
+verify *ARGS: bun
+    @'{{ bun }}' --preload ./ops/local/addresses.ts ops/verify/main.ts "$@"
+
+# Play shoppers through the running system, then 400 of them at once with loms killed in the middle.
+[group('prove')]
+[no-exit-message]
+demo *ARGS: install
+    @'{{ bun }}' ops/demo/main.ts "$@"
+
+# Check the running system from outside: reflection, health, a call and a refusal of each service.
+[group('prove')]
+[no-exit-message]
+smoke *ARGS: install
+    @'{{ bun }}' --preload ./ops/local/addresses.ts ops/smoke/main.ts "$@"
+
+# Measure: `just bench hot`, orders a second on one hot sku.
+[group('prove')]
+[no-exit-message]
+bench *ARGS: install
+    @'{{ bun }}' ops/bench/main.ts "$@"
+
+# Close a checkout by hand, when nothing else can: `just checkout close ID REASON`.
+[group('run')]
+[no-exit-message]
+checkout *ARGS: bun
+    @'{{ bun }}' --preload ./ops/local/addresses.ts cart/src/close-main.ts "$@"
+
+# List, retry or skip events that the log refused: `just outbox list`.
+[group('run')]
+[no-exit-message]
+outbox *ARGS: bun
+    @'{{ bun }}' --preload ./ops/local/addresses.ts loms/src/outbox-main.ts "$@"

@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test';
 
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { sleep } from './clock.ts';
+import { createRandom } from './random.ts';
 import { type Flight, createSingleFlight } from './single-flight.ts';
 
 function setUp() {
@@ -80,4 +81,89 @@ test('a run that has left ends by itself, and a later caller joins it', async ()
   await clock.advance(100);
   expect(await joined).toBe('sent');
   expect(runs()).toBe(0);
+});
+
+test('a run that came back is called off when nobody waits any more', async () => {
+  const { clock, flights, runs } = setUp();
+  const caller = new AbortController();
+  let ended: unknown;
+  const sentTwice = async ({ signal, leave, comeBack }: Flight) => {
+    leave();
+    await sleep(clock, 100, signal);
+    comeBack();
+    ended = await settled(sleep(clock, 100, signal));
+    return 'sent twice';
+  };
+  const gone = settled(flights.run('a', sentTwice, caller.signal));
+  caller.abort(new Error('gone'));
+  await gone;
+  await clock.advance(100);
+  expect(ended).toStartWith('AbortError');
+  expect([clock.pending, runs()]).toEqual([0, 0]);
+});
+
+test('a run that came back goes on for whoever still waits', async () => {
+  const { clock, flights } = setUp();
+  const sentTwice = async ({ signal, leave, comeBack }: Flight) => {
+    leave();
+    await sleep(clock, 100, signal);
+    comeBack();
+    await sleep(clock, 100, signal);
+    return 'sent twice';
+  };
+  const stays = flights.run('a', sentTwice);
+  await clock.advance(200);
+  expect(await stays).toBe('sent twice');
+});
+
+test('work that throws before it begins to wait is a failed run like others', async () => {
+  const { clock, flights, work } = setUp();
+  const broken = () => {
+    throw new Error('no');
+  };
+  expect(await settled(flights.run('a', broken))).toBe('Error: no');
+  const next = flights.run('a', work);
+  await clock.advance(100);
+  expect(await next).toBe('run 1');
+});
+
+test('a caller that has given up already starts nothing', async () => {
+  const { flights, work, runs } = setUp();
+  expect(await settled(flights.run('a', work, AbortSignal.abort(new Error('gone'))))).toBe('Error: gone');
+  expect(runs()).toBe(0);
+});
+
+test('waits at random: every caller gets its answer or its own reason, and no run outlives its callers', async () => {
+  for (let seed = 0; seed < 30; seed += 1) {
+    const clock = createFakeClock();
+    const flights = createSingleFlight<number, number>();
+    const random = createRandom(seed);
+    const callers = new Map<number, number>();
+    const running = new Map<number, number>();
+    const note = (counts: Map<number, number>, key: number, by: number) => counts.set(key, (counts.get(key) ?? 0) + by);
+    const calls = Array.from({ length: 60 }, async (_, caller) => {
+      await sleep(clock, random() * 1000);
+      const key = Math.floor(random() * 3);
+      const patience = new AbortController();
+      if (random() < 0.5) clock.schedule(random() * 150, () => patience.abort(new Error(`patience of ${caller}`)));
+      note(callers, key, 1);
+      const work = async ({ signal }: Flight) => {
+        note(running, key, 1);
+        expect(running.get(key)).toBe(1);
+        try {
+          await sleep(clock, random() * 100, signal);
+          if (random() < 0.2) throw new Error(`failure of ${key}`);
+          return key;
+        } finally {
+          note(running, key, -1);
+        }
+      };
+      const answer = await settled(flights.run(key, work, patience.signal));
+      note(callers, key, -1);
+      expect([key, `Error: failure of ${key}`, `Error: patience of ${caller}`]).toContain(answer as string);
+      if (callers.get(key) === 0) expect(running.get(key)).toBe(0);
+    });
+    await clock.advance(3000);
+    await Promise.all(calls);
+  }
 });

@@ -3,12 +3,15 @@ export interface Flight {
   /** Aborts when nobody waits for the flight any more, unless it has left. */
   readonly signal: AbortSignal;
   /** From here on it costs more to call it off than to let it end: it ends by itself, whoever still waits. */
-  leave(): void;
+  readonly leave: () => void;
+  /** It can be called off again. When nobody waits any more, it is. */
+  readonly comeBack: () => void;
 }
 
 export interface SingleFlight<K, V> {
   /**
    * Runs `work`, or joins the run of the same key that is under way. The signal ends this caller's wait, not the others'.
+   * A failure reaches all who wait; the next caller starts anew.
    */
   run(key: K, work: (flight: Flight) => Promise<V>, signal?: AbortSignal): Promise<V>;
 }
@@ -35,10 +38,21 @@ export function createSingleFlight<K, V>(): SingleFlight<K, V> {
     const leave = () => {
       flight.hasLeft = true;
     };
-    resolve(work({ signal: nobodyWaits.signal, leave }).finally(forget));
+    const comeBack = () => {
+      flight.hasLeft = false;
+      dropIfAlone(key, flight);
+    };
+    const run = async () => work({ signal: nobodyWaits.signal, leave, comeBack });
+    resolve(run().finally(forget));
     // A flight that nobody waits for any more may fail unheard.
     promise.catch(() => {});
     return flight;
+  }
+
+  function dropIfAlone(key: K, flight: Running<V>): void {
+    if (flight.waiting > 0 || flight.hasLeft || flights.get(key) !== flight) return;
+    flights.delete(key);
+    flight.nobodyWaits.abort();
   }
 
   return {
@@ -54,10 +68,7 @@ export function createSingleFlight<K, V>(): SingleFlight<K, V> {
       } finally {
         signal?.removeEventListener('abort', onAbort);
         flight.waiting -= 1;
-        if (flight.waiting === 0 && !flight.hasLeft && flights.get(key) === flight) {
-          flights.delete(key);
-          flight.nobodyWaits.abort();
-        }
+        dropIfAlone(key, flight);
       }
     },
   };

@@ -27,3 +27,14 @@ test('past its bound it forgets what was used longest ago', () => {
   cache.set('c', 3, 1000);
   expect([cache.get('a'), cache.get('b'), cache.get('c')]).toEqual([1, undefined, 3]);
 });
+
+test('what is set again has its new value and its whole time', async () => {
+  const clock = createFakeClock();
+  const cache = createTtlCache<string, number>({ clock, random: () => 0 }, 2);
+  cache.set('a', 1, 1000);
+  cache.set('b', 2, 1000);
+  await clock.advance(900);
+  cache.set('a', 3, 1000);
+  await clock.advance(900);
+  expect([cache.get('a'), cache.get('b'), cache.size]).toEqual([3, undefined, 1]);
+});

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test';
 import { AppError } from '../errors/index.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
 import { sleep } from './clock.ts';
+import { createRandom } from './random.ts';
 import { createWorkerPool } from './worker-pool.ts';
 
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => i);
@@ -11,15 +12,6 @@ const failureOf = (promise: Promise<unknown>) =>
     () => undefined,
     (error: unknown) => error,
   );
-
-/** A small generator of numbers that look random; the same seed gives the same ones. */
-function createRandom(seed: number) {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
 
 test('results come in the order of the items, whatever order the work ends in', async () => {
   const clock = createFakeClock();
@@ -60,6 +52,79 @@ test('no more run at once than there are workers, over all calls, for many sched
     expect(most).toBeLessThanOrEqual(workers);
     expect([pool.running, pool.queued]).toEqual([0, 0]);
   }
+});
+
+test('work that fails, callers that leave: every call ends once, and nothing of it begins after, for many schedules', async () => {
+  for (const seed of upTo(100)) {
+    const random = createRandom(seed);
+    const clock = createFakeClock();
+    const workers = 1 + Math.floor(random() * 4);
+    const pool = createWorkerPool({ workers, maxQueued: 30 });
+    let running = 0;
+    const calls = upTo(12).map(async (call) => {
+      await sleep(clock, random() * 50);
+      const caller = new AbortController();
+      if (random() < 0.3) clock.schedule(random() * 40, () => caller.abort(new Error(`${call} left`)));
+      let isOver = false;
+      const work = async (n: number, _: number, signal: AbortSignal) => {
+        expect([isOver, signal.aborted]).toEqual([false, false]);
+        running += 1;
+        expect(running).toBeLessThanOrEqual(workers);
+        // Some of the work heeds its signal, some does not.
+        const pause = sleep(clock, random() * 10, random() < 0.5 ? signal : undefined);
+        await pause.finally(() => (running -= 1));
+        if (random() < 0.05) throw new Error(`${call} failed`);
+        return n;
+      };
+      const size = Math.floor(random() * 15);
+      const outcome = pool.map(upTo(size), work, { signal: caller.signal }).finally(() => (isOver = true));
+      const error = await failureOf(outcome);
+      if (error === undefined) expect(await outcome).toEqual(upTo(size));
+      else if (error instanceof AppError) expect(error.reason).toBe('POOL_FULL');
+      else expect([new Error(`${call} left`), new Error(`${call} failed`)]).toContainEqual(error);
+    });
+    await clock.advance(10_000);
+    await Promise.all(calls);
+    expect([pool.running, pool.queued, running]).toEqual([0, 0, 0]);
+  }
+});
+
+test('every call gets as many turns as the others while it has items', async () => {
+  const pool = createWorkerPool({ workers: 2, maxQueued: 1000 });
+  const clock = createFakeClock();
+  const turns: string[] = [];
+  const call = (name: string, size: number) =>
+    pool.map(upTo(size), async () => {
+      turns.push(name);
+      await sleep(clock, 10);
+    });
+  const all = [call('a', 8), call('b', 8), call('c', 3)];
+  await clock.advance(1000);
+  await Promise.all(all);
+  for (const name of ['a', 'b', 'c']) expect(turns.slice(2, 11).filter((turn) => turn === name)).toHaveLength(3);
+});
+
+test('no listener stays on a signal that outlives its calls', async () => {
+  const clock = createFakeClock();
+  const pool = createWorkerPool({ workers: 2, maxQueued: 10 });
+  const { signal } = new AbortController();
+  let listeners = 0;
+  const add = signal.addEventListener.bind(signal);
+  const remove = signal.removeEventListener.bind(signal);
+  signal.addEventListener = (...args: Parameters<typeof add>) => {
+    listeners += 1;
+    add(...args);
+  };
+  signal.removeEventListener = (...args: Parameters<typeof remove>) => {
+    listeners -= 1;
+    remove(...args);
+  };
+  const done = pool.map(upTo(4), () => sleep(clock, 10), { signal });
+  const failed = failureOf(pool.map(upTo(4), () => Promise.reject(new Error('no')), { signal }));
+  expect(listeners).toBe(2);
+  await clock.advance(100);
+  await Promise.all([done, failed]);
+  expect(listeners).toBe(0);
 });
 
 test('a large call does not starve a small one', async () => {
@@ -151,6 +216,21 @@ test('a call that does not fit into the queue is refused whole', async () => {
   await clock.advance(10);
   await first;
   expect(begun).toBe(0);
+});
+
+test('what can begin at once needs no room in the queue', async () => {
+  const pool = createWorkerPool({ workers: 4, maxQueued: 2 });
+  expect(await pool.map(upTo(6), async (n) => n)).toEqual(upTo(6));
+  expect(await failureOf(pool.map(upTo(7), async (n) => n))).toBeInstanceOf(AppError);
+});
+
+test('work that throws before it begins to wait is a failure like others', async () => {
+  const pool = createWorkerPool({ workers: 1, maxQueued: 10 });
+  const broken = () => {
+    throw new Error('no');
+  };
+  expect(await failureOf(pool.map([1, 2], broken))).toEqual(new Error('no'));
+  expect([pool.running, pool.queued]).toEqual([0, 0]);
 });
 
 test('no items is an empty result', async () => {

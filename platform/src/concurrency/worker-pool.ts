@@ -17,12 +17,17 @@ export interface MapOptions {
  *
  * What it guarantees, and why:
  * - Results come in the order of the items, whatever order the work ends in: the caller need not sort.
- * - At most `workers` pieces run at once, over all calls: what they call sees a bound, however many callers there are.
- * - Free workers go round the calls, one item each: a call of a thousand items does not starve a call of one.
+ * - At most `workers` pieces run at once, over all calls: what they call sees a bound, however many callers there are. A
+ *   piece counts until it has ended, also when its call was rejected long before.
+ * - Free workers go round the calls, one item each: an item waits for at most one item of each other call, so a call of a
+ *   thousand items does not starve a call of one. In order of arrival it would.
  * - The first error rejects the call at once. Its items that have not begun never do; those that run see their signal
  *   abort, and what they still return or throw is nobody's concern.
  * - The caller's signal does the same. A caller that gave up costs no further work.
- * - A call that does not fit into the queue is refused before anything of it runs.
+ * - A call that does not fit into the queue is refused before anything of it runs, as `resource-exhausted`.
+ *
+ * What it does not: work that waits for another call of the same pool holds its worker meanwhile, and enough of it would
+ * wait for ever.
  */
 export interface WorkerPool {
   map<T, R>(
@@ -30,7 +35,9 @@ export interface WorkerPool {
     work: (item: T, index: number, signal: AbortSignal) => Promise<R>,
     options?: MapOptions,
   ): Promise<R[]>;
+  /** Pieces of work that have begun and not ended. */
   readonly running: number;
+  /** Pieces of work that have not begun. */
   readonly queued: number;
 }
 
@@ -41,6 +48,7 @@ interface Job {
   readonly begin: (index: number) => Promise<void>;
 }
 
+/** A pool for as long as somebody uses it; it holds nothing that needs closing. */
 export function createWorkerPool({ workers, maxQueued }: WorkerPoolLimits): WorkerPool {
   /** Calls with items left, in the order of their next turn. */
   const jobs: Job[] = [];
@@ -80,7 +88,7 @@ export function createWorkerPool({ workers, maxQueued }: WorkerPoolLimits): Work
     map(items, work, { signal } = {}) {
       if (signal?.aborted) return Promise.reject(toError(signal.reason));
       if (items.length === 0) return Promise.resolve([]);
-      if (queued + items.length > maxQueued) return Promise.reject(poolFull(maxQueued));
+      if (queued + items.length > maxQueued + workers - running) return Promise.reject(poolFull(maxQueued));
       const { promise, resolve, reject } = Promise.withResolvers<Awaited<ReturnType<typeof work>>[]>();
       const results = Array.from<Awaited<ReturnType<typeof work>>>({ length: items.length });
       const stop = new AbortController();

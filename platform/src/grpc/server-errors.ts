@@ -24,7 +24,6 @@ export function errors(log: Log, nowMs: () => number): Interceptor {
       }
       if (error instanceof AppError) throw error;
       if (error instanceof RpcError) {
-        log.warn({ method: method.name, code: error.code, reason: error.reason, error }, 'a dependency failed');
         throw new AppError('unavailable', 'a service that this call needs does not answer', {
           reason: 'DEPENDENCY_UNAVAILABLE',
           retryAfterMs: 1000,

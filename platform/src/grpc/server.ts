@@ -158,12 +158,16 @@ function toUnaryHandler(handler: Handler, options: GrpcServerOptions): grpc.hand
         (response) => respond(null, response),
         (error: unknown) => respond(toFailure(error, options.name)),
       )
+      // An error that cannot be told, such as a retry in NaN ms, must not end the process.
+      .catch(() => respond(INTERNAL))
       .finally(() => clearTimeout(timer));
   };
 }
 
+const INTERNAL = { code: grpc.status.INTERNAL, details: 'internal error' };
+
 function toFailure(error: unknown, name: string): Partial<grpc.StatusObject> {
-  if (!(error instanceof AppError)) return { code: grpc.status.INTERNAL, details: 'internal error' };
+  if (!(error instanceof AppError)) return INTERNAL;
   const status = toStatus(error, name);
   return { code: status.code, details: status.message, metadata: toTrailers(status) };
 }

@@ -1,4 +1,4 @@
-import { context, trace } from '@opentelemetry/api';
+import { context, isSpanContextValid, trace } from '@opentelemetry/api';
 import pino from 'pino';
 
 /** Structured JSON log: `log.info({orderId}, 'order created')`. */
@@ -22,7 +22,7 @@ export function createLog(service: string, level: LogLevel, destination?: pino.D
       serializers: { err: describeError, error: describeError },
       mixin: () => {
         const span = trace.getSpanContext(context.active());
-        return span === undefined ? {} : { trace_id: span.traceId };
+        return span !== undefined && isSpanContextValid(span) ? { trace_id: span.traceId } : {};
       },
     },
     destination ?? pino.destination({ dest: 1, sync: true }),

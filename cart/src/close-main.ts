@@ -1,0 +1,51 @@
+import { systemClock } from '@tally/platform/concurrency';
+import { readConfig } from '@tally/platform/config';
+import { hopDeadline, openGrpcClient } from '@tally/platform/grpc';
+import { openDb } from '@tally/platform/postgres';
+import { openTracing } from '@tally/platform/telemetry';
+import { Loms } from '@tally/proto/loms';
+
+import { closeByHand } from './checkout-close.ts';
+import { createOrders } from './orders.ts';
+import { createPostgresStore } from './store-postgres.ts';
+
+const USAGE = `usage: close-main.ts ID REASON [--abandon]
+
+Closes the open checkout ID with what loms says of it, and keeps REASON in cart's table audit.
+--abandon closes it as refused even where loms cannot say: an order of it may exist all the same.`;
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const LIMIT_MS = 10_000;
+
+async function main(args: readonly string[]): Promise<void> {
+  const isAbandoned = args.includes('--abandon');
+  const [id, ...words] = args.filter((arg) => arg !== '--abandon');
+  if (id === undefined || !UUID.test(id) || words.length === 0) throw new Error(USAGE);
+
+  const config = readConfig(process.env, (reader) => ({
+    url: reader.url('CART_DATABASE_URL', 'the database of cart', ['postgres', 'postgresql']),
+    lomsAddresses: reader.addresses('LOMS_ADDRESS', 'where loms answers gRPC', '127.0.0.1:9083'),
+  }));
+  await using db = openDb({ url: config.url, applicationName: 'checkout close', maxConnections: 1 });
+  await using loms = openGrpcClient(Loms, {
+    addresses: config.lomsAddresses,
+    tracer: openTracing('cart').tracer,
+    interceptors: [hopDeadline(Date.now)],
+  });
+  const deps = {
+    store: createPostgresStore({ db, clock: systemClock, random: Math.random }),
+    orders: createOrders(loms),
+    clock: systemClock,
+    watch: { outcome: () => {}, alarm: (kind: string) => console.error(`attention: ${kind}`) },
+  };
+  const command = { checkoutId: id.toLowerCase(), why: words.join(' '), isAbandoned };
+  const { state, orderId, refusal } = await closeByHand(deps, command, { deadlineMs: Date.now() + LIMIT_MS });
+  console.log(`checkout ${id} is ${state}: ${refusal?.message ?? `order ${orderId}`}`);
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+}

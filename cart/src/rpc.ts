@@ -1,0 +1,46 @@
+import { type Call, type Implementation, idempotencyKey } from '@tally/platform/grpc';
+import type { Cart } from '@tally/proto/cart';
+
+import { type AddItemDeps, addItem } from './add-item.ts';
+import type { Checkouts } from './checkout.ts';
+import { clear } from './clear.ts';
+import { deleteItem } from './delete-item.ts';
+import { type ListDeps, list } from './list.ts';
+
+export interface CartRpcDeps extends AddItemDeps, ListDeps {
+  readonly store: AddItemDeps['store'] & ListDeps['store'];
+  readonly checkouts: Checkouts;
+}
+
+/** Message in, use case, message out. */
+export function createCartRpc(deps: CartRpcDeps): Implementation<typeof Cart> {
+  const { store, checkouts } = deps;
+  return {
+    async addItem({ user: userId, item }, call) {
+      // Both are there: the rules of the .proto were checked.
+      const { sku = 0, count = 0n } = item ?? {};
+      const command = { userId, sku, count: Number(count), key: idempotencyKey(call), token: productToken(call) };
+      await addItem(deps, command, call);
+      return {};
+    },
+    async deleteItem({ user: userId, sku }, { deadlineMs }) {
+      await deleteItem(store, { userId, sku }, deadlineMs);
+      return {};
+    },
+    async list({ user: userId }, call) {
+      const { lines, total } = await list(deps, { userId, token: productToken(call) }, call);
+      const items = lines.map(({ sku, count, name, price }) => ({ sku, count: BigInt(count), name, price }));
+      return { totalPrice: total, items };
+    },
+    async clear({ user }, { deadlineMs }) {
+      await clear(store, user, deadlineMs);
+      return {};
+    },
+    async checkout({ user: userId }, call) {
+      return { orderID: await checkouts.press({ userId, key: idempotencyKey(call) }, call) };
+    },
+  };
+}
+
+/** The caller's own, where the request brings one. */
+const productToken = (call: Call) => call.header('x-product-token') || undefined;

@@ -1,0 +1,41 @@
+import { type Db, openDb } from '@tally/platform/postgres';
+import { openTestDatabase } from '@tally/platform/testing';
+
+/** A database of cart for one test file, and ways to look into it. */
+export interface CartDatabase extends AsyncDisposable {
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly db: Db;
+  /** Moves tally_now(). */
+  advance(ms: number): Promise<void>;
+  /** As if every claim had ended. */
+  endClaims(): Promise<void>;
+  checkoutsOf(userId: bigint): Promise<{ id: string; state: string; order_id: bigint | null }[]>;
+}
+
+export async function openCartDatabase(): Promise<CartDatabase> {
+  const database = await openTestDatabase('cart');
+  const db = openDb({ url: database.url, applicationName: 'test', maxConnections: 4 });
+  return {
+    url: database.url,
+    adminUrl: database.adminUrl,
+    db,
+    async advance(ms) {
+      await db.query(`update tally_clock set shift = shift + $1::int * interval '1 ms'`, [ms]);
+    },
+    async endClaims() {
+      await db.query(`update checkouts set claimed_until = '-infinity' where state = 'open'`);
+    },
+    async checkoutsOf(userId) {
+      const { rows } = await db.query(
+        'select id, state, order_id from checkouts where user_id = $1 order by frozen_at',
+        [userId],
+      );
+      return rows;
+    },
+    async [Symbol.asyncDispose]() {
+      await db[Symbol.asyncDispose]();
+      await database[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,127 @@
+import { openDb } from '@tally/platform/postgres';
+
+import { type Command, runCommand } from '../local/command.ts';
+import { CHECKOUT, type LocalConfig, readLocalConfig } from '../local/config.ts';
+import { createPostgres } from '../local/postgres.ts';
+import { findOwnProcesses } from '../local/processes.ts';
+import { applyStock } from '../stock/apply-stock.ts';
+import { summarise } from '../verify/describe-report.ts';
+import { type Report, verify } from '../verify/verify.ts';
+import { openClients } from './clients.ts';
+import { PRESSES, type RushResult, SHOPPERS, UNITS, rush } from './rush.ts';
+import { SKUS, playStory } from './story.ts';
+
+/*
+  Plays through the public interface of a running system, and counts from the answers and the database what came of it.
+*/
+
+const LATE_LIMIT_MS = 8_000;
+const MS_PER_DAY = 86_400_000;
+
+const command: Command = {
+  name: 'demo',
+  purpose: "plays a few shoppers' orders, then 400 shoppers for 100 units, with loms killed in the middle.",
+  options: [],
+  notes: ['It starts the system where it is not up, and may be run again and again.'],
+  run: async () => {
+    const config = readLocalConfig(process.env, CHECKOUT);
+    bringUp(config);
+    const postgres = createPostgres(config);
+    const urlOf = (name: 'cart' | 'loms' | 'notifier' | 'log') => postgres.url(name, postgres.find()?.port);
+    const urls = { cart: urlOf('cart'), loms: urlOf('loms'), notifier: urlOf('notifier'), log: urlOf('log') };
+    await using clients = openClients(config);
+    // Nobody else has users of this size, and no two runs have the same.
+    const firstUser = BigInt(Date.now() - 20_000 * MS_PER_DAY) * 1000n;
+
+    await setStock(urls.loms);
+    await playStory({ clients, firstUser, say: (line) => console.log(line) });
+
+    console.log(
+      `${SHOPPERS} shoppers rush at ${UNITS} tickets; one checkout is pressed ${PRESSES} times; loms is killed with -9.`,
+    );
+    const rushUser = firstUser + 100n;
+    const result = await rush({ clients, firstUser: rushUser, killLoms: () => killLoms(config) });
+    console.log(
+      `  all have their answer after ${result.seconds.toFixed(1)} s; ${result.pressedAgain} had to press again\n`,
+    );
+    const isRight = await judge(urls.loms, rushUser, result);
+    bringUp(config, false);
+    const report = await verifyUntilSettled(urls);
+    console.log(summarise(report));
+    return isRight && report.verdict === 'holds' ? 0 : 1;
+  },
+};
+
+/** Finds a system that is up, or starts it; behind the killing it waits until loms is back. */
+function bringUp({ root }: LocalConfig, isShown = true): void {
+  const stdout = isShown ? 'inherit' : 'ignore';
+  const { exitCode } = Bun.spawnSync([process.execPath, 'ops/local/up.ts'], { cwd: root, stdout, stderr: 'inherit' });
+  if (exitCode !== 0) process.exit(exitCode);
+}
+
+/** So that exactly this much can be ordered, whatever earlier runs left reserved. */
+async function setStock(databaseUrl: string): Promise<void> {
+  await using db = openDb({ url: databaseUrl, applicationName: 'demo', maxConnections: 1 });
+  const { rows } = await db.query('select sku, reserved from stocks', []);
+  const reserved = new Map(rows.map((row) => [Number(row.sku), Number(row.reserved)]));
+  const free = [
+    [SKUS.lantern, 1000],
+    [SKUS.teapot, 3],
+    [SKUS.ticket, UNITS],
+  ] as const;
+  const entries = free.map(([sku, count]) => ({ sku, total: BigInt(count + (reserved.get(sku) ?? 0)), held: 0n }));
+  await applyStock({ databaseUrl, entries });
+}
+
+async function killLoms({ stateDir }: LocalConfig): Promise<void> {
+  for (const { name, pid } of findOwnProcesses(stateDir)) if (name === 'loms') process.kill(pid, 'SIGKILL');
+}
+
+/** Holds the answers against the database, and prints the verdict. */
+async function judge(databaseUrl: string, firstUser: bigint, result: RushResult): Promise<boolean> {
+  await using db = openDb({ url: databaseUrl, applicationName: 'demo', maxConnections: 1 });
+  const { rows } = await db.query(
+    `select count(*) filter (where o.status <> 'failed')::int as orders,
+            count(*) filter (where o.status = 'failed')::int as refused,
+            count(*) filter (where o.status <> 'failed' and o.id = any($3))::int as told
+       from orders o
+      where o.user_id >= $1 and o.user_id < $2`,
+    [firstUser, firstUser + BigInt(SHOPPERS), result.orderIds],
+  );
+  const { orders, refused, told } = rows[0] as { orders: number; refused: number; told: number };
+  const { rows: pressed } = await db.query('select count(*)::int as orders from orders where user_id = $1', [
+    firstUser + BigInt(SHOPPERS),
+  ]);
+  const oversold = Math.max(0, orders - UNITS);
+  const ordersOfPresses = Number(pressed[0]?.orders);
+  console.log(
+    `${orders} orders, ${refused} refused, ${oversold} oversold, ${ordersOfPresses} order of ${PRESSES} presses`,
+  );
+  const isRight =
+    orders === UNITS &&
+    told === UNITS &&
+    result.orderIds.length === UNITS &&
+    refused === SHOPPERS - UNITS &&
+    result.refused === refused &&
+    ordersOfPresses === 1 &&
+    result.ordersOfPresses === 1;
+  if (!isRight) {
+    console.log(
+      `WRONG: the shoppers were told ${result.orderIds.length} orders (${told} in the database), ${result.refused} refusals,`,
+    );
+    console.log(`and the ${PRESSES} presses ${result.ordersOfPresses} different answers`);
+  }
+  return isRight;
+}
+
+/** The last events may still be on their way. */
+async function verifyUntilSettled(urls: Parameters<typeof verify>[0]['urls']): Promise<Report> {
+  const untilMs = Date.now() + LATE_LIMIT_MS;
+  for (;;) {
+    const report = await verify({ urls });
+    if (report.verdict !== 'late' || Date.now() > untilMs) return report;
+    await Bun.sleep(200);
+  }
+}
+
+await runCommand(command, process.argv.slice(2));

@@ -1,0 +1,86 @@
+import { Code, RpcError } from '@tally/platform/grpc';
+
+import { type Clients, call } from './clients.ts';
+import { SKUS } from './story.ts';
+
+export const SHOPPERS = 400;
+export const UNITS = 100;
+export const PRESSES = 20;
+
+export interface RushDeps {
+  readonly clients: Clients;
+  /** The first of SHOPPERS + 1 users that nobody used before. */
+  readonly firstUser: bigint;
+  /** Kills loms with -9; resolves when it was done. */
+  readonly killLoms: () => Promise<void>;
+}
+
+export interface RushResult {
+  /** Ids of the orders that the shoppers were told. */
+  readonly orderIds: readonly bigint[];
+  readonly refused: number;
+  /** How often a shopper had to press again, because the outcome was not yet known. */
+  readonly pressedAgain: number;
+  /** Different ids that the presses of one checkout were told. */
+  readonly ordersOfPresses: number;
+  readonly seconds: number;
+}
+
+const PRESS_AGAIN_MS = 150;
+const RUSH_LIMIT_MS = 20_000;
+
+type Outcome = { readonly orderId: bigint } | 'refused';
+
+/**
+ * All shoppers check out at the same moment, and loms dies in the middle of it. One more shopper presses a checkout many
+ * times at once. Whoever hears that the outcome is not yet known presses again with the same key.
+ */
+export async function rush({ clients, firstUser, killLoms }: RushDeps): Promise<RushResult> {
+  const users = Array.from({ length: SHOPPERS }, (_, i) => firstUser + BigInt(i));
+  const presser = firstUser + BigInt(SHOPPERS);
+  const add = (user: bigint, sku: number) => clients.cart.addItem({ user, item: { sku, count: 1n } }, call());
+  await add(presser, SKUS.lantern);
+  await Promise.all(users.map((user) => add(user, SKUS.ticket)));
+
+  const startedMs = performance.now();
+  let decided = 0;
+  let pressedAgain = 0;
+  let killed: Promise<void> | undefined;
+  const press = async (user: bigint, key: string): Promise<Outcome> => {
+    const outcome = await checkOut(clients, user, key, () => (pressedAgain += 1));
+    decided += 1;
+    if (decided === 1) killed = killLoms();
+    return outcome;
+  };
+  const [outcomes, pressed] = await Promise.all([
+    Promise.all(users.map((user) => press(user, `rush-${user}`))),
+    Promise.all(Array.from({ length: PRESSES }, (_, i) => press(presser, `press-${i}`))),
+  ]);
+  await killed;
+  const orderIds = outcomes.flatMap((outcome) => (outcome === 'refused' ? [] : [outcome.orderId]));
+  return {
+    orderIds,
+    refused: outcomes.length - orderIds.length,
+    pressedAgain,
+    ordersOfPresses: new Set(pressed.map((outcome) => (outcome === 'refused' ? outcome : outcome.orderId))).size,
+    seconds: (performance.now() - startedMs) / 1000,
+  };
+}
+
+async function checkOut({ cart }: Clients, user: bigint, key: string, onAgain: () => void): Promise<Outcome> {
+  const untilMs = Date.now() + RUSH_LIMIT_MS;
+  for (;;) {
+    try {
+      return { orderId: (await cart.checkout({ user }, call(key))).orderID };
+    } catch (error) {
+      if (!(error instanceof RpcError)) throw error;
+      // A press behind the end of its checkout finds an empty cart, which names the order.
+      if (error.reason === 'EMPTY_CART') return { orderId: BigInt(error.values['lastOrderId'] ?? 0) };
+      if (error.reason === 'INSUFFICIENT_STOCK') return 'refused';
+      const isUnknown = [Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.DEADLINE_EXCEEDED].includes(error.code);
+      if (!isUnknown || Date.now() > untilMs) throw error;
+      onAgain();
+      await Bun.sleep(error.retryAfterMs === undefined ? PRESS_AGAIN_MS : Math.min(error.retryAfterMs, PRESS_AGAIN_MS));
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import { RpcError } from '@tally/platform/grpc';
+
+import { type Clients, call } from './clients.ts';
+
+export const SKUS = { lantern: 700001, teapot: 700002, ticket: 700003 } as const;
+
+export interface StoryDeps {
+  readonly clients: Clients;
+  /** Users that nobody used before, from here on. */
+  readonly firstUser: bigint;
+  readonly say: (line: string) => void;
+}
+
+const NOTIFIED_LIMIT_MS = 5_000;
+
+/** A shopper who pays, two who want the same last units, and one who lets go. */
+export async function playStory({ clients: { cart, loms, notifier }, firstUser, say }: StoryDeps): Promise<void> {
+  const [anna, ben, cleo, dan] = [0n, 1n, 2n, 3n].map((n) => firstUser + n) as [bigint, bigint, bigint, bigint];
+  const add = (user: bigint, sku: number, count: bigint) => cart.addItem({ user, item: { sku, count } }, call());
+
+  async function tell(orderId: bigint, last: string): Promise<void> {
+    const untilMs = Date.now() + NOTIFIED_LIMIT_MS;
+    for (;;) {
+      const { items } = await notifier.list({ orderId }, call());
+      if (items.at(-1)?.status === last || Date.now() > untilMs) {
+        say(`    notified: ${items.map(({ version, status }) => `${version} ${status}`).join(', ')}`);
+        return;
+      }
+      await Bun.sleep(20);
+    }
+  }
+
+  say('Anna buys two lanterns.');
+  await add(anna, SKUS.lantern, 2n);
+  say(`  AddItem   2 of sku ${SKUS.lantern}: ok`);
+  const listed = await cart.list({ user: anna }, call());
+  for (const { name, count, price } of listed.items)
+    say(`  List      ${count} x ${name} at ${price}; total ${listed.totalPrice}`);
+  const { orderID } = await cart.checkout({ user: anna }, call());
+  say(`  Checkout  order ${orderID}`);
+  await loms.orderPay({ orderId: orderID }, call());
+  say(`  OrderPay  order ${orderID}: ok`);
+  await tell(orderID, 'payed');
+
+  say('Ben and Cleo both have the last three teapots in their carts.');
+  await Promise.all([add(ben, SKUS.teapot, 3n), add(cleo, SKUS.teapot, 3n)]);
+  const first = await cart.checkout({ user: ben }, call());
+  say(`  Checkout  Ben: order ${first.orderID}`);
+  const refusal = await cart.checkout({ user: cleo }, call()).catch((error: unknown) => error);
+  if (!(refusal instanceof RpcError)) throw new Error('Cleo was not refused: there were only three teapots');
+  say(`  Checkout  Cleo: ${refusal.reason}, ${refusal.values['shortages']}`);
+  await tell(BigInt(refusal.values['orderId'] ?? 0), 'failed');
+
+  say('Ben lets go, and the teapots come back.');
+  await loms.orderCancel({ orderId: first.orderID }, call());
+  await tell(first.orderID, 'cancelled');
+  const { count } = await loms.stockInfo({ sku: SKUS.teapot }, call());
+  say(`  StockInfo sku ${SKUS.teapot}: ${count} to be had`);
+  await add(dan, SKUS.teapot, 3n);
+  const second = await cart.checkout({ user: dan }, call());
+  await loms.orderPay({ orderId: second.orderID }, call());
+  say(`  Checkout  Dan: order ${second.orderID}, and he pays`);
+  await tell(second.orderID, 'payed');
+}

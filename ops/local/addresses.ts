@@ -1,0 +1,40 @@
+// Loaded before a program of ops (`bun --preload`): its environment then says where the running system is, as it does for
+// the services. What the caller has set stays.
+import { ConfigError } from '@tally/platform/config';
+import { AppError } from '@tally/platform/errors';
+
+import { CHECKOUT, readLocalConfig } from './config.ts';
+import { createPostgres } from './postgres.ts';
+import { readPlan, requireOwn, toRunFiles } from './run-files.ts';
+import { DATABASES, type DatabaseName } from './system.ts';
+
+try {
+  setAddresses();
+} catch (error) {
+  if (!(error instanceof AppError || error instanceof ConfigError)) throw error;
+  console.error(error.message);
+  process.exit(1);
+}
+
+function setAddresses(): void {
+  const config = readLocalConfig(process.env, CHECKOUT);
+  const files = toRunFiles(config.stateDir);
+  requireOwn(files.run);
+  const postgres = createPostgres(config);
+  const server = postgres.find();
+  if (server === undefined) {
+    const asksForHelp = process.argv.some((arg) => arg === '--help' || arg === '-h');
+    // Somebody who names a database may mean another system.
+    const isGiven = DATABASES.some((name) => process.env[variableOf(name)] !== undefined);
+    if (asksForHelp || isGiven) return;
+    throw new AppError('failed-precondition', 'Tally is not up: just up starts it.');
+  }
+  for (const name of DATABASES) process.env[variableOf(name)] ??= postgres.url(name, server.port);
+  for (const { variable, port } of readPlan(files)?.processes.flatMap(({ ports }) => ports) ?? []) {
+    process.env[variable] ??= String(port);
+  }
+}
+
+function variableOf(name: DatabaseName): string {
+  return `${name.toUpperCase()}_DATABASE_URL`;
+}

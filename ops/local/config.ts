@@ -1,0 +1,76 @@
+import { join, resolve } from 'node:path';
+
+import { type ConfigReader, type Environment, readConfig } from '@tally/platform/config';
+import { AppError } from '@tally/platform/errors';
+
+import type { PlannedPort } from './plan.ts';
+
+/** What the launcher itself reads from the environment. */
+export interface LocalConfig {
+  /** The checkout. */
+  readonly root: string;
+  /** Where everything is kept that the launcher writes. */
+  readonly stateDir: string;
+  readonly ports: Readonly<Record<PortName, PlannedPort>>;
+  readonly maxLogBytes: number;
+  readonly drainMs: number;
+  /** The whole environment, from which each process gets what is its own. */
+  readonly env: Environment;
+}
+
+/** The folder of this checkout. */
+export const CHECKOUT = resolve(import.meta.dir, '../..');
+
+export type PortName = keyof typeof PORTS;
+
+// All below the ephemeral range, none a standard port of another program.
+const PORTS = {
+  cartGrpc: { variable: 'CART_GRPC_PORT', fallback: 8083, purpose: 'gRPC' },
+  cartAdmin: { variable: 'CART_ADMIN_PORT', fallback: 8081, purpose: 'admin' },
+  lomsGrpc: { variable: 'LOMS_GRPC_PORT', fallback: 9083, purpose: 'gRPC' },
+  lomsAdmin: { variable: 'LOMS_ADMIN_PORT', fallback: 9081, purpose: 'admin' },
+  notifierGrpc: { variable: 'NOTIFIER_GRPC_PORT', fallback: 10083, purpose: 'gRPC' },
+  notifierAdmin: { variable: 'NOTIFIER_ADMIN_PORT', fallback: 10081, purpose: 'admin' },
+  productGrpc: { variable: 'PRODUCT_GRPC_PORT', fallback: 8082, purpose: 'gRPC' },
+  productHttp: { variable: 'PRODUCT_HTTP_PORT', fallback: 8080, purpose: 'HTTP' },
+  postgres: { variable: 'TALLY_POSTGRES_PORT', fallback: 15432, purpose: 'PostgreSQL' },
+} as const satisfies Record<string, { variable: string; fallback: number; purpose: string }>;
+
+const MIB = 1024 * 1024;
+
+export function readLocalConfig(env: Environment, root: string): LocalConfig {
+  const config = readConfig(env, (reader) => readFrom(reader, env, root));
+  refuseSharedPorts(Object.values(config.ports));
+  return config;
+}
+
+function readFrom(reader: ConfigReader, env: Environment, root: string): LocalConfig {
+  const readPort = (name: PortName): PlannedPort => {
+    const { variable, fallback, purpose } = PORTS[name];
+    const port = reader.integer(variable, `port for ${purpose}`, { fallback, min: 1, max: 65_535 });
+    return { port, variable, purpose };
+  };
+  return {
+    root,
+    stateDir: resolve(root, reader.text('TALLY_STATE_DIR', 'folder for data, logs and run files', join(root, '.local'))),
+    ports: Object.fromEntries(
+      (Object.keys(PORTS) as PortName[]).map((name) => [name, readPort(name)]),
+    ) as Record<PortName, PlannedPort>,
+    maxLogBytes: MIB * reader.integer('TALLY_MAX_LOG_MIB', 'size at which a log is cut', { fallback: 16, min: 1, max: 1024 }),
+    drainMs: reader.integer('DRAIN_LIMIT_MS', 'time for calls in flight after SIGTERM', {
+      fallback: 10_000,
+      min: 0,
+      max: 300_000,
+    }),
+    env,
+  };
+}
+
+function refuseSharedPorts(ports: readonly PlannedPort[]): void {
+  for (const { port, variable } of ports) {
+    const other = ports.find((candidate) => candidate.port === port && candidate.variable !== variable);
+    if (other === undefined) continue;
+    const message = `${variable} and ${other.variable} are both ${port}: each needs a port of its own.`;
+    throw new AppError('invalid-argument', message);
+  }
+}

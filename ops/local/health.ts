@@ -1,0 +1,27 @@
+import { isListening } from './ports.ts';
+import { type OwnProcess } from './processes.ts';
+import type { PlannedProcess } from './plan.ts';
+
+/** Undefined when it serves callers, else what is missing, in a few words. */
+export type NotReady = string | undefined;
+
+const ANSWER_LIMIT_MS = 1500;
+
+/** Asks a process whether it is ready. Its own socket must answer: another program may sit on the port. */
+export async function notReady(planned: PlannedProcess, own: OwnProcess | undefined): Promise<NotReady> {
+  if (own === undefined) return 'not running';
+  if (own.state === 'T') return `stopped by a signal: kill -CONT ${own.pid} lets it go on`;
+  const silent = planned.ports.find(({ port }) => !isListening(own.pid, port));
+  if (silent !== undefined) return `does not listen on its ${silent.purpose} port ${silent.port} yet`;
+  return askReadiness(planned.readyUrl);
+}
+
+async function askReadiness(url: string): Promise<NotReady> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_LIMIT_MS) });
+    const text = (await response.text()).trim();
+    return response.ok ? undefined : text || `answers ${response.status}`;
+  } catch {
+    return 'does not answer';
+  }
+}

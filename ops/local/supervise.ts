@@ -1,0 +1,82 @@
+import { closeSync, openSync } from 'node:fs';
+
+import { startEvery, systemClock } from '@tally/platform/concurrency';
+import { createLog } from '@tally/platform/telemetry';
+
+import { rotateLog } from './log-file.ts';
+import type { Plan, PlannedProcess } from './plan.ts';
+import { MARK, toMark } from './processes.ts';
+import { type RunFiles, parsePlan, readPlanText, toRunFiles, writeKeepings } from './run-files.ts';
+import { type Child, createSupervisor } from './supervisor.ts';
+
+const INTERVAL_MS = 200;
+
+/** The supervisor's program: follows the plan file, bounds the logs, and on SIGTERM ends all that it started. */
+async function supervise(stateDir: string): Promise<void> {
+  const stopped = untilSignal();
+  const files = toRunFiles(stateDir);
+  const log = createLog('supervisor', 'info');
+  const supervisor = createSupervisor({
+    clock: systemClock,
+    log,
+    spawn: spawnChild,
+    onChange: (keepings) => writeKeepings(files, keepings),
+  });
+  log.info({}, 'the supervisor is up');
+
+  let followed: string | undefined;
+  const loop = startEvery(
+    { clock: systemClock, random: Math.random, onError: (error) => log.error({ error }, 'a round failed') },
+    { intervalMs: INTERVAL_MS },
+    async () => {
+      // The plan is polled: a signal that came before its handler was set would end the supervisor instead.
+      const text = readPlanText(files);
+      if (text === undefined) return;
+      const plan = parsePlan(text);
+      if (text !== followed) await supervisor.follow(plan);
+      followed = text;
+      boundLogs(files, plan);
+    },
+  );
+  await stopped;
+  await loop[Symbol.asyncDispose]();
+  await supervisor.stop();
+  log.info({}, 'the supervisor ends');
+}
+
+function untilSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    process.on('SIGTERM', () => resolve());
+    process.on('SIGINT', () => resolve());
+  });
+}
+
+function boundLogs(files: RunFiles, plan: Plan): void {
+  for (const path of [files.supervisorLog, ...plan.otherLogs, ...plan.processes.map(({ logPath }) => logPath)]) {
+    rotateLog(path, plan.maxLogBytes);
+  }
+}
+
+function spawnChild(plan: Plan, planned: PlannedProcess): Child {
+  // Opened for appending, which is what lets the log be cut while the process writes to it.
+  const log = openSync(planned.logPath, 'a');
+  try {
+    const child = Bun.spawn([...planned.command], {
+      cwd: plan.root,
+      env: { ...planned.env, [MARK]: toMark(planned.name, planned.fingerprint, plan.stateDir) },
+      stdin: 'ignore',
+      stdout: log,
+      stderr: log,
+    });
+    return {
+      pid: child.pid,
+      exited: child.exited.then(() => child.signalCode ?? `exit code ${child.exitCode}`),
+      kill: (signal) => child.kill(signal),
+    };
+  } finally {
+    closeSync(log);
+  }
+}
+
+await supervise(process.argv[2]!);
+process.exit(0);

@@ -1,0 +1,158 @@
+import { expect, test } from 'bun:test';
+
+import { createFakeClock } from '@tally/platform/testing';
+
+import type { Plan, PlannedProcess } from './plan.ts';
+import { type Child, type Keeping, backoffMs, createSupervisor } from './supervisor.ts';
+
+interface FakeChild extends Child {
+  readonly name: string;
+  readonly signals: string[];
+  exit(how: string): void;
+}
+
+function openBench() {
+  const clock = createFakeClock();
+  const children: FakeChild[] = [];
+  let keepings: readonly Keeping[] = [];
+  const supervisor = createSupervisor({
+    clock,
+    log: { info: () => {}, warn: () => {}, error: () => {} } as never,
+    spawn: (_, planned) => {
+      if (planned.command[0] === 'missing') throw new Error('no such program');
+      const { promise, resolve } = Promise.withResolvers<string>();
+      const signals: string[] = [];
+      const child: FakeChild = {
+        name: planned.name,
+        pid: children.length + 1,
+        exited: promise,
+        signals,
+        kill: (signal) => signals.push(signal),
+        exit: resolve,
+      };
+      children.push(child);
+      return child;
+    },
+    onChange: (next) => {
+      keepings = next;
+    },
+  });
+  return {
+    supervisor,
+    children,
+    keepings: () => keepings,
+    pass: (durationMs: number) => clock.advance(durationMs),
+  };
+}
+
+function toPlan(...processes: readonly [name: string, fingerprint: string, program?: string][]): Plan {
+  return {
+    root: '/',
+    stateDir: '/state',
+    maxLogBytes: 1,
+    otherLogs: [],
+    processes: processes.map(
+      ([name, fingerprint, program = 'program']): PlannedProcess => ({
+        name,
+        fingerprint,
+        command: [program],
+        env: {},
+        ports: [],
+        readyUrl: '',
+        logPath: '',
+        stopLimitMs: 1_000,
+      }),
+    ),
+  };
+}
+
+test('the pause doubles with each failure in a row and is bounded', () => {
+  expect([1, 2, 3, 6, 7, 1_000].map(backoffMs)).toEqual([200, 400, 800, 6_400, 10_000, 10_000]);
+});
+
+test('a process that ended by itself is started again after its pause', async () => {
+  const { supervisor, children, keepings, pass } = openBench();
+  await supervisor.follow(toPlan(['a', '1']));
+  children[0]!.exit('exit code 1');
+  await pass(199);
+  expect(children).toHaveLength(1);
+  await pass(1);
+  expect(children).toHaveLength(2);
+  expect(keepings()).toEqual([{ name: 'a', fingerprint: '1', restarts: 1, lastEnd: 'exit code 1' }]);
+
+  children[1]!.exit('SIGKILL');
+  await pass(399);
+  expect(children).toHaveLength(2);
+  await pass(1);
+  expect(children).toHaveLength(3);
+});
+
+test('after a long life the pause begins again from the shortest', async () => {
+  const { supervisor, children, pass } = openBench();
+  await supervisor.follow(toPlan(['a', '1']));
+  for (const delayMs of [200, 400, 800]) {
+    children.at(-1)!.exit('exit code 1');
+    await pass(delayMs);
+  }
+  await pass(30_000);
+  children.at(-1)!.exit('exit code 1');
+  await pass(200);
+  expect(children).toHaveLength(5);
+});
+
+test('a program that cannot be started is tried again and again', async () => {
+  const { supervisor, keepings, pass } = openBench();
+  await supervisor.follow(toPlan(['a', '1', 'missing']));
+  await pass(200);
+  await pass(400);
+  expect(keepings()[0]).toMatchObject({ restarts: 3, lastEnd: 'no such program' });
+});
+
+test('following another plan replaces what changed, after its end, and leaves the rest alone', async () => {
+  const { supervisor, children, pass } = openBench();
+  await supervisor.follow(toPlan(['a', '1'], ['b', '1']));
+  const followed = supervisor.follow(toPlan(['a', '1'], ['b', '2'], ['c', '1']));
+  await pass(0);
+  expect(children.map(({ name, signals }) => [name, signals])).toEqual([
+    ['a', []],
+    ['b', ['SIGTERM', 'SIGCONT']],
+  ]);
+  children[1]!.exit('exit code 0');
+  await followed;
+  expect(children.map(({ name }) => name)).toEqual(['a', 'b', 'b', 'c']);
+});
+
+test('stopping ends one after another, the last one started first', async () => {
+  const { supervisor, children, pass } = openBench();
+  await supervisor.follow(toPlan(['a', '1'], ['b', '1']));
+  const stopped = supervisor.stop();
+  await pass(0);
+  expect(children.map(({ signals }) => signals.length)).toEqual([0, 2]);
+  children[1]!.exit('exit code 0');
+  await pass(0);
+  expect(children.map(({ signals }) => signals.length)).toEqual([2, 2]);
+  children[0]!.exit('exit code 0');
+  await stopped;
+});
+
+test('a process that does not end within its limit is killed', async () => {
+  const { supervisor, children, pass } = openBench();
+  await supervisor.follow(toPlan(['a', '1']));
+  const stopped = supervisor.stop();
+  await pass(999);
+  expect(children[0]!.signals).not.toContain('SIGKILL');
+  await pass(1);
+  expect(children[0]!.signals).toContain('SIGKILL');
+  children[0]!.exit('SIGKILL');
+  await stopped;
+});
+
+test('stopping during a pause starts nothing again', async () => {
+  const { supervisor, children, pass } = openBench();
+  await supervisor.follow(toPlan(['a', '1']));
+  children[0]!.exit('exit code 1');
+  await pass(100);
+  await supervisor.stop();
+  await pass(60_000);
+  expect(children).toHaveLength(1);
+});

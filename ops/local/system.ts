@@ -1,0 +1,118 @@
+import { join } from 'node:path';
+
+import type { LocalConfig, PortName } from './config.ts';
+import { toFingerprint } from './fingerprint.ts';
+import type { Plan, PlannedPort, PlannedProcess } from './plan.ts';
+import { toRunFiles } from './run-files.ts';
+
+/** The databases, and whose they are. */
+export const DATABASES = ['cart', 'loms', 'notifier', 'log'] as const;
+export type DatabaseName = (typeof DATABASES)[number];
+
+export const PROCESSES = ['product', 'loms', 'notifier', 'cart'] as const;
+
+interface Program {
+  readonly name: (typeof PROCESSES)[number];
+  /** In the checkout. */
+  readonly main: string;
+  /** What it is made of, beside the code that all share. */
+  readonly code: readonly string[];
+  readonly ports: readonly PortName[];
+  /** Of its ports, the one that answers for its health, and where. */
+  readonly ready: readonly [PortName, string];
+  /** What it must know of the others. Its own ports and database it gets anyway. */
+  readonly env: (config: LocalConfig, url: (database: DatabaseName) => string) => Readonly<Record<string, string>>;
+}
+
+const SHARED_CODE = ['platform/src', 'proto/gen', 'bun.lock'];
+// Passed on to every process; beside them each gets the variables that begin with its own name.
+const SHARED_VARIABLES = /^(TALLY_MODE|LOG_LEVEL|DRAIN_LIMIT_MS|OTEL_.+)$/;
+// The connections' own end, behind the drain.
+const STOP_MARGIN_MS = 5_000;
+const HOST = '127.0.0.1';
+
+/** What `just up` runs. In the order of their start: who is called stands before its callers. */
+const PROGRAMS: readonly Program[] = [
+  {
+    name: 'product',
+    main: 'ops/product/main.ts',
+    code: ['ops/product'],
+    ports: ['productGrpc', 'productHttp'],
+    ready: ['productHttp', '/readyz'],
+    env: ({ env }) => ({ PRODUCT_TOKEN: env['PRODUCT_TOKEN'] ?? 'testtoken' }),
+  },
+  {
+    name: 'loms',
+    main: 'loms/src/main.ts',
+    code: ['loms/src', 'loms/package.json'],
+    ports: ['lomsGrpc', 'lomsAdmin'],
+    ready: ['lomsAdmin', '/readyz'],
+    env: (_, url) => ({ LOMS_DATABASE_URL: url('loms'), LOG_DATABASE_URL: url('log') }),
+  },
+  {
+    name: 'notifier',
+    main: 'notifier/src/main.ts',
+    code: ['notifier/src', 'notifier/package.json'],
+    ports: ['notifierGrpc', 'notifierAdmin'],
+    ready: ['notifierAdmin', '/readyz'],
+    env: (_, url) => ({ NOTIFIER_DATABASE_URL: url('notifier'), LOG_DATABASE_URL: url('log') }),
+  },
+  {
+    name: 'cart',
+    main: 'cart/src/main.ts',
+    code: ['cart/src', 'cart/package.json'],
+    ports: ['cartGrpc', 'cartAdmin'],
+    ready: ['cartAdmin', '/readyz'],
+    env: ({ env, ports }, url) => ({
+      CART_DATABASE_URL: url('cart'),
+      LOMS_ADDRESS: env['LOMS_ADDRESS'] ?? toAddress(ports.lomsGrpc),
+      PRODUCT_ADDRESS: env['PRODUCT_ADDRESS'] ?? toAddress(ports.productGrpc),
+      PRODUCT_TOKEN: env['PRODUCT_TOKEN'] ?? 'testtoken',
+    }),
+  },
+];
+
+/** The plan of the default system. */
+export function planSystem(config: LocalConfig, url: (database: DatabaseName) => string, otherLogs: readonly string[]): Plan {
+  const { root, stateDir, maxLogBytes } = config;
+  const processes = PROGRAMS.map((program) => planProgram(program, config, url));
+  return { root, stateDir, maxLogBytes, otherLogs, processes };
+}
+
+function planProgram(program: Program, config: LocalConfig, url: (database: DatabaseName) => string): PlannedProcess {
+  const { name, main, code, ready } = program;
+  const ports = program.ports.map((port) => config.ports[port]);
+  const command = [process.execPath, '--no-env-file', main];
+  const env = {
+    TALLY_MODE: 'production',
+    ...passOn(name, config),
+    TALLY_HOST: HOST,
+    ...Object.fromEntries(ports.map(({ variable, port }) => [variable, String(port)])),
+    ...program.env(config, url),
+  };
+  const [readyPort, readyPath] = ready;
+  return {
+    name,
+    command,
+    env,
+    ports,
+    readyUrl: `http://${toAddress(config.ports[readyPort])}${readyPath}`,
+    logPath: join(toRunFiles(config.stateDir).logs, `${name}.log`),
+    stopLimitMs: config.drainMs + STOP_MARGIN_MS,
+    fingerprint: toFingerprint([command, env], config.root, [...code, ...SHARED_CODE]),
+  };
+}
+
+function passOn(name: string, { env }: LocalConfig): Record<string, string> {
+  const prefix = `${name.toUpperCase()}_`;
+  const passed = Object.entries(env).filter(
+    (entry): entry is [string, string] =>
+      entry[1] !== undefined && (entry[0].startsWith(prefix) || SHARED_VARIABLES.test(entry[0])),
+  );
+  // Sorted: the order in a shell's environment must not look like a change.
+  return Object.fromEntries(passed.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function toAddress({ port }: PlannedPort): string {
+  return `${HOST}:${port}`;
+}

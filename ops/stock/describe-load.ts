@@ -1,0 +1,24 @@
+import type { LoadedSku } from '@tally/loms/stock-load';
+
+const MAX_LISTED = 20;
+
+/** What a load did, as text: counts, and each refusal by name. */
+export function describeLoad(loaded: readonly LoadedSku[], entries: number): string {
+  if (loaded.length === 0) {
+    return entries === 0 ? 'The file names no sku: nothing to load.' : 'There is stock already: nothing was loaded.';
+  }
+  const count = (wanted: LoadedSku['outcome']) => loaded.filter(({ outcome }) => outcome === wanted).length;
+  const refused = loaded.filter(({ outcome }) => outcome === 'refused');
+  const listed = refused
+    .slice(0, MAX_LISTED)
+    .map(
+      ({ entry, before }) =>
+        `  sku ${entry.sku}: refused, total ${entry.total} is below the ${before.reserved} that orders have reserved`,
+    );
+  const more = refused.length - listed.length;
+  return [
+    `${loaded.length} skus: ${count('received')} new, ${count('adjusted')} adjusted, ${count('unchanged')} unchanged, ${refused.length} refused`,
+    ...listed,
+    ...(more > 0 ? [`  and ${more} more`] : []),
+  ].join('\n');
+}

@@ -1,0 +1,117 @@
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+import { systemClock } from '@tally/platform/concurrency';
+
+import type { Databases, LauncherDeps } from '../local/launcher-deps.ts';
+import { bringUp, lockState } from '../local/launcher.ts';
+import type { Plan, PlannedProcess } from '../local/plan.ts';
+import { type OwnProcess, findOwnProcesses } from '../local/processes.ts';
+import { toRunFiles } from '../local/run-files.ts';
+import { createSteps } from '../local/steps.ts';
+import { takeDown } from '../local/take-down.ts';
+
+const ROOT = resolve(import.meta.dir, '../..');
+
+/** Fake services under the real launcher, in a state folder of their own. Disposing ends and removes everything. */
+export interface FakeSystem extends AsyncDisposable {
+  readonly deps: LauncherDeps;
+  readonly stateDir: string;
+  /** What the commands printed. */
+  readonly output: () => string;
+  readonly plan: (changes?: Readonly<Record<string, Partial<FakeService>>>) => Plan;
+  readonly up: (plan?: Plan, databases?: Databases) => Promise<void>;
+  readonly down: () => Promise<boolean>;
+  readonly find: (name: string) => OwnProcess | undefined;
+  readonly all: () => OwnProcess[];
+}
+
+export interface FakeService {
+  readonly port: number;
+  readonly drainMs: number;
+  readonly fault: 'none' | 'configuration' | 'deaf' | 'chatty';
+  readonly stopLimitMs: number;
+}
+
+const opened = new Set<FakeSystem>();
+
+/** For `afterAll`: a test that ran out of time leaves nothing behind either. */
+export async function endFakeSystems(): Promise<void> {
+  for (const system of opened) await system[Symbol.asyncDispose]();
+}
+
+export async function openFakeSystem(names: readonly string[], maxLogBytes = 1 << 20): Promise<FakeSystem> {
+  const stateDir = realpathSync(mkdtempSync(join(tmpdir(), 'tally local ')));
+  const files = toRunFiles(stateDir);
+  mkdirSync(files.logs, { recursive: true });
+  const ports = freePorts(names.length);
+  let output = '';
+  const deps: LauncherDeps = {
+    clock: systemClock,
+    files,
+    steps: createSteps(systemClock, (text) => {
+      output += text;
+    }),
+  };
+  const toService = (name: string, index: number, changes: Partial<FakeService>): PlannedProcess => {
+    const { port = ports[index]!, drainMs = 0, fault = 'none', stopLimitMs = 5_000 } = changes;
+    return {
+      name,
+      command: [process.execPath, join(import.meta.dir, 'local-fake-service.ts')],
+      env: { FAKE_NAME: name, FAKE_PORT: String(port), FAKE_DRAIN_MS: String(drainMs), FAKE_FAULT: fault },
+      ports: [{ port, variable: `${name.toUpperCase()}_PORT`, purpose: 'HTTP' }],
+      readyUrl: `http://127.0.0.1:${port}/readyz`,
+      logPath: join(files.logs, `${name}.log`),
+      stopLimitMs,
+      fingerprint: Bun.hash(JSON.stringify([port, drainMs, fault])).toString(16),
+    };
+  };
+  const plan: FakeSystem['plan'] = (changes = {}) => ({
+    root: ROOT,
+    stateDir,
+    maxLogBytes,
+    otherLogs: [],
+    processes: names.map((name, index) => toService(name, index, changes[name] ?? {})),
+  });
+  const down = async () => {
+    using _lock = await lockState(deps, 'just down');
+    return await takeDown(deps, stateDir, undefined);
+  };
+  const system: FakeSystem = {
+    deps,
+    stateDir,
+    output: () => output,
+    plan,
+    down,
+    up: async (wanted = plan(), databases) => {
+      using _lock = await lockState(deps, 'just up');
+      await bringUp(deps, wanted, databases);
+    },
+    find: (name) => findOwnProcesses(stateDir).find((found) => found.name === name),
+    all: () => findOwnProcesses(stateDir),
+    async [Symbol.asyncDispose]() {
+      await down();
+      rmSync(stateDir, { recursive: true, force: true });
+      opened.delete(system);
+    },
+  };
+  opened.add(system);
+  return system;
+}
+
+/** Ports that are free now. */
+export function freePorts(count: number): number[] {
+  const servers = Array.from({ length: count }, () => Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response() }));
+  const ports = servers.map((server) => server.port!);
+  for (const server of servers) void server.stop(true);
+  return ports;
+}
+
+export async function until(what: string, condition: () => boolean | Promise<boolean>, limitMs = 10_000): Promise<void> {
+  const untilMs = Date.now() + limitMs;
+  while (!(await condition())) {
+    if (Date.now() > untilMs) throw new Error(`not within ${limitMs} ms: ${what}`);
+    await Bun.sleep(20);
+  }
+}

@@ -1,0 +1,128 @@
+import { afterAll, expect, setDefaultTimeout, test } from 'bun:test';
+import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+import { findOwnProcesses, signal } from '../local/processes.ts';
+import { freePorts, until } from './local-fake-system.ts';
+
+setDefaultTimeout(120_000);
+
+const CHECKOUT = resolve(import.meta.dir, '../..');
+const PORT_VARIABLES = [
+  'CART_GRPC_PORT',
+  'CART_ADMIN_PORT',
+  'LOMS_GRPC_PORT',
+  'LOMS_ADMIN_PORT',
+  'NOTIFIER_GRPC_PORT',
+  'NOTIFIER_ADMIN_PORT',
+  'PRODUCT_GRPC_PORT',
+  'PRODUCT_HTTP_PORT',
+  'TALLY_POSTGRES_PORT',
+];
+const NAMES = ['cart', 'loms', 'notifier', 'product', 'supervisor'];
+
+const stateDir = realpathSync(mkdtempSync(join(tmpdir(), 'tally system ')));
+chmodSync(stateDir, 0o755);
+const ports = freePorts(PORT_VARIABLES.length);
+// Nothing else of our environment, not even HOME.
+const env: Record<string, string> = {
+  TALLY_STATE_DIR: stateDir,
+  ...Object.fromEntries(PORT_VARIABLES.map((name, index) => [name, String(ports[index])])),
+};
+
+interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly error: string;
+  readonly tookMs: number;
+}
+
+async function just(command: string, ...args: readonly string[]): Promise<Ran> {
+  const startedAtMs = Date.now();
+  const child = Bun.spawn([process.execPath, `ops/local/${command}.ts`, ...args], {
+    cwd: CHECKOUT,
+    env,
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+  });
+  const [out, error, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  return { code, out, error, tookMs: Date.now() - startedAtMs };
+}
+
+const running = () => findOwnProcesses(stateDir);
+const find = (name: string) => running().find((found) => found.name === name);
+
+afterAll(async () => {
+  await just('down', '--remove');
+  rmSync(stateDir, { recursive: true, force: true });
+});
+
+test('two ups at once on a fresh state folder start one system, and both end well', async () => {
+  const both = await Promise.all([just('up'), just('up')]);
+  expect(both.map(({ code, error }) => [code, error])).toEqual([
+    [0, ''],
+    [0, ''],
+  ]);
+  expect(running().map(({ name }) => name).toSorted()).toEqual(NAMES);
+  expect(both.some(({ out }) => out.includes('is at work here'))).toBe(true);
+  for (const { out } of both) expect(out).toMatch(/Tally is up after \d+\.\d s/);
+});
+
+test('the second up takes under 5 seconds and leaves what runs alone', async () => {
+  const before = running().map(({ pid }) => pid);
+  const { code, tookMs } = await just('up');
+  expect(code).toBe(0);
+  expect(tookMs).toBeLessThan(5_000);
+  expect(running().map(({ pid }) => pid)).toEqual(before);
+});
+
+test('status shows every process ready, and url prints a URL that answers', async () => {
+  const { code, out } = await just('status');
+  expect({ code, out }).toEqual({ code: 0, out: expect.stringMatching(/loms +ready.*cart +ready.*supervisor +running/s) });
+  for (const database of ['cart', 'loms', 'notifier', 'log']) {
+    const url = (await just('url', database)).out.trim();
+    await using sql = new Bun.SQL(url, { max: 1 });
+    expect(await sql`select current_database() as name`).toEqual([{ name: database }] as never);
+  }
+});
+
+test('logs prints the last lines of one service or of all, and refuses a name it does not know', async () => {
+  expect((await just('logs', 'loms')).out).toContain('"service":"loms"');
+  expect((await just('logs')).out).toMatch(/^cart +\| /m);
+  const { code, error } = await just('logs', 'basket');
+  expect([code, error]).toEqual([2, expect.stringContaining("'basket' is no service")]);
+});
+
+test('loms killed with -9 comes back by itself', async () => {
+  const before = find('loms')!;
+  signal(before, 'SIGKILL');
+  await until('another loms runs', () => ![undefined, before.pid].includes(find('loms')?.pid));
+  await until('all is well again', async () => (await just('status')).code === 0, 30_000);
+});
+
+test('everything killed with -9 at once is mended by the next up', async () => {
+  const url = (await just('url', 'cart')).out.trim();
+  await using sql = new Bun.SQL(url, { max: 1 });
+  await sql`insert into carts (user_id) values (77)`;
+  const postmaster = Number((await Bun.file(join(stateDir, 'postgres/data/postmaster.pid')).text()).split('\n')[0]);
+  for (const found of running()) signal(found, 'SIGKILL');
+  process.kill(postmaster, 'SIGKILL');
+  expect((await just('up')).error).toBe('');
+  expect((await just('status')).code).toBe(0);
+  await using after = new Bun.SQL(url, { max: 1 });
+  expect(await after`select user_id::int from carts where user_id = 77`).toEqual([{ user_id: 77 }] as never);
+});
+
+test('down leaves nothing behind, status says so, and a second down has nothing to do', async () => {
+  const { code, out } = await just('down');
+  expect([code, out]).toEqual([0, expect.stringContaining('Tally is down')]);
+  expect(running()).toEqual([]);
+  expect((await just('status')).code).toBe(1);
+  expect((await just('down')).out).toContain('Nothing was running');
+});

@@ -1,0 +1,65 @@
+import { type ConfigReader, type Environment, readConfig } from '@tally/platform/config';
+import { AppError } from '@tally/platform/errors';
+import { type Db, failureOf } from '@tally/platform/postgres';
+
+export type DatabaseName = 'cart' | 'loms' | 'notifier' | 'log';
+
+export type DatabaseUrls = Readonly<Record<DatabaseName, string>>;
+
+const MEANINGS: Record<DatabaseName, string> = {
+  cart: 'database of cart',
+  loms: 'database of loms',
+  notifier: 'database of the notifier',
+  log: 'database of the event log',
+};
+
+/** Of each database a table that it cannot do without. */
+const TABLES: Record<DatabaseName, string> = {
+  cart: 'checkouts',
+  loms: 'order_events',
+  notifier: 'notifications',
+  log: 'records',
+};
+
+export const DATABASE_NAMES = Object.keys(MEANINGS) as DatabaseName[];
+
+export function readDatabaseUrl(reader: ConfigReader, name: DatabaseName): string {
+  return reader.url(`${name.toUpperCase()}_DATABASE_URL`, MEANINGS[name], ['postgres', 'postgresql']);
+}
+
+/** All four, or one ConfigError with every fault. */
+export function readDatabaseUrls(env: Environment): DatabaseUrls {
+  return readConfig(env, (reader) => ({
+    cart: readDatabaseUrl(reader, 'cart'),
+    loms: readDatabaseUrl(reader, 'loms'),
+    notifier: readDatabaseUrl(reader, 'notifier'),
+    log: readDatabaseUrl(reader, 'log'),
+  }));
+}
+
+/** Throws one AppError that names every database that cannot be used, and why. */
+export async function requireDatabases(
+  urls: Partial<DatabaseUrls>,
+  dbs: Partial<Record<DatabaseName, Db>>,
+): Promise<void> {
+  const names = DATABASE_NAMES.filter((name) => dbs[name] !== undefined);
+  const troubles = await Promise.all(names.map((name) => troubleOf(name, dbs[name] as Db)));
+  const lines = names.flatMap((name, i) => {
+    const trouble = troubles[i];
+    if (trouble === undefined) return [];
+    const { hostname, port, pathname } = new URL(urls[name] ?? '');
+    return [`  - ${name} (${hostname}:${port || 5432}${pathname}): ${trouble}`];
+  });
+  if (lines.length > 0) throw new AppError('unavailable', `databases that cannot be read:\n${lines.join('\n')}`);
+}
+
+async function troubleOf(name: DatabaseName, db: Db): Promise<string | undefined> {
+  try {
+    const { rows } = await db.query('select to_regclass($1) is not null as found', [TABLES[name]]);
+    if (rows[0].found) return undefined;
+    return `there is no table ${TABLES[name]}: is this the database of ${name}, and did its migrations run?`;
+  } catch (error) {
+    if (failureOf(error) === 'lost' || failureOf(error) === 'timeout') return 'it does not answer';
+    return error instanceof Error ? error.message : String(error);
+  }
+}

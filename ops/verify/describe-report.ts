@@ -1,0 +1,40 @@
+import { type Invariant, MAX_OFFENDERS, type Report } from './verify.ts';
+
+/** The report as a table: a line for each invariant, what breaks it below. */
+export function describeReport({ invariants }: Report): string {
+  const nameColumns = Math.max(...invariants.map(({ name }) => name.length));
+  const line = (name: string, verdict: string, figure: string) =>
+    `${name.padEnd(nameColumns)}  ${verdict.padEnd(VERDICT_COLUMNS)}  ${figure}`;
+  const lines = invariants.flatMap((invariant) => {
+    const { name, verdict, figure } = invariant;
+    return [line(name, verdict, verdict === 'skipped' ? 'with --full' : figure), ...describeFaults(invariant)];
+  });
+  return [line('invariant', 'verdict', 'looked at'), ...lines].join('\n');
+}
+
+const VERDICT_COLUMNS = 'violated'.length;
+
+function describeFaults({ verdict, meaning, offenders, total, advice }: Invariant): string[] {
+  if (verdict !== 'late' && verdict !== 'violated') return [];
+  const more = total - offenders.length;
+  return [
+    `  broken ${total} times: ${meaning}`,
+    ...offenders.map(({ id, what }) => `    ${id}: ${what}`),
+    ...(more > 0 ? [`    and ${more} more (the first ${MAX_OFFENDERS} are shown)`] : []),
+    `  what to do: ${advice}`,
+  ];
+}
+
+/** The verdict in one line, with its figures. */
+export function summarise({ verdict, full, invariants, totals }: Report): string {
+  const broken = invariants.filter((invariant) => invariant.verdict === 'late' || invariant.verdict === 'violated');
+  const looked = [...broken, ...invariants.filter((invariant) => invariant.verdict === 'holds')];
+  const what =
+    broken.length === 0
+      ? `${looked.length} invariants over`
+      : `${broken.length} of ${looked.length} invariants (${broken.map(({ name }) => name).join(', ')});`;
+  const figures = (['orders', 'events', 'notifications', 'checkouts', 'skus'] as const).map(
+    (name) => `${totals[name].toLocaleString('en')} ${name}`,
+  );
+  return `verify: ${verdict}: ${what} ${figures.join(', ')}${full ? ', all looked at' : ''}`;
+}

@@ -1,0 +1,10 @@
+select (select count(*) from orders)                                                    as "orders",
+       (select count(*) from orders where status = 'awaiting payment')                  as "awaitingPayment",
+       (select count(*) from orders where status = 'payed')                             as "payed",
+       (select count(*) from orders where status = 'cancelled')                         as "cancelled",
+       (select count(*) from orders where status = 'failed')                            as "failed",
+       (select count(*) from stocks)                                                    as "skus",
+       (select coalesce(sum(reserved), 0) from stocks)::bigint                          as "reservedUnits",
+       (select count(*) from stock_movements)                                           as "movements",
+       (select count(*) from order_events)                                              as "events",
+       (select count(*) from order_events where log_offset is null)                     as "unpublished"
