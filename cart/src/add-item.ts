@@ -64,5 +64,7 @@ function settle(answer: AddAnswer): void {
 
 /** Of all that says what is added; the user is part of the key's scope. */
 function hashOf(sku: number, count: number): Buffer {
-  return createHash('sha256').update(JSON.stringify([sku, count])).digest();
+  return createHash('sha256')
+    .update(JSON.stringify([sku, count]))
+    .digest();
 }

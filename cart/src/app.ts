@@ -40,9 +40,7 @@ export function start(config: CartConfig): Promise<RunningService> {
     const pool = createWorkerPool({ workers: config.lookUpWorkers, maxQueued: config.maxQueuedLookUps });
 
     const finishing = { ...loop, store, orders, watch: createCheckoutWatch(frame) };
-    stack.use(
-      startResumer(finishing, { intervalMs: config.resumeIntervalMs, maxCheckouts: MAX_RESUMED_CHECKOUTS }),
-    );
+    stack.use(startResumer(finishing, { intervalMs: config.resumeIntervalMs, maxCheckouts: MAX_RESUMED_CHECKOUTS }));
     stack.use(startKeyExpiry({ ...loop, store }));
     const checkouts = stack.use(createCheckouts({ ...finishing, newId: randomUUID }));
     return frame.serve([bindService(Cart, createCartRpc({ store, products, orders, pool, checkouts, clock }))]);

@@ -36,7 +36,10 @@ export async function closeByHand(
   if (outcome.kind !== 'busy' && outcome.kind !== 'unknown') return end(deps, checkout, outcome, why);
   if (isAbandoned) return end(deps, checkout, { kind: 'abandoned' }, why);
   const message = `loms does not say how checkout ${checkoutId} ended. It ends by itself once loms answers at or past ${checkout.decideBefore.toISOString()}`;
-  throw new AppError('unavailable', message, { reason: 'CHECKOUT_PENDING', cause: 'cause' in outcome ? outcome.cause : undefined });
+  throw new AppError('unavailable', message, {
+    reason: 'CHECKOUT_PENDING',
+    cause: 'cause' in outcome ? outcome.cause : undefined,
+  });
 }
 
 function unknownCheckout(checkoutId: string): AppError {

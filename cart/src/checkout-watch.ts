@@ -8,7 +8,13 @@ const ALARMS = {
 } as const;
 
 /** Counts what loms said of checkouts, and raises the alarm in log and metric. */
-export function createCheckoutWatch({ log, metrics }: { readonly log: Log; readonly metrics: Registry }): CheckoutWatch {
+export function createCheckoutWatch({
+  log,
+  metrics,
+}: {
+  readonly log: Log;
+  readonly metrics: Registry;
+}): CheckoutWatch {
   const registers = [metrics];
   const outcomes = new Counter({
     name: 'cart_checkout_outcomes_total',

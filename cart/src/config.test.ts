@@ -17,7 +17,12 @@ test('only the database and the token must be set', () => {
 });
 
 test('all faults come at once', () => {
-  const broken = { LOMS_ADDRESS: 'nowhere', PRODUCT_ADDRESS: 'a:1,b', CART_RESUME_INTERVAL_MS: '0', CART_GRPC_PORT: 'x' };
+  const broken = {
+    LOMS_ADDRESS: 'nowhere',
+    PRODUCT_ADDRESS: 'a:1,b',
+    CART_RESUME_INTERVAL_MS: '0',
+    CART_GRPC_PORT: 'x',
+  };
   try {
     readConfig(broken, readCartConfig);
     throw new Error('expected faults');

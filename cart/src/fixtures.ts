@@ -43,7 +43,13 @@ export function cartOf(more: Partial<Cart> = {}): Cart {
 /** A checkout of 2 units of sku 1, frozen now, or done or refused now. */
 export function checkoutIn(state: CheckoutState, more: Partial<Checkout> = {}): Checkout {
   const values = { orderId: '5' };
-  const refusal = { kind: 'failed-precondition', reason: 'INSUFFICIENT_STOCK', domain: 'loms', message: 'short', values } as const;
+  const refusal = {
+    kind: 'failed-precondition',
+    reason: 'INSUFFICIENT_STOCK',
+    domain: 'loms',
+    message: 'short',
+    values,
+  } as const;
   return {
     id: newId(),
     userId: USER,

@@ -4,7 +4,18 @@ import { AppError } from '@tally/platform/errors';
 
 import type { CheckoutState } from './cart.ts';
 import { MOMENT, cartOf, checkoutIn, line, newId } from './fixtures.ts';
-import { CLOSE, type Ending, type IntentState, PRESS, close, emptyCart, orderOf, pending, press, requestOf } from './intent.ts';
+import {
+  CLOSE,
+  type Ending,
+  type IntentState,
+  PRESS,
+  close,
+  emptyCart,
+  orderOf,
+  pending,
+  press,
+  requestOf,
+} from './intent.ts';
 
 const later = (ms: number) => new Date(MOMENT.getTime() + ms);
 const pressed = (key?: string) => ({ key, newId: newId(), claimMs: 6000 });
@@ -48,10 +59,14 @@ describe('every pair of intent and press', () => {
   for (const [state, contents, step] of table) {
     test(`${state}, the cart ${contents}: ${step}`, () => {
       const command = pressed('k');
-      const { changes, answer } = press(cartOf({ lines: contents === 'filled' ? filled : [], ...found[state] }), command);
+      const { changes, answer } = press(
+        cartOf({ lines: contents === 'filled' ? filled : [], ...found[state] }),
+        command,
+      );
       const isFrozen = changes.frozen?.checkout.id === command.newId;
       if (step === 'freeze') expect([answer.kind, isFrozen]).toEqual(['ask', true]);
-      if (step === 'join') expect([answer, changes.frozen]).toEqual([{ kind: 'ask', checkout: open, moment: MOMENT }, undefined]);
+      if (step === 'join')
+        expect([answer, changes.frozen]).toEqual([{ kind: 'ask', checkout: open, moment: MOMENT }, undefined]);
       if (step === 'answer') expect([answer, changes]).toEqual([{ kind: 'ordered', orderId: 5n }, {}]);
       if (step === 'empty') expect([answer, changes]).toEqual([{ kind: 'empty', lastOrderId: undefined }, {}]);
     });
@@ -68,7 +83,10 @@ describe('press', () => {
 
   test('freezes the lines as they are, to be decided within a minute', () => {
     const { changes } = press(cartOf({ lines }), pressed());
-    expect(changes.frozen).toMatchObject({ claimMs: 6000, checkout: { lines, decideBefore: later(60_000), state: 'open' } });
+    expect(changes.frozen).toMatchObject({
+      claimMs: 6000,
+      checkout: { lines, decideBefore: later(60_000), state: 'open' },
+    });
     expect(changes.checkoutKey).toBeUndefined();
   });
 
@@ -103,7 +121,13 @@ describe('press', () => {
 
 describe('every pair of intent and ending', () => {
   const values = { orderId: '9' };
-  const refusal = { kind: 'failed-precondition', reason: 'CHECKOUT_EXPIRED', domain: 'loms', message: 'late', values } as const;
+  const refusal = {
+    kind: 'failed-precondition',
+    reason: 'CHECKOUT_EXPIRED',
+    domain: 'loms',
+    message: 'late',
+    values,
+  } as const;
   const endings: Record<Ending['kind'], Ending> = {
     ordered: { kind: 'ordered', orderId: 9n },
     refused: { kind: 'refused', orderId: 9n, refusal },
@@ -129,7 +153,11 @@ describe('every pair of intent and ending', () => {
     test(`${state}, ${ending}: ${after}, ${how}`, () => {
       const named = checkoutIn(state);
       const { changes, answer } = close(cartOf({ named, lines: [line(1, 2)] }), endings[ending]);
-      expect([answer?.checkout.state, answer?.checkout.orderId, answer?.isContradicted]).toEqual([after, orderId, how === 'alarm']);
+      expect([answer?.checkout.state, answer?.checkout.orderId, answer?.isContradicted]).toEqual([
+        after,
+        orderId,
+        how === 'alarm',
+      ]);
       expect(changes.closed !== undefined).toBe(how === 'closed');
       expect(changes.removedLineIds).toEqual(state === 'open' && ending === 'ordered' ? [1n] : undefined);
     });

@@ -1,6 +1,14 @@
 import { AppError } from '@tally/platform/errors';
 
-import { type Cart, type Changes, type Checkout, type CheckoutState, type Decision, type Refusal, unchanged } from './cart.ts';
+import {
+  type Cart,
+  type Changes,
+  type Checkout,
+  type CheckoutState,
+  type Decision,
+  type Refusal,
+  unchanged,
+} from './cart.ts';
 import type { OrderRequest, Outcome } from './orders.ts';
 
 /** From the freeze on: past it loms creates no order, and a checkout without one ends. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 
-import { createTokenBucket, sleep } from '@tally/platform/concurrency';
+import { createTokenBucket, createWorkerPool, sleep } from '@tally/platform/concurrency';
 import { AppError } from '@tally/platform/errors';
-import { type CallOptions, Code, RpcError, detach, limit } from '@tally/platform/grpc';
+import { type CallOptions, Code, RpcError, type Send, detach, hopDeadline, limit } from '@tally/platform/grpc';
 import { createLog } from '@tally/platform/telemetry';
 import { createFakeClock } from '@tally/platform/testing';
 import { ProductService } from '@tally/proto/product';
@@ -12,6 +12,12 @@ import { createProducts } from './products.ts';
 type Answer = { name: string; price: number } | Code;
 const LAMP = { name: 'a lamp', price: 100 };
 const METHOD = ProductService.method.getProduct;
+
+interface Asked {
+  readonly token: string;
+  readonly forMs: number;
+  readonly signal: AbortSignal;
+}
 
 /** Look-ups through the real limiter, to a product service that answers as told after 50 ms. */
 function setUp(answerOf: (sku: number, asked: number) => Answer = () => LAMP) {
@@ -26,20 +32,22 @@ function setUp(answerOf: (sku: number, asked: number) => Answer = () => LAMP) {
     return answer;
   };
   const bucket = createTokenBucket(clock, { ratePerSecond: 10, burst: 1, maxWaiting: 1000 });
-  const getProduct = limit(bucket)(detach(clock.nowMs, 2000)(send, METHOD), METHOD);
+  const interceptors = [hopDeadline(clock.nowMs), limit(bucket), detach(clock.nowMs, 2000)];
+  const getProduct = interceptors.reduceRight<Send>((next, wrap) => wrap(next, METHOD), send);
   const products = createProducts({
-    client: { getProduct } as never,
+    client: { getProduct },
     clock,
     random: () => 0,
     log: createLog('cart', 'silent'),
     token: 'ours',
   });
-  const lookup = (sku: number, { token, forMs = 5000, signal = new AbortController().signal }: Partial<{ token: string; forMs: number; signal: AbortSignal }> = {}) =>
+  const lookup = (sku: number, { token, forMs = 5000, signal = new AbortController().signal }: Partial<Asked> = {}) =>
     products.lookup(sku, { token, signal, deadlineMs: clock.nowMs() + forMs }).catch((error: unknown) => {
-      if (error instanceof AppError) return `${error.kind} ${error.reason}`;
-      return String(error);
+      if (!(error instanceof AppError)) return String(error);
+      const { kind, reason, retryAfterMs } = error;
+      return [kind, reason, retryAfterMs && `retry in ${retryAfterMs}`].filter(Boolean).join(' ');
     });
-  return { clock, sent, lookup };
+  return { clock, sent, lookup, products };
 }
 
 test('callers of one sku share one call, and later ones the cache', async () => {
@@ -68,7 +76,7 @@ test('errors are never kept', async () => {
   const { clock, sent, lookup } = setUp((_, asked) => (asked === 1 ? Code.UNAVAILABLE : LAMP));
   const failed = lookup(1);
   await clock.advance(100);
-  expect(await failed).toBe('unavailable PRODUCT_UNAVAILABLE');
+  expect(await failed).toBe('unavailable PRODUCT_UNAVAILABLE retry in 1000');
   const next = lookup(1);
   await clock.advance(100);
   expect(await next).toEqual(LAMP);
@@ -88,7 +96,7 @@ test('a caller whose turn would come too late is refused at once as over the lim
   const all = Array.from({ length: 5 }, (_, i) => lookup(i + 1));
   const hurried = lookup(99, { forMs: 300 });
   await clock.advance(0);
-  expect(await hurried).toBe('resource-exhausted PRODUCT_LIMIT');
+  expect(await hurried).toBe('resource-exhausted PRODUCT_LIMIT retry in 500');
   await clock.advance(2000);
   await Promise.all(all);
   expect(sent.map(({ sku }) => sku)).not.toContain(99);
@@ -100,7 +108,7 @@ test('a caller that joined a flight with a shorter deadline begins its own', asy
   const hurried = lookup(99, { forMs: 300 });
   const patient = lookup(99, { forMs: 5000 });
   await clock.advance(2000);
-  expect(await hurried).toBe('resource-exhausted PRODUCT_LIMIT');
+  expect(await hurried).toBe('resource-exhausted PRODUCT_LIMIT retry in 500');
   expect(await patient).toEqual(LAMP);
   await Promise.all(others);
 });
@@ -122,6 +130,31 @@ test('a look-up that nobody waits for is dropped while it waits for its turn', a
   ]);
 });
 
+test('a caller with too little time for any answer is told so, and one that joined its flight begins its own', async () => {
+  const { clock, lookup } = setUp();
+  const hurried = lookup(1, { forMs: 150 });
+  const patient = lookup(1);
+  await clock.advance(100);
+  expect(await hurried).toBe('deadline-exceeded');
+  expect(await patient).toEqual(LAMP);
+});
+
+test('look-ups that end because another one of their List was refused do not begin again', async () => {
+  const { clock, sent, lookup, products } = setUp();
+  const pool = createWorkerPool({ workers: 64, maxQueued: 100 });
+  const others = [1, 2, 3, 4].map((sku) => lookup(sku));
+  const deadlineMs = clock.nowMs() + 700;
+  const list = pool.map([1, 2, 3, 4, 5, 6, 7], (sku, _, signal) =>
+    products.lookup(sku, { token: undefined, signal, deadlineMs }),
+  );
+  const refused = list.catch((error: unknown) => (error as AppError).reason);
+  await clock.advance(2000);
+  expect(await refused).toBe('PRODUCT_LIMIT');
+  expect(await Promise.all(others)).toEqual([LAMP, LAMP, LAMP, LAMP]);
+  expect(sent.map(({ sku }) => sku)).toEqual([1, 2, 3, 4]);
+  expect(pool.running).toBe(0);
+});
+
 test('a look-up that was sent ends by itself and feeds the cache', async () => {
   const { clock, sent, lookup } = setUp();
   const caller = new AbortController();
@@ -129,8 +162,9 @@ test('a look-up that was sent ends by itself and feeds the cache', async () => {
   await clock.advance(10);
   caller.abort(new Error('gone'));
   expect(await gone).toBe('Error: gone');
-  await clock.advance(100);
-  expect(await lookup(1)).toEqual(LAMP);
+  const joined = lookup(1);
+  await clock.advance(200);
+  expect([await joined, await lookup(1)]).toEqual([LAMP, LAMP]);
   expect(sent).toHaveLength(1);
 });
 
@@ -139,8 +173,38 @@ describe('a product service over its limit', () => {
     const { clock, sent, lookup } = setUp(() => Code.RESOURCE_EXHAUSTED);
     const failed = lookup(1);
     await clock.advance(2000);
-    expect(await failed).toBe('resource-exhausted PRODUCT_LIMIT');
+    expect(await failed).toBe('resource-exhausted PRODUCT_LIMIT retry in 1000');
     expect(sent.map(({ atMs }) => atMs)).toEqual([0, 100, 200]);
+  });
+
+  test('is asked no more often when many wait for the same', async () => {
+    const { clock, sent, lookup } = setUp(() => Code.RESOURCE_EXHAUSTED);
+    const all = Array.from({ length: 10 }, () => lookup(1));
+    await clock.advance(2000);
+    await Promise.all(all);
+    expect(sent).toHaveLength(3);
+  });
+
+  test('is not asked again when nobody waits any more', async () => {
+    const { clock, sent, lookup } = setUp(() => Code.RESOURCE_EXHAUSTED);
+    const caller = new AbortController();
+    const gone = lookup(1, { signal: caller.signal });
+    await clock.advance(10);
+    caller.abort(new Error('gone'));
+    await clock.advance(2000);
+    expect(await gone).toBe('Error: gone');
+    expect(sent).toHaveLength(1);
+  });
+
+  test('is asked again for a share of the calls only, when it refuses many', async () => {
+    const { clock, sent, lookup } = setUp(() => Code.RESOURCE_EXHAUSTED);
+    for (let sku = 1; sku <= 100; sku += 1) {
+      const failed = lookup(sku);
+      await clock.advance(2000);
+      await failed;
+    }
+    expect(sent.length).toBeGreaterThan(100);
+    expect(sent.length).toBeLessThanOrEqual(100 + 100 / 5 + 10);
   });
 
   test('that recovers is not noticed', async () => {
@@ -160,24 +224,59 @@ describe('a token of the request', () => {
     expect(sent.map(({ token }) => token)).toEqual(['ours', 'theirs', 'theirs']);
   });
 
+  test('lets its caller go at once, and is not sent when nobody waits', async () => {
+    const { clock, sent, lookup } = setUp();
+    const caller = new AbortController();
+    const options = { token: 'theirs', signal: caller.signal };
+    const both = [lookup(1, options), lookup(2, options)];
+    await clock.advance(10);
+    caller.abort(new Error('gone'));
+    expect(await Promise.all(both)).toEqual(['Error: gone', 'Error: gone']);
+    await clock.advance(2000);
+    expect(sent.map(({ sku }) => sku)).toEqual([1]);
+  });
+
+  test("is the caller's, also when it is the same as ours", async () => {
+    const { clock, lookup } = setUp(() => Code.UNAUTHENTICATED);
+    const theirs = lookup(1, { token: 'ours' });
+    await clock.advance(1000);
+    expect(await theirs).toBe('unauthenticated WRONG_PRODUCT_TOKEN');
+  });
+
   test('that is wrong is unauthenticated; a wrong configured one is our own trouble', async () => {
     const { clock, lookup } = setUp(() => Code.UNAUTHENTICATED);
     const [theirs, ours] = [lookup(1, { token: 'theirs' }), lookup(1)];
     await clock.advance(1000);
     expect(await theirs).toBe('unauthenticated WRONG_PRODUCT_TOKEN');
-    expect(await ours).toBe('unavailable PRODUCT_UNAVAILABLE');
+    expect(await ours).toBe('unavailable PRODUCT_UNAVAILABLE retry in 1000');
   });
 });
 
-for (const name of ['x'.repeat(501), 'a\0b']) {
-  test(`a name beyond the bounds (${name.length} characters) is not stored`, async () => {
-    const { clock, sent, lookup } = setUp(() => ({ name, price: 1 }));
+const WRONG_ANSWERS = {
+  'a name of 501 characters': { name: 'x'.repeat(501), price: 1 },
+  'a name with U+0000': { name: 'a\0b', price: 1 },
+  'a negative price': { name: 'a lamp', price: -1 },
+  'a price of 2^32': { name: 'a lamp', price: 2 ** 32 },
+  'half a price': { name: 'a lamp', price: 0.5 },
+};
+
+for (const [title, answer] of Object.entries(WRONG_ANSWERS)) {
+  test(`${title} is not stored`, async () => {
+    const { clock, sent, lookup } = setUp(() => answer);
     const failed = lookup(1);
     await clock.advance(100);
-    expect(await failed).toBe('unavailable PRODUCT_UNAVAILABLE');
+    expect(await failed).toBe('unavailable PRODUCT_UNAVAILABLE retry in 1000');
     const again = lookup(1);
     await clock.advance(100);
     await again;
     expect(sent).toHaveLength(2);
   });
 }
+
+test('a name of 500 characters is fine, also where each takes two units, and so is the largest price', async () => {
+  const product = { name: '🪔'.repeat(500), price: 2 ** 32 - 1 };
+  const { clock, lookup } = setUp(() => product);
+  const found = lookup(1);
+  await clock.advance(100);
+  expect(await found).toEqual(product);
+});

@@ -1,4 +1,13 @@
-import { type Clock, type Flight, LimitError, createSingleFlight, createTtlCache } from '@tally/platform/concurrency';
+import {
+  type Clock,
+  type Flight,
+  LimitError,
+  type RetryBudget,
+  createRetryBudget,
+  createSingleFlight,
+  createTtlCache,
+  retry,
+} from '@tally/platform/concurrency';
 import { AppError } from '@tally/platform/errors';
 import { type ClientOf, Code, RpcError } from '@tally/platform/grpc';
 import type { Log } from '@tally/platform/telemetry';
@@ -21,13 +30,24 @@ export interface ProductsDeps {
 const KNOWN_TTL_MS = 60_000;
 const UNKNOWN_TTL_MS = 2_000;
 const MAX_CACHED_PRODUCTS = 100_000;
-/** Tries in all where the product service says that it is over its limit; each waits for its turn. */
-const MAX_TRIES = 3;
+// Where the product service says that it is over its limit. Each try waits for its turn.
+const TRIES = { maxTries: 3, firstPauseMs: 200, maxPauseMs: 1_000 } as const;
+const RETRY_SHARE = { callsPerRetry: 5, maxSavedRetries: 10 } as const;
+const RETRY_AFTER_MS = 1_000;
 const MAX_NAME_CHARS = 500;
+const MAX_PRICE = 4_294_967_295;
 
 /** No such product. Kept for a short while, like a product. */
 const UNKNOWN = Symbol('unknown');
 type Found = Product | typeof UNKNOWN;
+
+interface Question {
+  readonly sku: number;
+  readonly token: string;
+  /** The token is the caller's own. */
+  readonly isCallersToken: boolean;
+  readonly deadlineMs: number;
+}
 
 /**
  * Product look-ups: a cache in front, and one flight per sku behind it.
@@ -36,82 +56,105 @@ type Found = Product | typeof UNKNOWN;
  * A caller with a token of its own shares neither: what it may see is between it and the product service.
  */
 export function createProducts(deps: ProductsDeps): Products {
+  const { clock } = deps;
   const cache = createTtlCache<number, Found>(deps, MAX_CACHED_PRODUCTS);
-  const flights = createSingleFlight<number, Found>();
+  const flights = createSingleFlight<number | symbol, Found>();
+  const budget = createRetryBudget(RETRY_SHARE);
 
-  async function fetchShared(sku: number, deadlineMs: number, onSent: () => void, signal: AbortSignal): Promise<Found> {
-    const found = await fetch(deps, sku, deps.token, { signal, deadlineMs, onSent });
+  async function askForAll(sku: number, deadlineMs: number, flight: Flight): Promise<Found> {
+    const question = { sku, token: deps.token, isCallersToken: false, deadlineMs };
+    const found = await ask({ ...deps, budget }, question, flight);
     cache.set(sku, found, found === UNKNOWN ? UNKNOWN_TTL_MS : KNOWN_TTL_MS);
     return found;
   }
 
+  async function lookupShared(sku: number, deadlineMs: number, signal: AbortSignal): Promise<Found> {
+    for (;;) {
+      const cached = cache.get(sku);
+      if (cached !== undefined) return cached;
+      let isMine = false;
+      const begin = (flight: Flight) => {
+        isMine = true;
+        return askForAll(sku, deadlineMs, flight);
+      };
+      try {
+        return await flights.run(sku, begin, signal);
+      } catch (error) {
+        // An aborted signal brings a reason, which may be the refusal of another look-up.
+        if (isMine || signal.aborted || !hadTooLittleTime(error, deadlineMs - clock.nowMs())) throw error;
+      }
+    }
+  }
+
+  function lookupAlone(question: Question, signal: AbortSignal): Promise<Found> {
+    return flights.run(Symbol('alone'), (flight) => ask({ ...deps, budget }, question, flight), signal);
+  }
+
   return {
     async lookup(sku, { token, signal, deadlineMs }) {
-      if (token !== undefined) return toProduct(await fetch(deps, sku, token, { signal, deadlineMs }));
-      const cached = cache.get(sku);
-      if (cached !== undefined) return toProduct(cached);
-      for (;;) {
-        let isMine = false;
-        const begin = (flight: Flight) => {
-          isMine = true;
-          return fetchShared(sku, deadlineMs, flight.leave, flight.signal);
-        };
-        try {
-          return toProduct(await flights.run(sku, begin, signal));
-        } catch (error) {
-          // Refused for the shorter deadline of whoever began the flight: ours may still do.
-          if (isMine || !isOverLimit(error)) throw error;
-        }
-      }
+      const found =
+        token === undefined
+          ? await lookupShared(sku, deadlineMs, signal)
+          : await lookupAlone({ sku, token, isCallersToken: true, deadlineMs }, signal);
+      return found === UNKNOWN ? undefined : found;
     },
   };
 }
 
-const toProduct = (found: Found): Product | undefined => (found === UNKNOWN ? undefined : found);
-
-const isOverLimit = (error: unknown) => error instanceof AppError && error.reason === 'PRODUCT_LIMIT';
-
-interface FetchOptions {
-  readonly signal: AbortSignal;
-  readonly deadlineMs: number;
-  readonly onSent?: () => void;
+/** Refused for the deadline of whoever began the flight; a caller that has `leftMs` may still do. */
+function hadTooLittleTime(error: unknown, leftMs: number): boolean {
+  if (!(error instanceof AppError)) return false;
+  return error.kind === 'deadline-exceeded' || (error.cause instanceof LimitError && error.cause.waitMs <= leftMs);
 }
 
-async function fetch(deps: ProductsDeps, sku: number, token: string, options: FetchOptions): Promise<Found> {
-  for (let tries = 1; ; tries += 1) {
+interface AskDeps extends ProductsDeps {
+  readonly budget: RetryBudget;
+}
+
+async function ask(deps: AskDeps, question: Question, flight: Flight): Promise<Found> {
+  const { sku, token, deadlineMs } = question;
+  const { signal, leave, comeBack } = flight;
+  const tryOnce = async (): Promise<Found> => {
     try {
-      return toFound(await deps.client.getProduct({ token, sku }, options));
+      return toFound(await deps.client.getProduct({ token, sku }, { signal, deadlineMs, onSent: leave }));
     } catch (error) {
       if (error instanceof RpcError && error.code === Code.NOT_FOUND) return UNKNOWN;
-      const isRefused = error instanceof RpcError && error.code === Code.RESOURCE_EXHAUSTED;
-      if (isRefused && tries < MAX_TRIES) continue;
-      throw toRefusal(error, token === deps.token, deps.log, sku);
+      comeBack();
+      throw error;
     }
+  };
+  try {
+    return await retry(deps, { ...TRIES, isRetryable: isOverItsLimit, signal, deadlineMs }, tryOnce);
+  } catch (error) {
+    throw toRefusal(error, question, deps.log);
   }
 }
+
+const isOverItsLimit = (error: unknown) => error instanceof RpcError && error.code === Code.RESOURCE_EXHAUSTED;
 
 /** What the product service must not answer is not stored. */
 function toFound({ name, price }: Product): Product {
-  if (name.length > MAX_NAME_CHARS || name.includes('\0')) {
-    throw new RpcError({ code: Code.DATA_LOSS, message: 'a name beyond the bounds' });
-  }
+  // Characters as PostgreSQL and the .proto count them.
+  const isName = Array.from(name).length <= MAX_NAME_CHARS && !name.includes('\0');
+  const isPrice = Number.isInteger(price) && price >= 0 && price <= MAX_PRICE;
+  if (!isName || !isPrice) throw new RpcError({ code: Code.DATA_LOSS, message: 'a name or a price beyond the bounds' });
   return { name, price };
 }
 
-function toRefusal(error: unknown, isOwnToken: boolean, log: Log, sku: number): unknown {
-  if (error instanceof LimitError) return overLimit(error.retryAfterMs, error);
+function toRefusal(error: unknown, { sku, isCallersToken }: Question, log: Log): unknown {
+  if (error instanceof LimitError) return overLimit(Math.max(1, Math.ceil(error.waitMs)), error);
   if (!(error instanceof RpcError)) return error;
-  if (error.code === Code.RESOURCE_EXHAUSTED) return overLimit(1000, error);
-  if (error.code === Code.UNAUTHENTICATED && !isOwnToken) {
+  if (error.code === Code.UNAUTHENTICATED && isCallersToken) {
     return new AppError('unauthenticated', 'the product service refuses the token of this request', {
       reason: 'WRONG_PRODUCT_TOKEN',
       cause: error,
     });
   }
   log.warn({ sku, code: error.code, error }, 'a product look-up failed');
+  if (isOverItsLimit(error)) return overLimit(RETRY_AFTER_MS, error);
   return new AppError('unavailable', 'the product service does not answer as it should', {
     reason: 'PRODUCT_UNAVAILABLE',
-    retryAfterMs: 1000,
+    retryAfterMs: RETRY_AFTER_MS,
     cause: error,
   });
 }
@@ -119,7 +162,7 @@ function toRefusal(error: unknown, isOwnToken: boolean, log: Log, sku: number): 
 function overLimit(retryAfterMs: number, cause: unknown): AppError {
   return new AppError('resource-exhausted', 'too many product look-ups wait already: try again soon', {
     reason: 'PRODUCT_LIMIT',
-    retryAfterMs: Math.ceil(retryAfterMs),
+    retryAfterMs,
     cause,
   });
 }

@@ -153,9 +153,21 @@ describe('List', () => {
     await add(2, 1n);
     await add(1, 2n);
     catalogue.set(1, { name: 'new', price: 7 });
-    expect(await list()).toEqual([[[1, 2n, 'new', 7], [2, 1n, 'product 2', 100]], 114n]);
+    expect(await list()).toEqual([
+      [
+        [1, 2n, 'new', 7],
+        [2, 1n, 'product 2', 100],
+      ],
+      114n,
+    ]);
     catalogue.delete(1);
-    expect(await list()).toEqual([[[1, 2n, 'new', 7], [2, 1n, 'product 2', 100]], 114n]);
+    expect(await list()).toEqual([
+      [
+        [1, 2n, 'new', 7],
+        [2, 1n, 'product 2', 100],
+      ],
+      114n,
+    ]);
   });
 
   test('fails with the first look-up that fails', async () => {

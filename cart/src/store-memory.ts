@@ -17,7 +17,7 @@ interface Key {
 
 interface Tables {
   nextLineId: bigint;
-  readonly lines: Map<bigint, CartLine & { readonly userId: bigint }>;
+  readonly lines: Map<bigint, { readonly userId: bigint; readonly line: CartLine }>;
   readonly checkouts: Map<string, Checkout>;
   /** Of open checkouts, until when. */
   readonly claims: Map<string, number>;
@@ -39,9 +39,9 @@ export function createMemoryStore({ clock, tallyNowMs = clock.nowMs }: MemorySto
   const keyOf = (userId: bigint, key: string) => `${userId} ${key}`;
   const linesOf = (userId: bigint) =>
     [...lines.values()]
-      .filter((line) => line.userId === userId)
-      .toSorted((a, b) => a.sku - b.sku)
-      .map(({ userId: _, ...line }) => line);
+      .filter((each) => each.userId === userId)
+      .map(({ line }) => line)
+      .toSorted((a, b) => a.sku - b.sku);
 
   function load(userId: bigint, wanted: Parameters<Store['update']>[1]): Cart {
     const own = [...checkouts.values()].filter((checkout) => checkout.userId === userId);
@@ -97,11 +97,15 @@ export function createMemoryStore({ clock, tallyNowMs = clock.nowMs }: MemorySto
   };
 }
 
-function applyLines(tables: Tables, userId: bigint, { removedLineIds = [], changedLines = [], addedLine }: Changes): void {
+function applyLines(
+  tables: Tables,
+  userId: bigint,
+  { removedLineIds = [], changedLines = [], addedLine }: Changes,
+): void {
   for (const id of removedLineIds) tables.lines.delete(id);
-  for (const line of changedLines) tables.lines.set(line.id, { ...line, userId });
+  for (const line of changedLines) tables.lines.set(line.id, { userId, line });
   if (addedLine === undefined) return;
-  tables.lines.set(tables.nextLineId, { ...addedLine, id: tables.nextLineId, userId });
+  tables.lines.set(tables.nextLineId, { userId, line: { ...addedLine, id: tables.nextLineId } });
   tables.nextLineId += 1n;
 }
 

@@ -1,5 +1,6 @@
 import { type Db, openDb } from '@tally/platform/postgres';
 import { openTestDatabase } from '@tally/platform/testing';
+import pg from 'pg';
 
 /** A database of cart for one test file, and ways to look into it. */
 export interface CartDatabase extends AsyncDisposable {
@@ -10,6 +11,8 @@ export interface CartDatabase extends AsyncDisposable {
   advance(ms: number): Promise<void>;
   /** As if every claim had ended. */
   endClaims(): Promise<void>;
+  /** A connection in a transaction that may hold this cart for good, such as a client that was paused. */
+  openHolder(userId: bigint): Promise<pg.Client>;
   checkoutsOf(userId: bigint): Promise<{ id: string; state: string; order_id: bigint | null }[]>;
 }
 
@@ -25,6 +28,14 @@ export async function openCartDatabase(): Promise<CartDatabase> {
     },
     async endClaims() {
       await db.query(`update checkouts set claimed_until = '-infinity' where state = 'open'`);
+    },
+    async openHolder(userId) {
+      const holder = new pg.Client({ connectionString: database.url });
+      holder.on('error', () => {});
+      await holder.connect();
+      await holder.query('insert into carts values ($1) on conflict do nothing', [userId]);
+      await holder.query('begin');
+      return holder;
     },
     async checkoutsOf(userId) {
       const { rows } = await db.query(

@@ -34,7 +34,9 @@ export async function startProcess({ databaseUrl, loms, products }: Neighbours) 
     CART_RESUME_INTERVAL_MS: '50',
   });
   const client = openGrpcClient(Cart, { addresses: [`127.0.0.1:${port}`], tracer: openTracing('test').tracer });
-  await waitUntil(async () => (await outcomeOf(client.list({ user: 1n }, within(1000)))) === 'OK', { what: 'it is up' });
+  await waitUntil(async () => (await outcomeOf(client.list({ user: 1n }, within(1000)))) === 'OK', {
+    what: 'it is up',
+  });
   return {
     client,
     said,

@@ -110,8 +110,8 @@ export interface TestCart extends AsyncDisposable {
 
 export interface Neighbours {
   readonly databaseUrl: string;
-  readonly loms: Pick<Neighbour, 'address'>;
-  readonly products: Pick<Neighbour, 'address'>;
+  readonly loms: { readonly address: string };
+  readonly products: { readonly address: string };
 }
 
 /** The real service on free ports, with a client. */

@@ -21,7 +21,7 @@ export function createMemoryStore(nowMs: () => number): Store & { readonly state
   let turn: Promise<void> = Promise.resolve();
 
   const update: Store['update'] = async (wanted, decide) => {
-    const mine = new Set([...wanted.orderIds]);
+    const mine = new Set(wanted.orderIds);
     const orders = [...state.orders.values()];
     const locked = orders.filter(({ id }) => mine.has(id));
     const skus = new Set([...wanted.skus, ...locked.flatMap(({ lines }) => lines.map(({ sku }) => sku))]);

@@ -16,7 +16,7 @@ describe('the examples beside the protos', () => {
       const read = readOrderEvent({
         ...event(7, 1, { value }),
         key: example.key,
-        headers: example.headers as Record<string, string>,
+        headers: example.headers,
       });
       if (example.value === null) expect(read.kind).toBe('skipped');
       else {

@@ -14,7 +14,10 @@ const LOGS: Command = {
 };
 
 test('argument and options come in any order, long, short and with a sign between', () => {
-  for (const args of [['cart', '-f', '-n', '5'], ['--lines=5', '--follow', 'cart']]) {
+  for (const args of [
+    ['cart', '-f', '-n', '5'],
+    ['--lines=5', '--follow', 'cart'],
+  ]) {
     const given = parse(LOGS, args);
     expect([given.argument, given.has('--follow'), given.number('--lines')]).toEqual(['cart', true, 5]);
   }

@@ -64,7 +64,7 @@ export function parse(command: Command, args: readonly string[]): Given {
   const values = new Map<string, number | true>();
   let argument: string | undefined;
   for (let index = 0; index < args.length; index += 1) {
-    const [word = '', attached] = splitOption(args[index]!);
+    const [word, attached] = splitOption(args[index]!);
     if (!word.startsWith('-')) {
       if (argument !== undefined || command.argument === undefined) throw new UsageError(unexpected(command, word));
       argument = checkArgument(command.argument, word);
@@ -88,7 +88,9 @@ export function parse(command: Command, args: readonly string[]): Given {
     has: (name) => values.has(name),
     number: (name) => {
       const given = values.get(name);
-      return typeof given === 'number' ? given : command.options.find((option) => option.name === name)!.number!.fallback;
+      return typeof given === 'number'
+        ? given
+        : command.options.find((option) => option.name === name)!.number!.fallback;
     },
   };
 }
@@ -131,5 +133,7 @@ function helpOf({ name, purpose, argument, options, notes = [] }: Command): stri
   ];
   const width = Math.max(...rows.map(([left = '']) => left.length));
   const lines = rows.map(([left = '', right = '']) => `  ${left.padEnd(width)}  ${right}`);
-  return [`just ${name}${place} [OPTIONS]: ${purpose}`, '', ...lines, ...(notes.length > 0 ? ['', ...notes] : [])].join('\n');
+  return [`just ${name}${place} [OPTIONS]: ${purpose}`, '', ...lines, ...(notes.length > 0 ? ['', ...notes] : [])].join(
+    '\n',
+  );
 }

@@ -52,11 +52,16 @@ function readFrom(reader: ConfigReader, env: Environment, root: string): LocalCo
   };
   return {
     root,
-    stateDir: resolve(root, reader.text('TALLY_STATE_DIR', 'folder for data, logs and run files', join(root, '.local'))),
-    ports: Object.fromEntries(
-      (Object.keys(PORTS) as PortName[]).map((name) => [name, readPort(name)]),
-    ) as Record<PortName, PlannedPort>,
-    maxLogBytes: MIB * reader.integer('TALLY_MAX_LOG_MIB', 'size at which a log is cut', { fallback: 16, min: 1, max: 1024 }),
+    stateDir: resolve(
+      root,
+      reader.text('TALLY_STATE_DIR', 'folder for data, logs and run files', join(root, '.local')),
+    ),
+    ports: Object.fromEntries((Object.keys(PORTS) as PortName[]).map((name) => [name, readPort(name)])) as Record<
+      PortName,
+      PlannedPort
+    >,
+    maxLogBytes:
+      MIB * reader.integer('TALLY_MAX_LOG_MIB', 'size at which a log is cut', { fallback: 16, min: 1, max: 1024 }),
     drainMs: reader.integer('DRAIN_LIMIT_MS', 'time for calls in flight after SIGTERM', {
       fallback: 10_000,
       min: 0,

@@ -26,7 +26,8 @@ const command: Command = {
       return 0;
     }
     // Not the lock: somebody may be waiting for it.
-    for (const path of [postgres.dir, files.logs, files.plan, files.keepings]) rmSync(path, { recursive: true, force: true });
+    for (const path of [postgres.dir, files.logs, files.plan, files.keepings])
+      rmSync(path, { recursive: true, force: true });
     console.log(`Tally is down, its data and logs are removed. What is left is this checkout: ${CHECKOUT}`);
     return 0;
   },

@@ -31,7 +31,10 @@ export async function takeLock(clock: Clock, options: LockOptions): Promise<Disp
     }
     if (clock.nowMs() >= until) {
       const seconds = Math.round(options.waitLimitMs / 1000);
-      throw new AppError('failed-precondition', `${holderOf(options.path)} is still at work here after ${seconds} s: try again when it is through.`);
+      throw new AppError(
+        'failed-precondition',
+        `${holderOf(options.path)} is still at work here after ${seconds} s: try again when it is through.`,
+      );
     }
     if (!waits) options.onWait(holderOf(options.path));
     waits = true;

@@ -22,7 +22,8 @@ export function mergeByTime(logs: readonly LogLines[]): NamedLine[] {
 
 /** Our own lines are JSON with a `time`, PostgreSQL's begin with a date and end it with UTC. */
 function timeOf(line: string): number | undefined {
-  const written = /"time":"([^"]+)"/.exec(line)?.[1] ?? /^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.\d]*) (?:UTC|GMT)/.exec(line)?.[1];
+  const written =
+    /"time":"([^"]+)"/.exec(line)?.[1] ?? /^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.\d]*) (?:UTC|GMT)/.exec(line)?.[1];
   if (written === undefined) return undefined;
   const timeMs = Date.parse(written.includes('T') ? written : `${written.replace(' ', 'T')}Z`);
   return Number.isNaN(timeMs) ? undefined : timeMs;

@@ -10,13 +10,13 @@ interface Listener {
 }
 
 // 0.0.0.0, 127.0.0.1, ::, and the two again as IPv6 shows them; each word is in the kernel's byte order.
-const LOCAL_ADDRESSES = [
+const LOCAL_ADDRESSES = new Set([
   '00000000',
   '0100007F',
   '0'.repeat(32),
   '0000000000000000FFFF000000000000',
   '0000000000000000FFFF00000100007F',
-];
+]);
 const LISTEN = '0A';
 
 function listListeners(): Listener[] {
@@ -37,7 +37,7 @@ export function parseListeners(table: string): Listener[] {
   return table.split('\n').flatMap((line) => {
     const [, local = '', , state, , , , userId, , inode] = line.trim().split(/\s+/);
     const [address = '', port = ''] = local.split(':');
-    if (state !== LISTEN || inode === undefined || !LOCAL_ADDRESSES.includes(address)) return [];
+    if (state !== LISTEN || inode === undefined || !LOCAL_ADDRESSES.has(address)) return [];
     return [{ port: Number.parseInt(port, 16), userId: Number(userId), inode }];
   });
 }
@@ -51,9 +51,9 @@ export function isListening(pid: number, port: number): boolean {
 }
 
 function holdsSocket(pid: number, inodes: readonly string[]): boolean {
-  const names = inodes.map((inode) => `socket:[${inode}]`);
+  const names = new Set(inodes.map((inode) => `socket:[${inode}]`));
   try {
-    return readdirSync(`/proc/${pid}/fd`).some((fd) => names.includes(readLink(`/proc/${pid}/fd/${fd}`)));
+    return readdirSync(`/proc/${pid}/fd`).some((fd) => names.has(readLink(`/proc/${pid}/fd/${fd}`)));
   } catch {
     return false;
   }

@@ -56,12 +56,16 @@ function refuseFailing(
 ): void {
   const keeping = findKeeping(keepings, planned);
   const failures = (keeping?.restarts ?? 0) - (findKeeping(before, planned)?.restarts ?? 0);
-  if (failures >= MAX_FAILED_STARTS) throw doesNotStart(planned, `ended ${failures} times, last with ${keeping?.lastEnd}`);
+  if (failures >= MAX_FAILED_STARTS)
+    throw doesNotStart(planned, `ended ${failures} times, last with ${keeping?.lastEnd}`);
   if (late) throw doesNotStart(planned, `is not ready after ${READY_LIMIT_MS / 1000} s: ${reason}`);
 }
 
 function doesNotStart({ name, logPath }: PlannedProcess, what: string): AppError {
   const lines = readLastLines(logPath, SHOWN_LOG_LINES).map((line) => `  ${line}`);
   const tail = lines.length === 0 ? '' : ` Its last lines:\n${lines.join('\n')}`;
-  return new AppError('unavailable', `${name} ${what}.${tail}\nMore: just logs ${name}. The rest runs on; just down ends it.`);
+  return new AppError(
+    'unavailable',
+    `${name} ${what}.${tail}\nMore: just logs ${name}. The rest runs on; just down ends it.`,
+  );
 }

@@ -5,7 +5,15 @@ import { CHECKOUT, readLocalConfig } from './config.ts';
 import { notReady } from './health.ts';
 import type { Plan } from './plan.ts';
 import { type LocalPostgres, createPostgres } from './postgres.ts';
-import { type OwnProcess, SUPERVISOR, findOwnProcesses, listChildren, readStat, residentBytes, uptimeMs } from './processes.ts';
+import {
+  type OwnProcess,
+  SUPERVISOR,
+  findOwnProcesses,
+  listChildren,
+  readStat,
+  residentBytes,
+  uptimeMs,
+} from './processes.ts';
 import { describePorts, findKeeping, findPlanned } from './readiness.ts';
 import { readKeepings, readPlan, requireOwn, toRunFiles } from './run-files.ts';
 import { toAge, toMiB, toTable } from './table.ts';
@@ -74,7 +82,13 @@ function describePostgres(postgres: LocalPostgres): Row {
   }
   const isWell = stat.state !== 'T';
   const health = isWell ? 'running' : 'stopped by a signal';
-  const cells = ['postgres', health, ...describeProcess({ pid: server.pid, ...stat }, listChildren(server.pid)), '', `${server.port}`];
+  const cells = [
+    'postgres',
+    health,
+    ...describeProcess({ pid: server.pid, ...stat }, listChildren(server.pid)),
+    '',
+    `${server.port}`,
+  ];
   return { isWell, cells };
 }
 

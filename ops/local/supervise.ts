@@ -70,7 +70,7 @@ function spawnChild(plan: Plan, planned: PlannedProcess): Child {
     });
     return {
       pid: child.pid,
-      exited: child.exited.then(() => child.signalCode ?? `exit code ${child.exitCode}`),
+      exited: child.exited.then((code) => child.signalCode?.toString() ?? `exit code ${code}`),
       kill: (signal) => child.kill(signal),
     };
   } finally {

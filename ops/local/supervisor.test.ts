@@ -51,18 +51,16 @@ function toPlan(...processes: readonly [name: string, fingerprint: string, progr
     stateDir: '/state',
     maxLogBytes: 1,
     otherLogs: [],
-    processes: processes.map(
-      ([name, fingerprint, program = 'program']): PlannedProcess => ({
-        name,
-        fingerprint,
-        command: [program],
-        env: {},
-        ports: [],
-        readyUrl: '',
-        logPath: '',
-        stopLimitMs: 1_000,
-      }),
-    ),
+    processes: processes.map(([name, fingerprint, program = 'program']): PlannedProcess => ({
+      name,
+      fingerprint,
+      command: [program],
+      env: {},
+      ports: [],
+      readyUrl: '',
+      logPath: '',
+      stopLimitMs: 1_000,
+    })),
   };
 }
 

@@ -36,7 +36,12 @@ test('a moved port reaches its service and its callers, and changes their finger
 });
 
 test('a variable reaches the service whose name it begins with, shared ones reach all, others none', () => {
-  const env = { LOMS_MAX_BATCH_LINES: '3000', LOG_LEVEL: 'debug', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://h:4318', HOME: '/h' };
+  const env = {
+    LOMS_MAX_BATCH_LINES: '3000',
+    LOG_LEVEL: 'debug',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://h:4318',
+    HOME: '/h',
+  };
   const { cart, loms } = plan(env);
   expect(loms?.env).toMatchObject({ LOMS_MAX_BATCH_LINES: '3000', LOG_LEVEL: 'debug' });
   expect(cart?.env).toMatchObject({ LOG_LEVEL: 'debug', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://h:4318' });

@@ -73,7 +73,11 @@ const PROGRAMS: readonly Program[] = [
 ];
 
 /** The plan of the default system. */
-export function planSystem(config: LocalConfig, url: (database: DatabaseName) => string, otherLogs: readonly string[]): Plan {
+export function planSystem(
+  config: LocalConfig,
+  url: (database: DatabaseName) => string,
+  otherLogs: readonly string[],
+): Plan {
   const { root, stateDir, maxLogBytes } = config;
   const processes = PROGRAMS.map((program) => planProgram(program, config, url));
   return { root, stateDir, maxLogBytes, otherLogs, processes };

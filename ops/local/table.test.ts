@@ -3,7 +3,13 @@ import { expect, test } from 'bun:test';
 import { toAge, toTable } from './table.ts';
 
 test('columns are as wide as their widest cell', () => {
-  expect(toTable([['', 'pid'], ['cart', '1'], ['a', '1234']])).toBe('      pid\ncart  1\na     1234');
+  expect(
+    toTable([
+      ['', 'pid'],
+      ['cart', '1'],
+      ['a', '1234'],
+    ]),
+  ).toBe('      pid\ncart  1\na     1234');
 });
 
 test('an age is said in the two units that matter', () => {

@@ -14,7 +14,11 @@ const DEFAULT_LIMIT_MS = 15_000;
  * Ends all that was started for this state folder: the services drain, callers before those they call, then the
  * supervisor ends, then the databases. Whatever does not end in time is killed. Returns whether anything was running.
  */
-export async function takeDown(deps: LauncherDeps, stateDir: string, databases: Databases | undefined): Promise<boolean> {
+export async function takeDown(
+  deps: LauncherDeps,
+  stateDir: string,
+  databases: Databases | undefined,
+): Promise<boolean> {
   const ranProcesses = await endProcesses(deps, stateDir, findOwnProcesses(stateDir));
   await databases?.settle();
   const ranDatabases = databases?.runningPort() !== undefined;

@@ -34,7 +34,7 @@ export function createProductHttp(deps: ProductHttpDeps): (request: Request) => 
   ): Promise<unknown> {
     const message = toMessage(method, await readJson(request));
     const result = validator.validate(method.input, message);
-    if (result.kind !== 'valid') throw new AppError('invalid-argument', String(result.error?.message));
+    if (result.kind !== 'valid') throw new AppError('invalid-argument', result.error.message);
     const signal = AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]);
     const call: Call = {
       signal,

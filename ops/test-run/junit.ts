@@ -17,12 +17,9 @@ export function readJunit(path: string): Totals {
   let passed = 0;
   let failed = 0;
   const skipped: string[] = [];
-  for (const [, attributes = '', end, body = ''] of text.matchAll(
-    /<testcase\b([^>]*?)(\/?)>(?:([\s\S]*?)<\/testcase>)?/g,
-  )) {
-    const inner = end === '/' ? '' : body;
-    if (inner.includes('<skipped')) skipped.push(/\bname="([^"]*)"/.exec(attributes)?.[1] ?? 'a test');
-    else if (/<(failure|error)\b/.test(inner)) failed += 1;
+  for (const [, attributes = '', body = ''] of text.matchAll(/<testcase\b([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g)) {
+    if (body.includes('<skipped')) skipped.push(/\bname="([^"]*)"/.exec(attributes)?.[1] ?? 'a test');
+    else if (/<(failure|error)\b/.test(body)) failed += 1;
     else passed += 1;
   }
   return { passed, failed, skipped };

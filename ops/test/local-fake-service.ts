@@ -9,9 +9,10 @@ if (process.env['FAKE_FAULT'] === 'configuration') {
 Bun.serve({ hostname: '127.0.0.1', port, routes: { '/readyz': new Response('ok\n') }, fetch: () => new Response('') });
 console.log(JSON.stringify({ service: process.env['FAKE_NAME'], message: 'up', pid: process.pid }));
 if (process.env['FAKE_FAULT'] === 'chatty') setInterval(() => console.log('x'.repeat(10_000)), 2);
-process.on('SIGTERM', async () => {
+process.on('SIGTERM', () => {
   if (process.env['FAKE_FAULT'] === 'deaf') return;
-  await Bun.sleep(drainMs);
-  console.log(JSON.stringify({ service: process.env['FAKE_NAME'], message: 'drained', atMs: Date.now() }));
-  process.exit(0);
+  setTimeout(() => {
+    console.log(JSON.stringify({ service: process.env['FAKE_NAME'], message: 'drained', atMs: Date.now() }));
+    process.exit(0);
+  }, drainMs);
 });

@@ -12,6 +12,8 @@ import { toRunFiles } from '../local/run-files.ts';
 import { createSteps } from '../local/steps.ts';
 import { takeDown } from '../local/take-down.ts';
 
+const FIRST_PORT = 20_000;
+const PORTS = 12_000;
 const ROOT = resolve(import.meta.dir, '../..');
 
 /** Fake services under the real launcher, in a state folder of their own. Disposing ends and removes everything. */
@@ -100,15 +102,30 @@ export async function openFakeSystem(names: readonly string[], maxLogBytes = 1 <
   return system;
 }
 
-/** Ports that are free now. */
+/** Ports that are free now; below those that the system gives to clients, so that they stay free until they are used. */
 export function freePorts(count: number): number[] {
-  const servers = Array.from({ length: count }, () => Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response() }));
-  const ports = servers.map((server) => server.port!);
-  for (const server of servers) void server.stop(true);
-  return ports;
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
+    if (isFree(port)) ports.add(port);
+  }
+  return [...ports];
 }
 
-export async function until(what: string, condition: () => boolean | Promise<boolean>, limitMs = 10_000): Promise<void> {
+function isFree(port: number): boolean {
+  try {
+    void Bun.serve({ hostname: '127.0.0.1', port, fetch: () => new Response() }).stop(true);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  limitMs = 10_000,
+): Promise<void> {
   const untilMs = Date.now() + limitMs;
   while (!(await condition())) {
     if (Date.now() > untilMs) throw new Error(`not within ${limitMs} ms: ${what}`);

@@ -101,7 +101,7 @@ test('PostgreSQL on a port of an earlier configuration moves to the new one', as
   const moved = createPostgres(readLocalConfig(env, CHECKOUT));
   await bench.system.up(bench.system.plan(), moved);
   expect(readStat(pid)).toBeUndefined();
-  expect(moved.find()?.port).toBe(port!);
+  expect(moved.find()?.port).toBe(port);
   await asAdmin(moved.url('loms'), (client) => client.query('select from orders'));
 });
 

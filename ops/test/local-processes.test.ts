@@ -34,8 +34,7 @@ test('down leaves no process behind, and ends callers before those they call', a
   expect(await system.down()).toBe(true);
   expect(system.all()).toEqual([]);
   expect(before.filter(isAlive)).toEqual([]);
-  const drainedAtMs = (name: string) =>
-    Number(/"drained","atMs":(\d+)/.exec(readLog(system, name))?.[1]);
+  const drainedAtMs = (name: string) => Number(/"drained","atMs":(\d+)/.exec(readLog(system, name))?.[1]);
   expect(drainedAtMs('first')).toBeGreaterThanOrEqual(drainedAtMs('second'));
   expect(await system.down()).toBe(false);
 });
@@ -63,7 +62,12 @@ test('a killed supervisor is found by the next up, which leaves one process of e
   expect(system.find('first')).toBeDefined();
 
   await system.up();
-  expect(system.all().map(({ name }) => name).toSorted()).toEqual(['first', 'second', 'supervisor']);
+  expect(
+    system
+      .all()
+      .map(({ name }) => name)
+      .toSorted(),
+  ).toEqual(['first', 'second', 'supervisor']);
   expect(before.filter(isAlive)).toEqual([]);
 });
 
@@ -107,7 +111,12 @@ test('down ends a supervisor that is stopped', async () => {
 test('two ups at once start everything once: the second waits and says for whom', async () => {
   await using system = await openFakeSystem(NAMES);
   await Promise.all([system.up(), system.up(), system.up()]);
-  expect(system.all().map(({ name }) => name).toSorted()).toEqual(['first', 'second', 'supervisor']);
+  expect(
+    system
+      .all()
+      .map(({ name }) => name)
+      .toSorted(),
+  ).toEqual(['first', 'second', 'supervisor']);
   expect(system.output()).toContain(`just up (pid ${process.pid}) is at work here`);
 });
 
@@ -170,7 +179,11 @@ test('a log stays within its bound while the service writes on', async () => {
   // What it can write until the supervisor looks again comes on top.
   expect(sizeOf(log)).toBeLessThan(20 * maxLogBytes);
   expect(sizeOf(`${log}.1`)).toBeLessThan(20 * maxLogBytes);
-  expect(readFileSync(log, 'utf8').split('\n').filter((line) => line !== 'x'.repeat(10_000))).toEqual(['']);
+  expect(
+    readFileSync(log, 'utf8')
+      .split('\n')
+      .filter((line) => line !== 'x'.repeat(10_000)),
+  ).toEqual(['']);
 });
 
 test('a process that only has the pid of one of ours is left alone', async () => {

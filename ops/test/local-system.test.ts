@@ -69,7 +69,11 @@ test('two ups at once on a fresh state folder start one system, and both end wel
     [0, ''],
     [0, ''],
   ]);
-  expect(running().map(({ name }) => name).toSorted()).toEqual(NAMES);
+  expect(
+    running()
+      .map(({ name }) => name)
+      .toSorted(),
+  ).toEqual(NAMES);
   expect(both.some(({ out }) => out.includes('is at work here'))).toBe(true);
   for (const { out } of both) expect(out).toMatch(/Tally is up after \d+\.\d s/);
 });
@@ -84,7 +88,10 @@ test('the second up takes under 5 seconds and leaves what runs alone', async () 
 
 test('status shows every process ready, and url prints a URL that answers', async () => {
   const { code, out } = await just('status');
-  expect({ code, out }).toEqual({ code: 0, out: expect.stringMatching(/loms +ready.*cart +ready.*supervisor +running/s) });
+  expect({ code, out }).toEqual({
+    code: 0,
+    out: expect.stringMatching(/loms +ready.*cart +ready.*supervisor +running/s),
+  });
   for (const database of ['cart', 'loms', 'notifier', 'log']) {
     const url = (await just('url', database)).out.trim();
     await using sql = new Bun.SQL(url, { max: 1 });

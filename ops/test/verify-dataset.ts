@@ -15,30 +15,33 @@ export interface Dataset extends AsyncDisposable {
 /** Orders 1 to 120 as the seed makes them, and on top of them what a living system shows now and then. */
 const SPECIALS: Record<DatabaseName, string> = {
   loms: `
-    -- 1001: a bare failed order, which proves that an expired checkout can have no other. On its way to the log.
+    -- An hour behind, so that nothing becomes late while tests run.
+    update tally_clock set shift = '-1 hour';
+
+    -- 900001: a bare failed order, which proves that an expired checkout can have no other. On its way to the log.
     insert into orders values
-      (1001, 5, 'failed', 'checkout expired', '00000000-0000-4000-8000-000000001001',
+      (900001, 5, 'failed', 'checkout expired', '00000000-0000-4000-8000-000000900001',
        '{"reason": "CHECKOUT_EXPIRED", "message": "", "values": {}}', now() + interval '10 minutes', 2);
     insert into order_events (order_id, version, status, cause, moment) values
-      (1001, 1, 'new', null, now()), (1001, 2, 'failed', 'checkout expired', now());
+      (900001, 1, 'new', null, now()), (900001, 2, 'failed', 'checkout expired', now());
 
-    -- 1002: asked for by somebody else than cart.
+    -- 900002: asked for by somebody else than cart.
     insert into orders values
-      (1002, 6, 'awaiting payment', null, '00000000-0000-4000-8000-000000001002', null, now() + interval '10 minutes', 2);
-    insert into order_lines values (1002, 1, 5, 'product 1', 100);
-    insert into stock_movements values (1, 1002, 'reserve', 0, 5, 0, now());
+      (900002, 6, 'awaiting payment', null, '00000000-0000-4000-8000-000000900002', null, now() + interval '10 minutes', 2);
+    insert into order_lines values (900002, 1, 5, 'product 1', 100);
+    insert into stock_movements values (1, 900002, 'reserve', 0, 5, 0, now());
     update stocks set reserved = reserved + 5 where sku = 1;
     insert into order_events (order_id, version, status, moment, log_partition, log_offset) values
-      (1002, 1, 'new', now(), 7, 0), (1002, 2, 'awaiting payment', now(), 7, 1);
+      (900002, 1, 'new', now(), 7, 0), (900002, 2, 'awaiting payment', now(), 7, 1);
 
-    -- 1003: its second version was skipped, and 1004: the notifier could not read its first version.
+    -- 900003: its second version was skipped, and 900004: the notifier could not read its first version.
     insert into orders values
-      (1003, 6, 'failed', 'shortage', '00000000-0000-4000-8000-000000001003', '{}', now() + interval '10 minutes', 2),
-      (1004, 6, 'failed', 'shortage', '00000000-0000-4000-8000-000000001004', '{}', now() + interval '10 minutes', 2);
-    insert into order_lines values (1003, 1, 5, 'product 1', 100), (1004, 1, 5, 'product 1', 100);
+      (900003, 6, 'failed', 'shortage', '00000000-0000-4000-8000-000000900003', '{}', now() + interval '10 minutes', 2),
+      (900004, 6, 'failed', 'shortage', '00000000-0000-4000-8000-000000900004', '{}', now() + interval '10 minutes', 2);
+    insert into order_lines values (900003, 1, 5, 'product 1', 100), (900004, 1, 5, 'product 1', 100);
     insert into order_events (order_id, version, status, cause, moment, log_partition, log_offset, skipped) values
-      (1003, 1, 'new', null, now(), 7, 2, false), (1003, 2, 'failed', 'shortage', now(), 7, 3, true),
-      (1004, 1, 'new', null, now(), 7, 4, false), (1004, 2, 'failed', 'shortage', now(), 7, 6, false);
+      (900003, 1, 'new', null, now(), 7, 2, false), (900003, 2, 'failed', 'shortage', now(), 7, 3, true),
+      (900004, 1, 'new', null, now(), 7, 4, false), (900004, 2, 'failed', 'shortage', now(), 7, 6, false);
 
     -- Goods that came, and goods that were counted again.
     insert into stock_movements values (2000, null, 'receipt', 9, 0, 4, now()), (2000, null, 'adjust', -3, 0, 1, now());
@@ -47,45 +50,50 @@ const SPECIALS: Record<DatabaseName, string> = {
     insert into partitions values ('loms.order-events', 7, 8), ('loms.order-events', 8, 0), ('loms.order-events.dlq', 0, 0);
     insert into group_partitions (group_name, topic, partition, next_offset) values
       ('notifier', 'loms.order-events', 7, 7), ('notifier', 'loms.order-events', 8, 0);
-    insert into records (topic, partition, "offset", key, value, headers)
+    insert into records (topic, partition, "offset", key, value, headers, moment)
     select 'loms.order-events', 7, r."offset", r.key,
            case when r.status = '' then ''::bytea
                 else convert_to(format('{"order_id":%s,"status":"%s","moment":"2026-11-24T12:00:00.000Z"}', r.key, r.status), 'utf8')
            end,
            jsonb_build_object('ce_id', r.key || '-' || r.version, 'ce_sequence', r.version::text, 'ce_type',
                               case when r.status = '' then 'tally.order.version-skipped.v1'
-                                   else 'tally.order.status-changed.v1' end)
-      from (values (0, '1002', 1, 'new'), (1, '1002', 2, 'awaiting payment'), (2, '1003', 1, 'new'), (3, '1003', 2, ''),
-                   (4, '1004', 1, 'new'),
+                                   else 'tally.order.status-changed.v1' end),
+           now() + interval '1 hour'
+      from (values (0, '900002', 1, 'new'), (1, '900002', 2, 'awaiting payment'), (2, '900003', 1, 'new'), (3, '900003', 2, ''),
+                   (4, '900004', 1, 'new'),
                    -- Again, by a relay that was killed before it could mark it.
-                   (5, '1002', 2, 'awaiting payment'),
-                   (6, '1004', 2, 'failed'),
+                   (5, '900002', 2, 'awaiting payment'),
+                   (6, '900004', 2, 'failed'),
                    -- Not yet read, and again.
-                   (7, '1004', 2, 'failed')) as r ("offset", key, version, status);`,
+                   (7, '900004', 2, 'failed')) as r ("offset", key, version, status);`,
   notifier: `
+    -- An hour behind, so that nothing becomes late while tests run.
+    update tally_clock set shift = '-1 hour';
     insert into notifications
       (order_id, version, status, moment, state, received_at, told_at, log_partition, log_offset, reason)
-    values (1002, 1, 'new', now(), 'applied', now(), now(), 7, 0, null),
-           (1002, 2, 'awaiting payment', now(), 'applied', now(), now(), 7, 1, null),
-           (1003, 1, 'new', now(), 'applied', now(), now(), 7, 2, null),
-           (1003, 2, null, null, 'dead', now(), null, 7, 3, 'skipped'),
-           (1004, 2, 'failed', now(), 'parked', now(), null, 7, 6, null);
+    values (900002, 1, 'new', now(), 'applied', now(), now(), 7, 0, null),
+           (900002, 2, 'awaiting payment', now(), 'applied', now(), now(), 7, 1, null),
+           (900003, 1, 'new', now(), 'applied', now(), now(), 7, 2, null),
+           (900003, 2, null, null, 'dead', now(), null, 7, 3, 'skipped'),
+           (900004, 2, 'failed', now(), 'parked', now(), null, 7, 6, null);
     insert into unreadable_events values (7, 4, now(), 'made up');`,
   cart: `
+    -- An hour behind, so that nothing becomes late while tests run.
+    update tally_clock set shift = '-1 hour';
     insert into carts values (2001), (2002), (2003), (2004);
     insert into checkouts (id, user_id, state, frozen_at, decide_before, claimed_until, closed_at, order_id, refusal) values
-      ('00000000-0000-4000-8000-000000001001', 5, 'refused', now(), now(), now(), now(), 1001, '{"reason": "CHECKOUT_EXPIRED"}'),
-      ('00000000-0000-4000-8000-000000001003', 6, 'refused', now(), now(), now(), now(), 1003, '{"reason": "INSUFFICIENT_STOCK"}'),
-      ('00000000-0000-4000-8000-000000001004', 6, 'refused', now(), now(), now(), now(), 1004, '{"reason": "INSUFFICIENT_STOCK"}'),
+      ('00000000-0000-4000-8000-000000900001', 5, 'refused', now(), now(), now(), now(), 900001, '{"reason": "CHECKOUT_EXPIRED"}'),
+      ('00000000-0000-4000-8000-000000900003', 6, 'refused', now(), now(), now(), now(), 900003, '{"reason": "INSUFFICIENT_STOCK"}'),
+      ('00000000-0000-4000-8000-000000900004', 6, 'refused', now(), now(), now(), now(), 900004, '{"reason": "INSUFFICIENT_STOCK"}'),
       -- Frozen a moment ago: loms has not heard of it.
       ('00000000-0000-4000-8000-000000002001', 2001, 'open', now(), now() + interval '1 minute', now(), null, null, null),
       -- Ended without loms' word.
       ('00000000-0000-4000-8000-000000002002', 2002, 'refused', now(), now(), now(), now(), null, '{"reason": "CHECKOUT_CONFLICT"}'),
       ('00000000-0000-4000-8000-000000002003', 2003, 'refused', now(), now(), now(), now(), null, '{"reason": "CHECKOUT_ABANDONED"}');
     insert into checkout_lines values
-      ('00000000-0000-4000-8000-000000001001', 1, 1, 5, 'product 1', 100),
-      ('00000000-0000-4000-8000-000000001003', 1, 1, 5, 'product 1', 100),
-      ('00000000-0000-4000-8000-000000001004', 1, 1, 5, 'product 1', 100),
+      ('00000000-0000-4000-8000-000000900001', 1, 1, 5, 'product 1', 100),
+      ('00000000-0000-4000-8000-000000900003', 1, 1, 5, 'product 1', 100),
+      ('00000000-0000-4000-8000-000000900004', 1, 1, 5, 'product 1', 100),
       ('00000000-0000-4000-8000-000000002001', 1, 1, 5, 'product 1', 100),
       ('00000000-0000-4000-8000-000000002002', 1, 1, 5, 'product 1', 100),
       ('00000000-0000-4000-8000-000000002003', 1, 1, 5, 'product 1', 100);`,

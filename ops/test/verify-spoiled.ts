@@ -9,7 +9,8 @@ export interface Spoiled {
 }
 
 // Of the seeded orders 10 failed, 11 and 12 are payed, 17 is cancelled, 119 awaits payment.
-const recordOf = (orderId: number, version: number) => `key = '${orderId}' and headers ->> 'ce_sequence' = '${version}'`;
+const recordOf = (orderId: number, version: number) =>
+  `key = '${orderId}' and headers ->> 'ce_sequence' = '${version}'`;
 const checkoutOf = (orderId: number) => `id = md5('checkout ' || ${orderId})::uuid`;
 const checkout = (orderId: number) =>
   `checkout ${new Bun.CryptoHasher('md5')
@@ -166,8 +167,8 @@ export const VIOLATED: readonly Spoiled[] = [
   {
     what: 'an event marked that the log never had',
     in: 'loms',
-    by: 'update order_events set log_partition = 3, log_offset = 1000000 where order_id = 1001',
-    breaks: { 'events in the log': 'order 1001 version 1' },
+    by: 'update order_events set log_partition = 3, log_offset = 1000000 where order_id = 900001',
+    breaks: { 'events in the log': 'order 900001 version 1' },
   },
   {
     what: 'events of no order',
@@ -231,8 +232,8 @@ export const VIOLATED: readonly Spoiled[] = [
   {
     what: 'a parked version that was told before its turn',
     in: 'notifier',
-    by: `update notifications set state = 'applied', told_at = now() where order_id = 1004 and version = 2`,
-    breaks: { 'told in order': 'order 1004 version 2' },
+    by: `update notifications set state = 'applied', told_at = now() where order_id = 900004 and version = 2`,
+    breaks: { 'told in order': 'order 900004 version 2' },
   },
   {
     what: "a checkout's order, to another one",
@@ -378,27 +379,27 @@ export const LATE: readonly Spoiled[] = [
   {
     what: 'a checkout that stays open',
     in: 'cart',
-    by: `update checkouts set decide_before = now() - interval '31 seconds' where state = 'open'`,
+    by: `update checkouts set decide_before = tally_now() - interval '31 seconds' where state = 'open'`,
     breaks: { 'checkouts are decided': 'checkout 00000000-0000-4000-8000-000000002001' },
   },
   {
     what: 'an order that nobody cancels',
     in: 'loms',
-    by: `update orders set pay_before = now() - interval '31 seconds' where id = 119`,
+    by: `update orders set pay_before = tally_now() - interval '31 seconds' where id = 119`,
     breaks: { 'orders expire': 'order 119' },
   },
   {
     what: 'an event that stays unpublished',
     in: 'loms',
-    by: `update order_events set moment = now() - interval '31 seconds' where order_id = 1001`,
-    breaks: { 'events are published': 'order 1001 version 1' },
+    by: `update order_events set moment = tally_now() - interval '31 seconds' where order_id = 900001`,
+    breaks: { 'events are published': 'order 900001 version 1' },
   },
   {
     what: 'an event in quarantine, and not what waits behind it',
     in: 'loms',
-    by: `update order_events set moment = now() - interval '31 seconds' where order_id = 1001;
-         update order_events set quarantine = 'too large' where order_id = 1001 and version = 1`,
-    breaks: { 'nothing in quarantine': 'order 1001 version 1' },
+    by: `update order_events set moment = tally_now() - interval '31 seconds' where order_id = 900001;
+         update order_events set quarantine = 'too large' where order_id = 900001 and version = 1`,
+    breaks: { 'nothing in quarantine': 'order 900001 version 1' },
   },
   {
     what: 'a record that stays unread',
@@ -409,8 +410,7 @@ export const LATE: readonly Spoiled[] = [
   {
     what: 'a notification that stays parked',
     in: 'notifier',
-    by: `update notifications set received_at = now() - interval '61 seconds' where state = 'parked'`,
-    breaks: { 'nothing stays parked': 'order 1004 version 2' },
+    by: `update notifications set received_at = tally_now() - interval '61 seconds' where state = 'parked'`,
+    breaks: { 'nothing stays parked': 'order 900004 version 2' },
   },
 ];
-

@@ -14,12 +14,15 @@ export interface Writers extends AsyncDisposable {
 
 const TOPIC = 'loms.order-events';
 const SKUS = 5;
+const MAX_WAITING_EVENTS = 4;
 
 export function startWriters(urls: DatabaseUrls, shoppers: number): Writers {
-  const open = (name: DatabaseName) => openDb({ url: urls[name], applicationName: 'writers', maxConnections: shoppers + 1 });
+  const open = (name: DatabaseName) =>
+    openDb({ url: urls[name], applicationName: 'writers', maxConnections: shoppers + 1 });
   const dbs = Object.fromEntries(DATABASE_NAMES.map((name) => [name, open(name)])) as Record<DatabaseName, Db>;
   const ending = new AbortController();
   let orders = 0;
+  let waiting = 0;
 
   const loop = async (work: () => Promise<void>) => {
     while (!ending.signal.aborted) await work();
@@ -27,11 +30,15 @@ export function startWriters(urls: DatabaseUrls, shoppers: number): Writers {
   const running = [
     ...Array.from({ length: shoppers }, (_, i) =>
       loop(async () => {
+        // What is read at once is read while it is fresh: a long queue would hide an order of reading that is wrong.
+        if (waiting > MAX_WAITING_EVENTS) return Bun.sleep(1);
         await shop(dbs, BigInt(10_000 + i));
         orders += 1;
       }),
     ),
-    loop(() => relay(dbs)),
+    loop(async () => {
+      waiting = await relay(dbs);
+    }),
     loop(() => read(dbs)),
   ];
   return {
@@ -59,18 +66,24 @@ async function shop({ cart, loms }: Record<DatabaseName, Db>, userId: bigint): P
     await tx.query(`insert into checkout_lines values ($1, 1, $2, 2, 'a', 1)`, [id, sku]);
   });
   const { orderId, isShort } = await loms.transaction((tx) => create(tx, id, userId, sku));
-  await cart.query(
-    `update checkouts set state = $2, closed_at = now(), order_id = $3, refusal = $4 where id = $1`,
-    [id, isShort ? 'refused' : 'done', orderId, isShort ? '{"reason": "INSUFFICIENT_STOCK"}' : null],
-  );
+  await cart.query(`update checkouts set state = $2, closed_at = now(), order_id = $3, refusal = $4 where id = $1`, [
+    id,
+    isShort ? 'refused' : 'done',
+    orderId,
+    isShort ? '{"reason": "INSUFFICIENT_STOCK"}' : null,
+  ]);
   if (!isShort) await loms.transaction((tx) => finish(tx, orderId, sku, Math.random() < 0.5));
 }
 
 async function create(tx: Transaction, id: string, userId: bigint, sku: number) {
-  const { rows: [stock] } = await tx.query('select total - held - reserved as left from stocks where sku = $1 for no key update', [sku]);
+  const {
+    rows: [stock],
+  } = await tx.query('select total - held - reserved as left from stocks where sku = $1 for no key update', [sku]);
   const isShort = stock.left < 2n || Math.random() < 0.1;
   const status = isShort ? 'failed' : 'awaiting payment';
-  const { rows: [order] } = await tx.query(
+  const {
+    rows: [order],
+  } = await tx.query(
     `insert into orders values (nextval('order_ids'), $1, $2, $3, $4, $5, now() + interval '10 minutes', 2) returning id`,
     [userId, status, isShort ? 'shortage' : null, id, isShort ? '{}' : null],
   );
@@ -94,42 +107,69 @@ async function finish(tx: Transaction, orderId: bigint, sku: number, isPayed: bo
 }
 
 async function move(tx: Transaction, orderId: bigint, sku: number, kind: string, total: number, reserved: number) {
-  await tx.query('update stocks set total = total + $2, reserved = reserved + $3 where sku = $1', [sku, total, reserved]);
-  await tx.query('insert into stock_movements values ($1, $2, $3, $4, $5, 0, now())', [sku, orderId, kind, total, reserved]);
+  await tx.query('update stocks set total = total + $2, reserved = reserved + $3 where sku = $1', [
+    sku,
+    total,
+    reserved,
+  ]);
+  await tx.query('insert into stock_movements values ($1, $2, $3, $4, $5, 0, now())', [
+    sku,
+    orderId,
+    kind,
+    total,
+    reserved,
+  ]);
 }
 
 async function addEvent(tx: Transaction, orderId: bigint, version: number, status: string, cause: string | null) {
-  await tx.query(
-    'insert into order_events (order_id, version, status, cause, moment) values ($1, $2, $3, $4, now())',
-    [orderId, version, status, cause],
-  );
+  await tx.query('insert into order_events (order_id, version, status, cause, moment) values ($1, $2, $3, $4, now())', [
+    orderId,
+    version,
+    status,
+    cause,
+  ]);
 }
 
-async function relay({ loms, log }: Record<DatabaseName, Db>): Promise<void> {
+/** Returns how many events were waiting. */
+async function relay({ loms, log }: Record<DatabaseName, Db>): Promise<number> {
   const { rows } = await loms.query(
     'select position, order_id, version, status, moment from order_events where log_offset is null order by position limit 20',
   );
   for (const { position, order_id: orderId, version, status, moment } of rows) {
     const partition = Number(orderId % 3n);
     const offset = await log.transaction(async (tx) => {
-      const { rows: [raised] } = await tx.query(
+      const {
+        rows: [raised],
+      } = await tx.query(
         'update partitions set next_offset = next_offset + 1 where topic = $1 and partition = $2 returning next_offset - 1 as at',
         [TOPIC, partition],
       );
-      await tx.query(`insert into records (topic, partition, "offset", key, value, headers) values ($1, $2, $3, $4, $5, $6)`, [
-        TOPIC,
-        partition,
-        raised.at,
-        String(orderId),
-        Buffer.from(`{"order_id":${orderId},"status":"${status}","moment":"${moment.toISOString()}"}`),
-        JSON.stringify({ ce_id: `${orderId}-${version}`, ce_sequence: String(version), ce_type: 'tally.order.status-changed.v1' }),
-      ]);
+      await tx.query(
+        `insert into records (topic, partition, "offset", key, value, headers) values ($1, $2, $3, $4, $5, $6)`,
+        [
+          TOPIC,
+          partition,
+          raised.at,
+          String(orderId),
+          Buffer.from(`{"order_id":${orderId},"status":"${status}","moment":"${moment.toISOString()}"}`),
+          JSON.stringify({
+            ce_id: `${orderId}-${version}`,
+            ce_sequence: String(version),
+            ce_type: 'tally.order.status-changed.v1',
+          }),
+        ],
+      );
       return raised.at as bigint;
     });
     // One in ten is sent again, as by a relay that died before it marked.
-    if (Math.random() < 0.1) return;
-    await loms.query('update order_events set log_partition = $2, log_offset = $3 where position = $1', [position, partition, offset]);
+    if (Math.random() < 0.1) return rows.length;
+    await loms.query('update order_events set log_partition = $2, log_offset = $3 where position = $1', [
+      position,
+      partition,
+      offset,
+    ]);
   }
+  return rows.length;
 }
 
 async function read({ log, notifier }: Record<DatabaseName, Db>): Promise<void> {
@@ -149,7 +189,11 @@ async function read({ log, notifier }: Record<DatabaseName, Db>): Promise<void> 
          values ($1, $2, $3, now(), 'applied', now(), now(), $4, $5) on conflict do nothing`,
         [key, headers.ce_sequence, JSON.parse(value.toString()).status, partition, offset],
       );
-      await log.query('update group_partitions set next_offset = $3 where topic = $1 and partition = $2', [TOPIC, partition, offset + 1n]);
+      await log.query('update group_partitions set next_offset = $3 where topic = $1 and partition = $2', [
+        TOPIC,
+        partition,
+        offset + 1n,
+      ]);
     }
   }
 }
@@ -159,7 +203,11 @@ export async function prepareWriters(urls: DatabaseUrls): Promise<void> {
   await using loms = openDb({ url: urls.loms, applicationName: 'writers', maxConnections: 1 });
   await using log = openDb({ url: urls.log, applicationName: 'writers', maxConnections: 1 });
   await loms.query(`insert into stocks select n, 100000, 0, 0 from generate_series(1, ${SKUS}) as n`);
-  await loms.query(`insert into stock_movements select n, null, 'receipt', 100000, 0, 0, now() from generate_series(1, ${SKUS}) as n`);
+  await loms.query(
+    `insert into stock_movements select n, null, 'receipt', 100000, 0, 0, now() from generate_series(1, ${SKUS}) as n`,
+  );
   await log.query(`insert into partitions select '${TOPIC}', n, 0 from generate_series(0, 2) as n`);
-  await log.query(`insert into group_partitions (group_name, topic, partition) select 'notifier', '${TOPIC}', n from generate_series(0, 2) as n`);
+  await log.query(
+    `insert into group_partitions (group_name, topic, partition) select 'notifier', '${TOPIC}', n from generate_series(0, 2) as n`,
+  );
 }

@@ -1,7 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
-import { openDb } from '@tally/platform/postgres';
-
 import { describeReport, summarise } from '../verify/describe-report.ts';
 import { RULES } from '../verify/rules.ts';
 import { type Report, verify } from '../verify/verify.ts';
@@ -12,7 +10,7 @@ let dataset: Dataset;
 
 beforeAll(async () => {
   dataset = await openDataset();
-});
+}, 60_000);
 
 afterAll(async () => {
   await dataset[Symbol.asyncDispose]();
@@ -52,16 +50,20 @@ for (const [verdict, cases] of [
 ] as const) {
   describe(`${verdict}, with the id and nothing else`, () => {
     for (const { what, in: name, by, breaks } of cases) {
-      test(what, async () => {
-        await using spoiled = await dataset.spoil(name, by);
-        const [fast, full] = await Promise.all([
-          verify({ urls: spoiled.urls }),
-          verify({ urls: spoiled.urls, full: true }),
-        ]);
-        expectBroken(full, breaks);
-        expectBroken(fast, Object.fromEntries(Object.entries(breaks).filter(([rule]) => !onlyFull.has(rule))));
-        expect([fast.verdict, full.verdict]).toEqual([verdict, verdict]);
-      });
+      test(
+        what,
+        async () => {
+          await using spoiled = await dataset.spoil(name, by);
+          const [fast, full] = await Promise.all([
+            verify({ urls: spoiled.urls }),
+            verify({ urls: spoiled.urls, full: true }),
+          ]);
+          expectBroken(full, breaks);
+          expectBroken(fast, Object.fromEntries(Object.entries(breaks).filter(([rule]) => !onlyFull.has(rule))));
+          expect([fast.verdict, full.verdict]).toEqual([verdict, verdict]);
+        },
+        60_000,
+      );
     }
   });
 }

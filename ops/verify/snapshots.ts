@@ -15,7 +15,7 @@ import { type DatabaseName, type DatabaseUrls, requireDatabases } from './databa
  *   closed checkout names is there. Rows of closed checkouts, of orders' lines and of events do not change any more, and an
  *   order never leaves `failed`, nor comes to it from `awaiting payment`.
  * - `loms` before `cart`: a checkout is frozen in a committed transaction before loms hears of it. So of every order the
- *   checkout is there, if cart made one; and if it is closed by then, it names that order.
+ *   checkout is there, if cart made one, open or closed; if it is closed, it names that order.
  * - `loms` before `recorded`: loms marks an event behind the log's acknowledgement. So every mark points at a record.
  *
  * Within one database a rule sees one snapshot, in which a transaction is there with all that it wrote, or not at all: one
@@ -26,8 +26,8 @@ const ORDER = [
   ['notifier', 'notifier'],
   ['log', 'log'],
   ['closed', 'cart'],
-  ['cart', 'cart'],
   ['loms', 'loms'],
+  ['cart', 'cart'],
   ['recorded', 'log'],
 ] as const satisfies readonly (readonly [string, DatabaseName])[];
 

@@ -83,6 +83,23 @@ test('a run that has left ends by itself, and a later caller joins it', async ()
   expect(runs()).toBe(0);
 });
 
+test('a run that has left and ended is not joined, also when nobody heard its end', async () => {
+  const { clock, flights, work } = setUp();
+  const caller = new AbortController();
+  const sent = async ({ leave }: Flight) => {
+    leave();
+    await sleep(clock, 100);
+    return 'sent';
+  };
+  const gone = settled(flights.run('a', sent, caller.signal));
+  caller.abort(new Error('gone'));
+  await gone;
+  await clock.advance(100);
+  const next = flights.run('a', work);
+  await clock.advance(100);
+  expect(await next).toBe('run 1');
+});
+
 test('a run that came back is called off when nobody waits any more', async () => {
   const { clock, flights, runs } = setUp();
   const caller = new AbortController();

@@ -26,6 +26,9 @@ test('past its bound it forgets what was used longest ago', () => {
   cache.get('a');
   cache.set('c', 3, 1000);
   expect([cache.get('a'), cache.get('b'), cache.get('c')]).toEqual([1, undefined, 3]);
+  cache.set('a', 4, 1000);
+  cache.set('d', 5, 1000);
+  expect([cache.get('a'), cache.get('c'), cache.get('d')]).toEqual([4, undefined, 5]);
 });
 
 test('what is set again has its new value and its whole time', async () => {

@@ -81,7 +81,7 @@ test('work that fails, callers that leave: every call ends once, and nothing of 
       const error = await failureOf(outcome);
       if (error === undefined) expect(await outcome).toEqual(upTo(size));
       else if (error instanceof AppError) expect(error.reason).toBe('POOL_FULL');
-      else expect([new Error(`${call} left`), new Error(`${call} failed`)]).toContainEqual(error);
+      else expect([new Error(`${call} left`), new Error(`${call} failed`)]).toContainEqual(error as Error);
     });
     await clock.advance(10_000);
     await Promise.all(calls);
@@ -210,7 +210,7 @@ test('a call that does not fit into the queue is refused whole', async () => {
   const pool = createWorkerPool({ workers: 1, maxQueued: 3 });
   const first = pool.map(upTo(3), () => sleep(clock, 1));
   let begun = 0;
-  const error = await failureOf(pool.map(upTo(3), async () => (begun += 1)));
+  const error = await failureOf(pool.map(upTo(2), async () => (begun += 1)));
   expect(error).toBeInstanceOf(AppError);
   expect((error as AppError).reason).toBe('POOL_FULL');
   await clock.advance(10);

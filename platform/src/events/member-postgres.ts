@@ -84,7 +84,7 @@ export function startMember(
     });
     const leaseEndsMs = askedMs + limits.leaseMs * (1 - LEASE_MARGIN);
     const tokens = new Map(mine.map(({ partition, token }) => [partition, token]));
-    for (const partition of [...held.values()]) {
+    for (const partition of held.values()) {
       if (tokens.get(partition.partition) === partition.token) partition.leaseEndsMs = leaseEndsMs;
       else drop(partition);
     }
@@ -108,7 +108,7 @@ export function startMember(
 
   async function read(): Promise<void> {
     const nowMs = clock.nowMs();
-    for (const partition of [...held.values()]) if (partition.leaseEndsMs <= nowMs) drop(partition);
+    for (const partition of held.values()) if (partition.leaseEndsMs <= nowMs) drop(partition);
     const readable = [...held.values()].filter(({ isBusy, retryAtMs }) => !isBusy && retryAtMs <= nowMs);
     if (readable.length === 0) return;
     const rows = await fetchRecords.run(

@@ -1,4 +1,4 @@
-import { status as Code } from '@grpc/grpc-js';
+import type { status as Code } from '@grpc/grpc-js';
 
 import type { FieldViolation } from '../errors/index.ts';
 

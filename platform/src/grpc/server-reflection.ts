@@ -14,7 +14,7 @@ export function addReflection(server: Server, services: readonly BoundService[])
   const fileDescriptorProtos = [...files.values(), ...health];
   // It wants a package definition as proto-loader makes it, of which it reads these files only.
   const everything = { format: 'Protocol Buffer 3 DescriptorProto', type: {}, fileDescriptorProtos } as const;
-  new ReflectionService({ all: everything as never }).addToServer(server);
+  new ReflectionService({ all: everything }).addToServer(server);
 }
 
 function collect(file: DescFile, into: Map<string, Buffer>): void {

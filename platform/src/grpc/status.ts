@@ -4,7 +4,8 @@ import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '@tally/proto
 import { type Status, StatusSchema } from '@tally/proto/google/rpc/status';
 import { Metadata, status as Code } from '@grpc/grpc-js';
 
-import { AppError, type ErrorKind } from '../errors/index.ts';
+import type { AppError } from '../errors/index.ts';
+import { type ErrorKind } from '../errors/index.ts';
 import { RpcError } from './rpc-error.ts';
 
 /** The one table from what failed to the code that says so. */

@@ -74,7 +74,7 @@ const types: pg.CustomTypesConfig = {
     if (oid === 1016) return parseInt8Array;
     return pg.types.getTypeParser(oid, 'text');
   },
-} as pg.CustomTypesConfig;
+};
 
 function parseInt8Array(text: string): (bigint | null)[] {
   if (text === '{}') return [];

@@ -1,4 +1,5 @@
-import { type Context, SpanKind, SpanStatusCode, type Tracer, context, propagation, trace } from '@opentelemetry/api';
+import type { SpanKind } from '@opentelemetry/api';
+import { type Context, SpanStatusCode, type Tracer, context, propagation, trace } from '@opentelemetry/api';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';

@@ -1,0 +1,241 @@
+import { describe, expect, test } from 'bun:test';
+import { randomUUID } from 'node:crypto';
+
+import { AppError } from '@tally/platform/errors';
+import type { RpcError } from '@tally/platform/grpc';
+import { outcomeOf, waitUntil } from '@tally/platform/testing';
+
+import { withKey, within } from './service.ts';
+import { refusalOf, useShop } from './shop.ts';
+
+const shop = useShop();
+const { add, checkout, contents } = shop;
+
+describe('Checkout', () => {
+  test('makes one order of the lines as the shopper saw them, and empties the cart', async () => {
+    await add(2, 3n);
+    await add(1, 2n);
+    const { orderID } = await checkout();
+    expect(orderID).toBeGreaterThan(0n);
+    expect(shop.loms.fake.requests.at(-1)).toMatchObject({
+      user: shop.user,
+      items: [
+        { sku: 1, count: 2n, name: 'product 1', price: 100 },
+        { sku: 2, count: 3n, name: 'product 2', price: 100 },
+      ],
+    });
+    expect(await contents()).toEqual([]);
+  });
+
+  test('an empty cart: EMPTY_CART, with the last order for ten minutes', async () => {
+    const never = await refusalOf(checkout());
+    expect([never.code, never.reason, never.domain, never.values]).toEqual([9, 'EMPTY_CART', 'cart', {}]);
+    await add(1, 1n);
+    const { orderID } = await checkout();
+    expect((await refusalOf(checkout())).values).toEqual({ lastOrderId: String(orderID) });
+    await shop.database.advance(600_000);
+    expect((await refusalOf(checkout())).values).toEqual({});
+  });
+
+  test('a shortage: the refusal of loms, with the failed order and what is missing; the cart stays, the key is free', async () => {
+    await add(1, 6n);
+    shop.loms.fake.stock.set(1, 5);
+    const key = randomUUID();
+    const error = await refusalOf(checkout(withKey(key)));
+    const failed = shop.loms.fake.orders.at(-1);
+    expect([error.code, error.reason, error.domain]).toEqual([9, 'INSUFFICIENT_STOCK', 'loms']);
+    expect(error.values).toEqual({
+      orderId: String(failed?.id),
+      shortages: '[{"sku":1,"requested":6,"available":5}]',
+      total: '1',
+    });
+    expect(await contents()).toEqual([[1, 6]]);
+    expect((await shop.database.checkoutsOf(shop.user))[0]).toMatchObject({ state: 'refused', order_id: failed?.id });
+    shop.loms.fake.stock.set(1, 6);
+    expect(await outcomeOf(checkout(withKey(key)))).toBe('OK');
+  });
+
+  test('twenty presses at once make one order, and every caller hears its id', async () => {
+    await add(1, 2n);
+    const before = shop.loms.fake.orders.length;
+    const press = async () => {
+      try {
+        return (await checkout(within(10_000))).orderID;
+      } catch (error) {
+        return BigInt((error as RpcError).values['lastOrderId'] ?? 0);
+      }
+    };
+    const ids = await Promise.all(Array.from({ length: 20 }, press));
+    expect(new Set(ids).size).toBe(1);
+    expect(shop.loms.fake.orders.length).toBe(before + 1);
+    expect(await shop.database.checkoutsOf(shop.user)).toMatchObject([{ state: 'done', order_id: ids[0] }]);
+  });
+
+  test('presses that join one checkout with two keys: each finds that order ever after, the cart filled again or not', async () => {
+    await add(1, 2n);
+    shop.loms.fake.onCreate = async (proceed) => {
+      await Bun.sleep(200);
+      return proceed();
+    };
+    const [a, b] = await Promise.all([checkout(withKey('a')), checkout(withKey('b'))]);
+    expect(a?.orderID).toBe(b?.orderID);
+    expect((await refusalOf(checkout(withKey('c')))).values).toEqual({ lastOrderId: String(a?.orderID) });
+    await add(1, 1n);
+    for (const key of ['a', 'b', 'c']) expect((await checkout(withKey(key))).orderID).toBe(a?.orderID);
+    expect(await contents()).toEqual([[1, 1]]);
+  });
+
+  test('only the ordered counts leave the cart', async () => {
+    await add(1, 2n);
+    await add(2, 2n);
+    shop.loms.fake.onCreate = async (proceed) => {
+      await add(1, 5n);
+      await shop.cart.client.deleteItem({ user: shop.user, sku: 2 }, within(5000));
+      await add(2, 2n);
+      await add(3, 1n);
+      return proceed();
+    };
+    await checkout();
+    expect(await contents()).toEqual([
+      [1, 5],
+      [2, 2],
+      [3, 1],
+    ]);
+  });
+
+  test('a full queue: RESOURCE_EXHAUSTED CHECKOUT_PENDING, and pressing again joins it', async () => {
+    await add(1, 2n);
+    shop.loms.fake.onCreate = () =>
+      Promise.reject(new AppError('resource-exhausted', 'full', { reason: 'QUEUE_FULL', retryAfterMs: 500 }));
+    const error = await refusalOf(checkout());
+    expect([error.code, error.reason, error.domain, error.retryAfterMs]).toEqual([8, 'CHECKOUT_PENDING', 'cart', 500]);
+    const first = shop.loms.fake.requests.at(-1)?.checkoutId;
+    shop.loms.fake.onCreate = (proceed) => proceed();
+    expect(await outcomeOf(checkout())).toBe('OK');
+    expect(shop.loms.fake.requests.at(-1)?.checkoutId).toBe(first as string);
+  });
+
+  const open: [string, AppError | Error][] = [
+    ['INVALID_ARGUMENT', new AppError('invalid-argument', 'no')],
+    ['INTERNAL', new Error('a bug of loms')],
+    ['NOT_FOUND', new AppError('not-found', 'no')],
+    ['UNAVAILABLE', new AppError('unavailable', 'no')],
+    ['a failed order that is not named', new AppError('failed-precondition', 'no', { reason: 'INSUFFICIENT_STOCK' })],
+    ['LINE_TOO_LARGE', new AppError('failed-precondition', 'no', { reason: 'LINE_TOO_LARGE' })],
+    ['ALREADY_EXISTS for another reason', new AppError('already-exists', 'no', { reason: 'IDEMPOTENCY_KEY_REUSED' })],
+    ['RESOURCE_EXHAUSTED for another reason', new AppError('resource-exhausted', 'no', { reason: 'TOO_BUSY' })],
+  ];
+  for (const [name, failure] of open) {
+    test(`${name} of loms: UNAVAILABLE CHECKOUT_PENDING; it stays open, and the resumer ends it with one order`, async () => {
+      await add(1, 2n);
+      shop.loms.fake.onCreate = () => Promise.reject(failure);
+      const error = await refusalOf(checkout(withKey('k')));
+      expect([error.code, error.reason, error.retryAfterMs]).toEqual([14, 'CHECKOUT_PENDING', 1000]);
+      expect(error.message).toContain('same idempotency key');
+      expect(await shop.database.checkoutsOf(shop.user)).toMatchObject([{ state: 'open', order_id: null }]);
+      shop.loms.fake.onCreate = (proceed) => proceed();
+      await shop.database.endClaims();
+      await waitUntil(async () => (await shop.database.checkoutsOf(shop.user))[0]?.state === 'done', {
+        what: 'it is done',
+      });
+      const id = (await shop.database.checkoutsOf(shop.user))[0]?.order_id;
+      expect((await checkout(withKey('k'))).orderID).toBe(id as bigint);
+      expect(shop.loms.fake.orders.filter(({ userId }) => userId === shop.user)).toHaveLength(1);
+      expect(await contents()).toEqual([]);
+    });
+  }
+
+  test('an order that breaks loms for ever ends refused, without its lines', async () => {
+    await add(1, 2n);
+    shop.loms.fake.onCreate = (proceed, { items }) =>
+      items.length > 0 ? Promise.reject(new Error('a bug of loms')) : proceed();
+    await refusalOf(checkout());
+    await shop.database.advance(60_000);
+    shop.loms.setClock(10_000_000);
+    await shop.database.endClaims();
+    await waitUntil(async () => (await shop.database.checkoutsOf(shop.user))[0]?.state === 'refused', {
+      what: 'it is refused',
+    });
+    expect(await contents()).toEqual([[1, 2]]);
+    shop.loms.fake.onCreate = (proceed) => proceed();
+    shop.loms.setClock(0);
+  });
+
+  test('past decide_before a press is told CHECKOUT_EXPIRED, and the next one is a new checkout', async () => {
+    await add(1, 2n);
+    shop.loms.fake.onCreate = () => Promise.reject(new AppError('unavailable', 'away'));
+    await refusalOf(checkout(within(5000)));
+    const { checkoutId } = shop.loms.fake.requests.at(-1) ?? {};
+    shop.loms.fake.onCreate = (proceed) => proceed();
+    shop.loms.setClock(10_000_000);
+    await shop.database.advance(60_000);
+    const error = await refusalOf(checkout());
+    shop.loms.setClock(0);
+    expect([error.code, error.reason, error.domain]).toEqual([9, 'CHECKOUT_EXPIRED', 'loms']);
+    expect(shop.loms.fake.orders.at(-1)).toMatchObject({
+      id: BigInt(error.values['orderId'] ?? 0),
+      checkoutId,
+      lines: [],
+    });
+    await shop.database.db.query(`update tally_clock set shift = '0'`);
+    expect(await outcomeOf(checkout())).toBe('OK');
+  });
+
+  test('a stranger used the id: UNAVAILABLE CHECKOUT_CONFLICT, and an alarm in the metrics', async () => {
+    await add(1, 2n);
+    shop.loms.fake.onCreate = (proceed, { checkoutId }) => {
+      const id = BigInt(shop.loms.fake.orders.length + 1);
+      shop.loms.fake.orders.push({ id, userId: 1n, checkoutId, lines: [[9, 9]], refusal: undefined });
+      return proceed();
+    };
+    const error = await refusalOf(checkout());
+    const [stored] = await shop.database.checkoutsOf(shop.user);
+    expect([error.code, error.reason, error.domain, error.retryAfterMs]).toEqual([
+      14,
+      'CHECKOUT_CONFLICT',
+      'cart',
+      1000,
+    ]);
+    expect([error.values, stored?.state]).toEqual([{ checkoutId: stored?.id as string }, 'refused']);
+    const metrics = await (await fetch(`http://127.0.0.1:${shop.cart.running.adminPort}/metrics`)).text();
+    expect(metrics).toMatch(/cart_checkout_alarms_total\{alarm="taken"[^}]*\} 1/);
+    shop.loms.fake.onCreate = (proceed) => proceed();
+    expect(await outcomeOf(checkout())).toBe('OK');
+  });
+
+  test('a caller whose time is up hears DEADLINE_EXCEEDED, and the checkout goes on', async () => {
+    await add(1, 2n);
+    shop.loms.fake.onCreate = async (proceed) => {
+      await Bun.sleep(600);
+      return proceed();
+    };
+    const outcome = await outcomeOf(checkout(within(300)));
+    expect(['DEADLINE_EXCEEDED', 'DEADLINE_EXCEEDED DEADLINE_EXCEEDED', 'UNAVAILABLE CHECKOUT_PENDING']).toContain(
+      outcome,
+    );
+    shop.loms.fake.onCreate = (proceed) => proceed();
+    await shop.database.endClaims();
+    await waitUntil(async () => (await shop.database.checkoutsOf(shop.user))[0]?.state === 'done', {
+      what: 'it is done',
+    });
+    expect(shop.loms.fake.orders.filter(({ userId }) => userId === shop.user)).toHaveLength(1);
+  });
+
+  test('a caller who goes away does not stop it', async () => {
+    await add(1, 2n);
+    const caller = new AbortController();
+    shop.loms.fake.onCreate = async (proceed) => {
+      caller.abort();
+      await Bun.sleep(100);
+      return proceed();
+    };
+    expect(
+      await outcomeOf(shop.cart.client.checkout({ user: shop.user }, { ...within(5000), signal: caller.signal })),
+    ).toStartWith('CANCELLED');
+    // Its claim lasts for seconds: the caller's own press ends it, no resumer.
+    await waitUntil(async () => (await shop.database.checkoutsOf(shop.user))[0]?.state === 'done', {
+      what: 'it is done',
+      timeoutMs: 2000,
+    });
+  });
+});

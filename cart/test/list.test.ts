@@ -1,0 +1,56 @@
+import { describe, expect, test } from 'bun:test';
+
+import { outcomeOf } from '@tally/platform/testing';
+
+import { within } from './service.ts';
+import { useShop } from './shop.ts';
+
+const shop = useShop();
+const { add, checkout, list, contents } = shop;
+
+describe('DeleteItem, Clear, List', () => {
+  test('a sku is taken out, and absent is fine', async () => {
+    await add(1, 1n);
+    await add(2, 1n);
+    const remove = (sku: number) => shop.cart.client.deleteItem({ user: shop.user, sku }, within(5000));
+    expect([await outcomeOf(remove(2)), await outcomeOf(remove(2)), await outcomeOf(remove(4_294_967_295))]).toEqual([
+      'OK',
+      'OK',
+      'OK',
+    ]);
+    expect(await contents()).toEqual([[1, 1]]);
+  });
+
+  test('all is taken out, and empty is fine', async () => {
+    await add(1, 1n);
+    await add(2, 1n);
+    const clear = () => outcomeOf(shop.cart.client.clear({ user: shop.user }, within(5000)));
+    expect([await clear(), await clear()]).toEqual(['OK', 'OK']);
+    expect(await list()).toEqual({ lines: [], totalPrice: 0n });
+  });
+
+  test('lines come by sku, and the total does not overflow', async () => {
+    const dear = { name: 'dear', price: 4_294_967_295 };
+    for (const sku of [1901, 1902, 1903]) {
+      shop.products.catalogue.set(sku, dear);
+      shop.loms.fake.stock.set(sku, 65_535);
+    }
+    for (const sku of [1903, 1901, 1902]) await add(sku, 65_535n);
+    const { lines, totalPrice } = await list();
+    expect(lines.map(([sku]) => sku)).toEqual([1901, 1902, 1903]);
+    expect(totalPrice).toBe(3n * 65_535n * 4_294_967_295n);
+  });
+
+  test('a changed name or price is shown and kept; a product that is gone keeps its last ones', async () => {
+    const theirs = within(5000, { 'x-product-token': 'theirs' });
+    shop.products.catalogue.set(1910, { name: 'old', price: 1 });
+    shop.loms.fake.stock.set(1910, 5);
+    await add(1910, 1n, theirs);
+    shop.products.catalogue.set(1910, { name: 'new', price: 2 });
+    expect((await list(theirs)).lines).toEqual([[1910, 1, 'new', 2]]);
+    shop.products.catalogue.delete(1910);
+    expect((await list(theirs)).lines).toEqual([[1910, 1, 'new', 2]]);
+    await checkout();
+    expect(shop.loms.fake.requests.at(-1)?.items[0]).toMatchObject({ name: 'new', price: 2 });
+  });
+});

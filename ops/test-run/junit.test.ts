@@ -1,0 +1,29 @@
+import { afterAll, expect, test } from 'bun:test';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { readJunit } from './junit.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'tally-junit-'));
+afterAll(() => rmSync(dir, { recursive: true }));
+
+test('counts what passed, failed and was skipped, also where a case without a body stands before one with a body', () => {
+  const path = join(dir, 'junit.xml');
+  writeFileSync(
+    path,
+    `<testsuites><testsuite name="a.test.ts">
+       <testcase name="one" time="0.1" />
+       <testcase name="two &gt; deep" />
+       <testcase name="three"><failure type="AssertionError" /></testcase>
+       <testcase name="four" />
+       <testcase name="five"><skipped /></testcase>
+       <testcase name="six"><error /></testcase>
+     </testsuite></testsuites>`,
+  );
+  expect(readJunit(path)).toEqual({ passed: 3, failed: 2, skipped: ['five'] });
+});
+
+test('no report: nothing ran', () => {
+  expect(readJunit(join(dir, 'none.xml'))).toEqual({ passed: 0, failed: 0, skipped: [] });
+});

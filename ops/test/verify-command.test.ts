@@ -1,0 +1,151 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { join } from 'node:path';
+
+import { openDb } from '@tally/platform/postgres';
+
+import type { DatabaseUrls } from '../verify/databases.ts';
+import { verify } from '../verify/verify.ts';
+import { type Dataset, openDataset } from './verify-dataset.ts';
+
+const MAIN = join(import.meta.dir, '../verify/main.ts');
+
+let dataset: Dataset;
+
+beforeAll(async () => {
+  // More than the fast proof looks at.
+  dataset = await openDataset(5_000);
+}, 60_000);
+
+afterAll(async () => {
+  await dataset[Symbol.asyncDispose]();
+});
+
+async function run(urls: Partial<DatabaseUrls>, ...args: string[]) {
+  const env = Object.fromEntries(
+    Object.entries(urls).map(([name, url]) => [`${name.toUpperCase()}_DATABASE_URL`, url]),
+  );
+  const child = Bun.spawn([process.execPath, MAIN, ...args], { env, stdout: 'pipe', stderr: 'pipe' });
+  const [out, error] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+  return { code: await child.exited, out, error };
+}
+
+const rowsOf = async (url: string, query: string) => {
+  await using db = openDb({ url, applicationName: 'test', maxConnections: 1 });
+  return (await db.query(query)).rows;
+};
+
+test('exits 0 when everything holds, and its last line tells the figures', async () => {
+  const { code, out } = await run(dataset.urls);
+  expect(code).toBe(0);
+  expect(out.trimEnd().split('\n').at(-1)).toMatch(
+    /^verify: holds: 19 invariants over 5,004 orders, [\d,]+ events, [\d,]+ notifications, 5,006 checkouts, 1,001 skus, in \d+\.\d s$/,
+  );
+}, 60_000);
+
+test('exits 2 when something is late, and says what to do', async () => {
+  await using late = await dataset.spoil(
+    'loms',
+    `update orders set pay_before = tally_now() - interval '1 hour' where id = 4999`,
+  );
+  const { code, out } = await run(late.urls);
+  expect(code).toBe(2);
+  expect(out).toContain('    order 4999: awaits payment; it was to be paid before');
+  expect(out).toContain('  what to do: see that loms runs');
+}, 60_000);
+
+test('looks at what is open and recent, and with --full at everything', async () => {
+  await using old = await dataset.spoil('notifier', 'delete from notifications where order_id = 11 and version = 3');
+  expect((await verify({ urls: old.urls })).seen.chosen).toBeLessThan(5_000);
+  expect((await run(old.urls)).code).toBe(0);
+  const full = await run(old.urls, '--full');
+  expect(full.code).toBe(1);
+  expect(full.out).toContain('    order 11 version 3: payed was read (partition 5, offset 5) and left no notification');
+  expect(full.out).toContain('verify: violated: 1 of 20 invariants (read = recorded);');
+}, 60_000);
+
+test('exits 3 and lists every URL that is missing or wrong', async () => {
+  const { code, error } = await run({ ...dataset.urls, cart: '', log: 'http://localhost' });
+  expect(code).toBe(3);
+  expect(error).toContain('  - CART_DATABASE_URL is not set: database of cart');
+  expect(error).toContain('  - LOG_DATABASE_URL is malformed: database of the event log');
+}, 60_000);
+
+test('exits 3 and lists every database that cannot be read, without its password', async () => {
+  const wrong = Object.assign(new URL(dataset.urls.notifier), { password: 'secret' }).href;
+  const urls = {
+    cart: 'postgres://tally:secret@127.0.0.1:1/cart',
+    loms: dataset.urls.log,
+    notifier: wrong,
+    log: dataset.urls.log,
+  };
+  const { code, error } = await run(urls);
+  expect(code).toBe(3);
+  expect(error).toContain('  - cart (127.0.0.1:1/cart): it does not answer');
+  expect(error).toContain(
+    '): there is no table order_events: is this the database of loms, and did its migrations run?',
+  );
+  expect(error).toContain('): password authentication failed for user "tally"');
+  expect(error).not.toContain('secret');
+}, 60_000);
+
+test('exits 3 for arguments that it does not know, or that do not belong together, and shows its help', async () => {
+  for (const [args, message] of [
+    [['--ful'], "Unknown option '--ful'"],
+    [['everything'], "Unexpected argument 'everything'"],
+    [['--yes'], '--yes belongs to --repair'],
+    [['--reason', 'x'], '--reason belongs to --repair --yes'],
+    [['--repair', '--yes'], '--repair --yes needs --reason TEXT'],
+  ] as const) {
+    const { code, error } = await run(dataset.urls, ...args);
+    expect(code).toBe(3);
+    expect(error).toContain(message);
+    expect(error).toContain('just verify [OPTIONS]');
+  }
+  const help = await run({}, '--help');
+  expect([help.code, help.out.split(':')[0]]).toEqual([0, 'just verify [OPTIONS]']);
+}, 60_000);
+
+test('a repair shows what it would mend, mends it on an explicit word, and leaves a trace', async () => {
+  await using spoiled = await dataset.spoil(
+    'loms',
+    `update stocks set total = total + 1, held = held + 2 where sku = 5;
+     update stocks set reserved = reserved + 1 where sku = 6`,
+  );
+  const [before] = await rowsOf(dataset.urls.loms, 'select * from stocks where sku = 5');
+
+  const shown = await run(spoiled.urls, '--repair');
+  expect(shown.code).toBe(1);
+  expect(shown.out).toContain(
+    `repair: would mend sku 5: total ${before.total + 1n} → ${before.total}, held ${before.held + 2n} → ${before.held}, reserved ${before.reserved}\n`,
+  );
+  expect(shown.out).toContain('repair: to do it, add --yes --reason TEXT\n');
+  expect(await rowsOf(spoiled.urls.loms, 'select * from audit')).toEqual([]);
+
+  const done = await run(spoiled.urls, '--repair', '--yes', '--reason', 'a hand slipped');
+  expect(done.code).toBe(0);
+  expect(done.out).toContain('repair: mended sku 5: ');
+  expect(done.out).toContain('repair: mended sku 6: ');
+  const audit = await rowsOf(spoiled.urls.loms, 'select action, subject, reason from audit order by id');
+  expect(audit).toMatchObject([
+    { action: 'repair counters', subject: expect.stringContaining('sku 5: total'), reason: 'a hand slipped' },
+    { action: 'repair counters', subject: expect.stringContaining('sku 6: total'), reason: 'a hand slipped' },
+  ]);
+  const again = await run(spoiled.urls, '--repair', '--yes', '--reason', 'once more');
+  expect(again.out).toContain('repair: nothing to mend, every counter is what the ledger says');
+}, 60_000);
+
+test('a repair leaves what the ledger cannot prove', async () => {
+  await using spoiled = await dataset.spoil(
+    'loms',
+    `-- The ledger was changed: what it reserves is not what is ordered.
+     update stock_movements set reserved_delta = reserved_delta + 1 where order_id = 4999 and kind = 'reserve';
+     -- The ledger has less than nothing.
+     insert into stock_movements values (8, null, 'adjust', -1000000, 0, 0, now())`,
+  );
+  const { code, out } = await run(spoiled.urls, '--repair', '--yes', '--reason', 'try');
+  expect(code).toBe(1);
+  expect(out).toContain('the ledger or an order was changed');
+  expect(out).toContain('repair: leaves sku 8: ');
+  expect(out).toContain('the ledger itself cannot be right');
+  expect(await rowsOf(spoiled.urls.loms, 'select * from audit')).toEqual([]);
+}, 60_000);
