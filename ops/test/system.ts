@@ -3,6 +3,7 @@ import { start as startLoms } from '@tally/loms';
 import { start as startNotifier } from '@tally/notifier';
 import { readConfig } from '@tally/platform/config';
 import { openGrpcClient } from '@tally/platform/grpc';
+import type { RunningService } from '@tally/platform/lifecycle';
 import { type Db, openDb } from '@tally/platform/postgres';
 import { openTracing } from '@tally/platform/telemetry';
 import { openTestDatabase, waitUntil } from '@tally/platform/testing';
@@ -32,6 +33,7 @@ export interface TestSystem extends AsyncDisposable {
 }
 
 export interface SystemOptions {
+  readonly cartInstances?: number;
   readonly lomsInstances?: number;
   readonly notifierInstances?: number;
   /** Made-up products, with the skus from 1 on. */
@@ -43,11 +45,13 @@ const { tracer } = openTracing('test');
 const openCart = (addresses: string[]) => openGrpcClient(Cart, { addresses, tracer });
 const openLoms = (addresses: string[]) => openGrpcClient(Loms, { addresses, tracer });
 const openNotifier = (addresses: string[]) => openGrpcClient(Notifier, { addresses, tracer });
+const addressOf = (port: number) => `127.0.0.1:${port}`;
 const DATABASES = ['cart', 'loms', 'notifier', 'log'] as const;
 
 export async function openSystem(options: SystemOptions = {}): Promise<TestSystem> {
-  const { lomsInstances = 1, notifierInstances = 1, products = 100, maxProductCallsPerSecond = 1000 } = options;
-  const stack = new AsyncDisposableStack();
+  const { cartInstances = 1, lomsInstances = 1, notifierInstances = 2 } = options;
+  const { products = 100, maxProductCallsPerSecond = 1000 } = options;
+  await using stack = new AsyncDisposableStack();
   const opened = await Promise.all(
     DATABASES.map(async (name) => {
       const { url } = stack.use(await openTestDatabase(name));
@@ -101,46 +105,44 @@ export async function openSystem(options: SystemOptions = {}): Promise<TestSyste
     for (const running of lomsRunning.splice(0)) await running[Symbol.asyncDispose]();
   };
   stack.defer(stopLoms);
-  for (let i = 0; i < notifierInstances; i += 1) {
-    stack.use(
-      await startNotifier({
-        ...common,
-        name: 'notifier',
-        databaseUrl: urls.notifier,
-        logUrl: urls.log,
-        maxBatchEvents: 200,
-      }),
-    );
-  }
-  const lomsAddresses = lomsPorts.map((port) => `127.0.0.1:${port}`);
-  const cart = stack.use(
-    await startCart({
+  const lomsAddresses = lomsPorts.map(addressOf);
+  const startOneNotifier = () =>
+    startNotifier({
+      ...common,
+      name: 'notifier',
+      databaseUrl: urls.notifier,
+      logUrl: urls.log,
+      maxBatchEvents: 200,
+    });
+  const startOneCart = () =>
+    startCart({
       ...common,
       name: 'cart',
       databaseUrl: urls.cart,
       lomsAddresses,
-      productAddresses: [`127.0.0.1:${product.grpcPort}`],
+      productAddresses: [addressOf(product.grpcPort)],
       productToken: 'testtoken',
       lookUpWorkers: 64,
       maxQueuedLookUps: 10_000,
       resumeIntervalMs: 50,
-    }),
-  );
-  const notifier = await startNotifier({
-    ...common,
-    name: 'notifier',
-    databaseUrl: urls.notifier,
-    logUrl: urls.log,
-    maxBatchEvents: 200,
-  });
-  stack.use(notifier);
+    });
+  const startMany = async (instances: number, startOne: () => Promise<RunningService>) => {
+    const running = await Promise.all(Array.from({ length: instances }, async () => stack.use(await startOne())));
+    return running.map(({ grpcPort }) => addressOf(grpcPort));
+  };
+  const notifierAddresses = await startMany(notifierInstances, startOneNotifier);
+  const cartAddresses = await startMany(cartInstances, startOneCart);
+  const clients = {
+    cart: stack.use(openCart(cartAddresses)),
+    loms: stack.use(openLoms(lomsAddresses)),
+    notifier: stack.use(openNotifier(notifierAddresses)),
+  };
+  const owned = stack.move();
   return {
     urls,
     db,
     product,
-    cart: stack.use(openCart([`127.0.0.1:${cart.grpcPort}`])),
-    loms: stack.use(openLoms(lomsAddresses)),
-    notifier: stack.use(openNotifier([`127.0.0.1:${notifier.grpcPort}`])),
+    ...clients,
     stopLoms,
     async startLoms() {
       lomsRunning = await Promise.all(lomsPorts.map(startOneLoms));
@@ -164,6 +166,6 @@ export async function openSystem(options: SystemOptions = {}): Promise<TestSyste
       const broken = report.invariants.filter(({ verdict }) => verdict === 'late' || verdict === 'violated');
       if (broken.length > 0) throw new Error(`verify: ${JSON.stringify(broken, null, 1)}`);
     },
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
