@@ -108,7 +108,7 @@ demo *ARGS: install
 smoke *ARGS: install
     @'{{ bun }}' --preload ./ops/local/addresses.ts ops/smoke/main.ts "$@"
 
-# Measure: `just bench hot`, orders a second on one hot sku.
+# Measure: `just bench hot`, orders a second on one sku; `just bench verify`, verify over a million orders.
 [group('prove')]
 [no-exit-message]
 bench *ARGS: install

@@ -143,6 +143,8 @@ function toServer(pid: number, { dir, port, password }: EmbeddedOptions): Embedd
       const children = childrenOf(pid);
       await end('SIGKILL');
       for (const child of children) await untilGone(child);
+      // Nobody works on the data any more. A next server would take a killed one that its parent has not buried yet for alive.
+      if (readPid(dataDir) === pid) rmSync(join(dataDir, 'postmaster.pid'), { force: true });
     },
   };
 }
