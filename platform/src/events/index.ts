@@ -1,3 +1,5 @@
+export * from './embedded-kafka.ts';
+export * from './log-kafka.ts';
 export * from './log-memory.ts';
 export * from './log-postgres.ts';
 export * from './partitioner.ts';
