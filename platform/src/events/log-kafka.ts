@@ -74,7 +74,8 @@ async function ensureTopic(deps: KafkaLogDeps, topic: string, partitions: number
     if (await isUnread(admin, topic, count, ends)) {
       throw wrongPartitions(topic, count, partitions, 'it has unread events, whose keys would change partition');
     }
-    await admin.createPartitions({ topics: [{ name: topic, count: partitions, assignments: [] }] });
+    // Null: the brokers choose. An empty list would be a choice, and a wrong one.
+    await admin.createPartitions({ topics: [{ name: topic, count: partitions, assignments: null }] });
     await untilShown(deps, admin, topic, partitions);
   } finally {
     await Promise.all([fetcher.close(), admin.close().catch(() => {})]);
