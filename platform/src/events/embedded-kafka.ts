@@ -99,7 +99,7 @@ export async function fetchKafka(options: FetchOptions): Promise<KafkaPrograms> 
 export async function startEmbeddedKafka(options: EmbeddedKafkaOptions): Promise<EmbeddedBroker[]> {
   for (const node of options.nodes) await prepareNode(options, node);
   const brokers = options.nodes.map((node) => findEmbeddedBroker(options.dir, node.id) ?? launch(options, node));
-  await untilReady(options, options.nodes.length);
+  await untilReady(options, brokers);
   return brokers;
 }
 
@@ -109,7 +109,7 @@ export async function startEmbeddedBroker(options: EmbeddedKafkaOptions, id: num
   if (node === undefined) throw new AppError('invalid-argument', `the cluster has no broker ${id}`);
   await prepareNode(options, node);
   const broker = findEmbeddedBroker(options.dir, id) ?? launch(options, node);
-  if (options.nodes.length === 1) await untilReady(options, 1);
+  if (options.nodes.length === 1) await untilReady(options, [broker]);
   return broker;
 }
 
@@ -154,14 +154,18 @@ function toBroker(pid: number, id: number, settings: string): EmbeddedBroker {
 
 const toPaths = (dir: string, id: number) => {
   const folder = join(dir, String(id));
-  return { folder, data: join(folder, 'data'), settings: join(folder, 'kafka.properties'), log: join(folder, 'kafka.log') };
+  return {
+    folder,
+    data: join(folder, 'data'),
+    settings: join(folder, 'kafka.properties'),
+    log: join(folder, 'kafka.log'),
+  };
 };
 
 function readPort(settings: string): number {
   return Number(/^advertised\.listeners=.*:(\d+)$/m.exec(readFileSync(settings, 'utf8'))?.[1]);
 }
 
-/** A zombie counts as gone. */
 function isBroker(pid: number, settings: string): boolean {
   try {
     const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').filter(Boolean);
@@ -192,7 +196,12 @@ function launch({ dir, programs, lifetime }: EmbeddedKafkaOptions, { id }: Kafka
   const java = [programs.java, ...javaOptions(programs), 'kafka.Kafka', settings];
   const [program = '', ...args] = lifetime === 'parent' ? ['setpriv', '--pdeathsig=KILL', ...java] : java;
   const log = openSync(logPath, 'a');
-  const child = spawn(program, args, { stdio: ['ignore', log, log], detached: true, env: { LANG: 'C.UTF-8' }, cwd: '/' });
+  const child = spawn(program, args, {
+    stdio: ['ignore', log, log],
+    detached: true,
+    env: { LANG: 'C.UTF-8' },
+    cwd: '/',
+  });
   closeSync(log);
   child.on('error', () => {});
   child.unref();
@@ -265,13 +274,28 @@ function toProperties({ dir, nodes }: Pick<EmbeddedKafkaOptions, 'dir' | 'nodes'
 }
 
 /** A broker's port opens before it serves: all are asked for until they know each other. */
-async function untilReady({ dir, nodes }: EmbeddedKafkaOptions, wanted: number): Promise<void> {
+async function untilReady({ dir, nodes }: EmbeddedKafkaOptions, brokers: readonly Pid[]): Promise<void> {
   const untilMs = Date.now() + START_LIMIT_MS;
-  while (!(await answers(nodes, wanted))) {
-    const dead = nodes.find(({ id }) => findEmbeddedBroker(dir, id) === undefined);
-    if (dead !== undefined) throw new AppError('unavailable', `Kafka did not start: ${lastLines(toPaths(dir, dead.id).log)}`);
+  while (!(await answers(nodes, brokers.length))) {
+    // By the pid alone: its command line is empty for a moment while it becomes Java.
+    const dead = brokers.find(({ pid }) => isGone(pid));
+    if (dead !== undefined) {
+      throw new AppError('unavailable', `Kafka did not start: ${lastLines(brokerLogPath(dir, dead.id))}`);
+    }
     if (Date.now() > untilMs) throw new AppError('unavailable', 'Kafka does not answer');
     await Bun.sleep(POLL_MS);
+  }
+}
+
+type Pid = Pick<EmbeddedBroker, 'id' | 'pid'>;
+
+/** A zombie counts as gone. */
+function isGone(pid: number): boolean {
+  try {
+    const state = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0];
+    return state === 'Z' || state === 'X';
+  } catch {
+    return true;
   }
 }
 
@@ -332,7 +356,7 @@ async function makeArchive(programs: KafkaPrograms, dir: string): Promise<void> 
       stdio: ['ignore', 'ignore', 'ignore'],
       cwd: '/',
     });
-    await untilReady(options, 1);
+    await untilReady(options, [{ id: node.id, pid: broker.pid }]);
     broker.kill('SIGTERM');
     await broker.exited;
     renameSync(making.archive, programs.archive);

@@ -70,7 +70,9 @@ async function ensureTopic(deps: KafkaLogDeps, topic: string, partitions: number
     if (count === partitions) return;
     if (count > partitions) throw wrongPartitions(topic, count, partitions, 'partitions are never taken away');
     const bounds = await fetcher.bounds(Array.from({ length: count }, (_, partition) => partition));
-    const ends = [...bounds].filter(([, { first, end }]) => end > first).map(([partition, { end }]) => ({ partition, end }));
+    const ends = [...bounds]
+      .filter(([, { first, end }]) => end > first)
+      .map(([partition, { end }]) => ({ partition, end }));
     if (await isUnread(admin, topic, count, ends)) {
       throw wrongPartitions(topic, count, partitions, 'it has unread events, whose keys would change partition');
     }
@@ -131,7 +133,9 @@ async function isUnread(
 }
 
 function toOffsets({ topics }: ListConsumerGroupOffsetsGroup): Map<number, bigint> {
-  const committed = topics.flatMap(({ partitions }) => partitions).filter(({ committedOffset }) => committedOffset >= 0n);
+  const committed = topics
+    .flatMap(({ partitions }) => partitions)
+    .filter(({ committedOffset }) => committedOffset >= 0n);
   return new Map(committed.map(({ partitionIndex, committedOffset }) => [partitionIndex, committedOffset]));
 }
 

@@ -256,7 +256,11 @@ function startFetching({ clock, onError, place }: KafkaMemberDeps, topic: string
     isPausing = false;
   }
 
-  async function ask(leader: number, points: readonly (FetchPoint & { held: Held })[], maxWaitMs: number): Promise<void> {
+  async function ask(
+    leader: number,
+    points: readonly (FetchPoint & { held: Held })[],
+    maxWaitMs: number,
+  ): Promise<void> {
     asked.add(leader);
     const used = fetcher;
     try {

@@ -34,7 +34,11 @@ export const withoutKafka: string | undefined = missingForKafka(PROGRAMS);
 export async function openTestKafka(count = 1): Promise<TestKafka> {
   const dir = mkdtempSync(join(tmpdir(), 'tally-kafka-'));
   const programs = await fetchKafka(PROGRAMS);
-  const nodes = Array.from({ length: count }, (_, i) => ({ id: i + 1, port: quietPort(), controllerPort: quietPort() }));
+  const nodes = Array.from({ length: count }, (_, i) => ({
+    id: i + 1,
+    port: quietPort(),
+    controllerPort: quietPort(),
+  }));
   const options = { dir, programs, nodes, lifetime: 'parent' } as const;
   const running = new Map<number, EmbeddedBroker>();
   for (const broker of await startEmbeddedKafka(options)) running.set(broker.id, broker);
