@@ -2,5 +2,6 @@ export * from './embedded-kafka.ts';
 export * from './log-kafka.ts';
 export * from './log-memory.ts';
 export * from './log-postgres.ts';
+export * from './open-log.ts';
 export * from './partitioner.ts';
 export * from './port.ts';

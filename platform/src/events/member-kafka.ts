@@ -41,7 +41,7 @@ const FETCH_WAIT_MS = 500;
 const SHORT_FETCH_WAIT_MS = 25;
 const FETCH_PAUSE_MS = 200;
 const FIRST_LIFE_PAUSE_MS = 200;
-const MAX_LIFE_PAUSE_MS = 5_000;
+const MAX_LIFE_PAUSE_MS = 2_000;
 const LONG_LIFE_MS = 30_000;
 const LAST_COMMIT_LIMIT_MS = 1_000;
 // Looks in a row at which something is unread and nothing comes.
