@@ -78,7 +78,12 @@ const INSTALL_MAVEN = 'Kafka is fetched by Maven: install it once (on Debian: ap
 export function missingForKafka({ pom, dir }: FetchOptions): string | undefined {
   const java = Bun.which('java');
   if (java === null || javaVersion(java) < MIN_JAVA_VERSION) return INSTALL_JAVA;
-  return Bun.which('mvn') === null && !isFetched(pom, dir) ? INSTALL_MAVEN : undefined;
+  return Bun.which('mvn') === null && !areJarsFetched(pom, dir) ? INSTALL_MAVEN : undefined;
+}
+
+/** Whether `fetchKafka` has nothing to do. */
+export function isKafkaFetched({ pom, dir }: FetchOptions): boolean {
+  return areJarsFetched(pom, dir) && existsSync(join(dir, 'classes.jsa'));
 }
 
 /**
@@ -90,7 +95,7 @@ export async function fetchKafka(options: FetchOptions): Promise<KafkaPrograms> 
   if (missing !== undefined) throw new AppError('failed-precondition', missing);
   const { pom, dir } = options;
   const programs = { java: Bun.which('java') ?? 'java', jarsDir: join(dir, 'jars'), archive: join(dir, 'classes.jsa') };
-  if (!isFetched(pom, dir)) await fetchJars(pom, dir);
+  if (!areJarsFetched(pom, dir)) await fetchJars(pom, dir);
   if (!existsSync(programs.archive)) await makeArchive(programs, dir);
   return programs;
 }
@@ -317,7 +322,7 @@ async function answers(nodes: readonly KafkaNode[], wanted: number): Promise<boo
   }
 }
 
-function isFetched(pom: string, dir: string): boolean {
+function areJarsFetched(pom: string, dir: string): boolean {
   const stamp = join(dir, 'jars', 'pom.xml');
   return existsSync(stamp) && readFileSync(stamp, 'utf8') === readFileSync(pom, 'utf8');
 }
@@ -333,7 +338,7 @@ async function fetchJars(pom: string, dir: string): Promise<void> {
       'Maven could not fetch Kafka; does its repository answer? It said',
     );
     writeFileSync(join(fresh, 'pom.xml'), readFileSync(pom));
-    if (isFetched(pom, dir)) return;
+    if (areJarsFetched(pom, dir)) return;
     rmSync(join(dir, 'jars'), { recursive: true, force: true });
     rmSync(join(dir, 'classes.jsa'), { force: true });
     renameSync(fresh, join(dir, 'jars'));
