@@ -64,7 +64,7 @@ export async function requireDatabases(
 }
 
 async function troubleOfKafka(url: string): Promise<string[]> {
-  await using reader = openReader(url);
+  await using reader = await openReader(url);
   try {
     await reader.bounds();
     return [];

@@ -1,5 +1,5 @@
 import { systemClock } from '@tally/platform/concurrency';
-import { type FetchedEvent, type KafkaReader, openKafkaReader } from '@tally/platform/events';
+import type { FetchedEvent, KafkaReader } from '@tally/platform/events/kafka';
 import type { Transaction } from '@tally/platform/postgres';
 
 import fillGroup from './kafka/fill-group.sql' with { type: 'text' };
@@ -33,7 +33,8 @@ export const GROUP = 'notifier';
 const MAX_GAP_RECORDS = 500n;
 
 /** `kafka://host:port,host:port` */
-export function openReader(url: string): KafkaReader {
+export async function openReader(url: string): Promise<KafkaReader> {
+  const { openKafkaReader } = await import('@tally/platform/events/kafka');
   const place = { brokers: url.slice(KAFKA_SCHEME.length).split(','), clientId: 'verify' };
   return openKafkaReader(systemClock, place, TOPIC);
 }

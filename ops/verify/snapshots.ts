@@ -1,4 +1,4 @@
-import type { KafkaReader } from '@tally/platform/events';
+import type { KafkaReader } from '@tally/platform/events/kafka';
 import { type Db, type Transaction, openDb } from '@tally/platform/postgres';
 
 import { type DatabaseName, type DatabaseUrls, requireDatabases } from './databases.ts';
@@ -84,7 +84,7 @@ export async function withSnapshots<T>(
     log: isOnKafka ? open('log', urls.notifier) : open('log'),
   };
   await requireDatabases(urls, isOnKafka ? { cart: dbs.cart, loms: dbs.loms, notifier: dbs.notifier } : dbs);
-  const reader = isOnKafka ? stack.use(openReader(urls.log)) : undefined;
+  const reader = isOnKafka ? stack.use(await openReader(urls.log)) : undefined;
 
   const takeFrom = (nth: number, taken: Partial<Record<SnapshotName, Snapshot>>): Promise<T> => {
     const next = ORDER[nth];

@@ -6,7 +6,8 @@ import { Admin, Consumer } from '@platformatic/kafka';
 
 import { systemClock } from '../src/concurrency/index.ts';
 import { eventLogContract } from '../src/events/contract.ts';
-import { type EventLog, type LoggedEvent, openKafkaLog } from '../src/events/index.ts';
+import type { EventLog, LoggedEvent } from '../src/events/index.ts';
+import { openKafkaLog } from '../src/events/kafka.ts';
 import { kafkaOfThisRun, openTestKafka, waitUntil, withoutKafka } from '../src/testing/index.ts';
 
 const openLog = (brokers: readonly string[], onGiveUp: (error: Error) => void = () => {}): EventLog =>
@@ -108,12 +109,10 @@ function kafkaFaults(): void {
       handler: async (events) => void seen.push(...events.map(numberOf)),
     });
     const publishing = publishSurely(log, 't', upTo(600));
-    for (const reached of [100, 300]) {
-      await waitUntil(() => new Set(seen).size >= reached, { what: `${reached} are read`, timeoutMs: 30_000 });
-      await kafka.kill();
-      await Bun.sleep(1_000);
-      await kafka.start();
-    }
+    await waitUntil(() => new Set(seen).size >= 200, { what: 'some are read', timeoutMs: 30_000 });
+    await kafka.kill();
+    await Bun.sleep(1_000);
+    await kafka.start();
     await publishing;
     await waitUntil(() => new Set(seen).size === 600, { what: 'all are read', timeoutMs: 30_000 });
     expectFirstsInOrder(seen, 600);

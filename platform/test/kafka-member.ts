@@ -2,7 +2,7 @@
 import { writeSync } from 'node:fs';
 
 import { systemClock } from '../src/concurrency/index.ts';
-import { openKafkaLog } from '../src/events/index.ts';
+import { openKafkaLog } from '../src/events/kafka.ts';
 
 const [brokers = '', topic = '', group = '', instance = ''] = process.argv.slice(2);
 const STDOUT = 1;

@@ -13,8 +13,6 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 
-import { Admin } from '@platformatic/kafka';
-
 import { AppError } from '../errors/index.ts';
 
 /** A broker of an embedded cluster; it is a controller too. */
@@ -305,6 +303,7 @@ function isGone(pid: number): boolean {
 }
 
 async function answers(nodes: readonly KafkaNode[], wanted: number): Promise<boolean> {
+  const { Admin } = await import('@platformatic/kafka');
   const admin = new Admin({
     clientId: 'tally-start',
     bootstrapBrokers: nodes.map(({ port }) => `127.0.0.1:${port}`),

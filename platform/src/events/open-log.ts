@@ -4,7 +4,6 @@ import { type EveryDeps, sleep } from '../concurrency/index.ts';
 import type { ConfigReader } from '../config/index.ts';
 import { AppError } from '../errors/index.ts';
 import type { Db } from '../postgres/index.ts';
-import { openKafkaLog } from './log-kafka.ts';
 import { openPostgresLog } from './log-postgres.ts';
 import type { EventLog } from './port.ts';
 
@@ -88,22 +87,24 @@ export async function openEventLog(
   { logUrl, kafka }: EventLogConfig,
   { topics, maxConnections }: EventLogOptions,
 ): Promise<EventLog> {
-  if (kafka === undefined && logUrl === undefined) throw new Error('neither a database nor Kafka is the log');
-  const log =
-    kafka === undefined
-      ? openPostgresLog({ ...deps, db: deps.openDb(logUrl ?? '', maxConnections) })
-      : openKafkaLog({
-          ...deps,
-          ...kafka,
-          place: { brokers: kafka.brokers, clientId: deps.name },
-          onGiveUp: deps.giveUp,
-        });
+  const log = kafka === undefined ? openPostgres(deps, logUrl, maxConnections) : await openKafka(deps, kafka);
   try {
     return await withTopics(deps, log, topics);
   } catch (error) {
     await log[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+function openPostgres(deps: EventLogDeps, logUrl: string | undefined, maxConnections: number): EventLog {
+  if (logUrl === undefined) throw new Error('neither a database nor Kafka is the log');
+  return openPostgresLog({ ...deps, db: deps.openDb(logUrl, maxConnections) });
+}
+
+async function openKafka(deps: EventLogDeps, kafka: KafkaConfig): Promise<EventLog> {
+  const { openKafkaLog } = await import('./kafka.ts');
+  const place = { brokers: kafka.brokers, clientId: deps.name };
+  return openKafkaLog({ ...deps, ...kafka, place, onGiveUp: deps.giveUp });
 }
 
 /** The same log, whose topics are made before anything is published to them. */
