@@ -2,6 +2,7 @@ import { start as startCart } from '@tally/cart';
 import { start as startLoms } from '@tally/loms';
 import { start as startNotifier } from '@tally/notifier';
 import { readConfig } from '@tally/platform/config';
+import type { EventLogConfig } from '@tally/platform/events';
 import { openGrpcClient } from '@tally/platform/grpc';
 import { type Db, openDb } from '@tally/platform/postgres';
 import { openTracing } from '@tally/platform/telemetry';
@@ -13,6 +14,7 @@ import { Notifier } from '@tally/proto/notifier';
 import { type RunningProduct, start as startProduct } from '../product/app.ts';
 import { readProductConfig } from '../product/config.ts';
 import { applyStock } from '../stock/apply-stock.ts';
+import { KAFKA_SCHEME } from '../verify/kafka-log.ts';
 import { verify } from '../verify/verify.ts';
 
 /** The whole system in one process, on databases of its own: what `just up` runs, with instances to choose. */
@@ -37,6 +39,8 @@ export interface SystemOptions {
   /** Made-up products, with the skus from 1 on. */
   readonly products?: number;
   readonly maxProductCallsPerSecond?: number;
+  /** `host:port` of Kafka's brokers: then Kafka is the log. */
+  readonly kafkaBrokers?: readonly string[];
 }
 
 const { tracer } = openTracing('test');
@@ -47,6 +51,7 @@ const DATABASES = ['cart', 'loms', 'notifier', 'log'] as const;
 
 export async function openSystem(options: SystemOptions = {}): Promise<TestSystem> {
   const { lomsInstances = 1, notifierInstances = 1, products = 100, maxProductCallsPerSecond = 1000 } = options;
+  const { kafkaBrokers } = options;
   const stack = new AsyncDisposableStack();
   const opened = await Promise.all(
     DATABASES.map(async (name) => {
@@ -54,7 +59,16 @@ export async function openSystem(options: SystemOptions = {}): Promise<TestSyste
       return { name, url, db: stack.use(openDb({ url, applicationName: 'test', maxConnections: 4 })) };
     }),
   );
-  const urls = Object.fromEntries(opened.map(({ name, url }) => [name, url])) as TestSystem['urls'];
+  const databases = Object.fromEntries(opened.map(({ name, url }) => [name, url])) as TestSystem['urls'];
+  const urls =
+    kafkaBrokers === undefined ? databases : { ...databases, log: `${KAFKA_SCHEME}${kafkaBrokers.join(',')}` };
+  let instances = 0;
+  const logOf = (): EventLogConfig => {
+    if (kafkaBrokers === undefined) return { logUrl: databases.log };
+    instances += 1;
+    const instance = `instance-${instances}`;
+    return { kafka: { brokers: kafkaBrokers, replicationFactor: 1, minInSyncReplicas: 1, instance } };
+  };
   const db = Object.fromEntries(opened.map(({ name, db: one }) => [name, one])) as TestSystem['db'];
   const product = stack.use(
     await startProduct(
@@ -87,7 +101,7 @@ export async function openSystem(options: SystemOptions = {}): Promise<TestSyste
       name: 'loms',
       grpcPort,
       databaseUrl: urls.loms,
-      logUrl: urls.log,
+      ...logOf(),
       maxQueuedCommands: 4096,
       maxBatchCommands: 64,
       maxBatchLines: 2000,
@@ -107,7 +121,7 @@ export async function openSystem(options: SystemOptions = {}): Promise<TestSyste
         ...common,
         name: 'notifier',
         databaseUrl: urls.notifier,
-        logUrl: urls.log,
+        ...logOf(),
         maxBatchEvents: 200,
       }),
     );
@@ -130,7 +144,7 @@ export async function openSystem(options: SystemOptions = {}): Promise<TestSyste
     ...common,
     name: 'notifier',
     databaseUrl: urls.notifier,
-    logUrl: urls.log,
+    ...logOf(),
     maxBatchEvents: 200,
   });
   stack.use(notifier);

@@ -6,7 +6,7 @@ import { Admin, Consumer } from '@platformatic/kafka';
 
 import { systemClock } from '../src/concurrency/index.ts';
 import { eventLogContract } from '../src/events/contract.ts';
-import type { EventLog, LoggedEvent } from '../src/events/index.ts';
+import { type EventLog, type LoggedEvent, RecordRefusedError } from '../src/events/index.ts';
 import { openKafkaLog } from '../src/events/kafka.ts';
 import { kafkaOfThisRun, openTestKafka, waitUntil, withoutKafka } from '../src/testing/index.ts';
 
@@ -172,7 +172,7 @@ function kafkaFaults(): void {
     expect(handled).toBe(50);
   }, 30_000);
 
-  test('a broker that hangs: the group cannot be left, and the process is told to end', async () => {
+  test('a broker that hangs: the group cannot be left, and the process is told to end; a send fails in time', async () => {
     await using kafka = await openTestKafka();
     const given: Error[] = [];
     await using log = openLog(kafka.brokers, (error) => void given.push(error));
@@ -181,14 +181,64 @@ function kafkaFaults(): void {
     await waitUntil(() => member.partitions.length === 2, { what: 'it holds both' });
     const [pid = 0] = kafka.pids();
     process.kill(pid, 'SIGSTOP');
+    const sent = log.publish([event('t', 1)]).catch((error: unknown) => error);
     try {
       await waitUntil(() => given.length === 1, { what: 'it gives up', timeoutMs: 20_000 });
+      expect(await sent).toMatchObject({ kind: 'unavailable' });
     } finally {
       process.kill(pid, 'SIGCONT');
     }
     expect(given[0]?.message).toBe('group g could not be left, and cannot be joined anew');
     expect(member.partitions).toEqual([]);
+    await publishSurely(log, 't', [1]);
   }, 60_000);
+}
+
+function kafkaRefusals(): void {
+  const [topic, known] = [randomUUID(), randomUUID()];
+  const huge = 'x'.repeat(3_000_000);
+
+  test('a record that is too large is refused by name when it was sent alone, and not when it was one of several', async () => {
+    await using log = openLog((await kafkaOfThisRun()).brokers);
+    await log.ensureTopic(topic, 2);
+    const tooLarge = [
+      { ...event(topic, 1), value: new Uint8Array(1024 * 1024 + 1) },
+      { ...event(topic, 1), headers: { huge } },
+    ];
+    for (const record of tooLarge) {
+      expect(await log.publish([record]).catch((error: unknown) => error)).toBeInstanceOf(RecordRefusedError);
+      expect(log.publish([event(topic, 2), record])).rejects.toMatchObject({ kind: 'invalid-argument' });
+    }
+    expect(await log.publish([event(topic, 3)])).toHaveLength(1);
+  });
+
+  test('a topic that was made here and is gone is no fault of a record', async () => {
+    const { brokers } = await kafkaOfThisRun();
+    await using log = openLog(brokers);
+    await log.ensureTopic(known, 2);
+    const admin = new Admin({ clientId: 'test', bootstrapBrokers: [...brokers] });
+    await admin.deleteTopics({ topics: [known] });
+    await admin.close();
+    expect(log.publish([event(known, 1)])).rejects.toMatchObject({ kind: 'unavailable' });
+  });
+
+  test('a topic has the partitions, replicas and in-sync replicas that were asked for, and time deletes nothing of it', async () => {
+    const { brokers } = await kafkaOfThisRun();
+    await using log = openLog(brokers);
+    await log.ensureTopic(`${topic}-settings`, 5);
+    const admin = new Admin({ clientId: 'test', bootstrapBrokers: [...brokers] });
+    const { topics } = await admin.metadata({ topics: [`${topic}-settings`] });
+    const resources = [{ resourceType: 2, resourceName: `${topic}-settings`, configurationKeys: null }] as const;
+    const [described] = await admin.describeConfigs({ resources: [...resources] as never });
+    await admin.close();
+    expect(topics.get(`${topic}-settings`)?.partitions.map(({ replicas }) => replicas.length)).toEqual([1, 1, 1, 1, 1]);
+    const settings = Object.fromEntries(described?.configs.map(({ name, value }) => [name, value]) ?? []);
+    expect(settings).toMatchObject({
+      'min.insync.replicas': '1',
+      'retention.ms': '-1',
+      'max.message.bytes': '2097152',
+    });
+  });
 }
 
 /** As a woken zombie would: it commits in the name of the group's member. */
@@ -222,6 +272,7 @@ if (withoutKafka === undefined) {
       [Symbol.asyncDispose]: () => stack.disposeAsync(),
     };
   });
+  describe('what Kafka refuses', kafkaRefusals);
   describe('Kafka in trouble', kafkaFaults);
 } else {
   test.skip(`the event log on Kafka: ${withoutKafka}`, () => {});

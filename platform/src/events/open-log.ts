@@ -45,7 +45,7 @@ export interface EventLogOptions {
   readonly maxConnections: number;
 }
 
-const FIRST_TRY_LIMIT_MS = 3_000;
+const FIRST_TRY_LIMIT_MS = 1_000;
 const TRY_PAUSE_MS = 2_000;
 const MAX_BROKERS = 9;
 
@@ -78,7 +78,7 @@ export function readEventLogConfig(reader: ConfigReader, name: string, adminPort
 }
 
 /**
- * Opens the log that the configuration names, and makes its topics. A log that is away delays nothing for longer than 3 s:
+ * Opens the log that the configuration names, and makes its topics. A log that is away delays nothing for longer than a second:
  * the topics are then made in the background, and until then publishing fails as it does while the log is away. Throws
  * where a topic exists in another form.
  */
