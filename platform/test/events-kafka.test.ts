@@ -157,6 +157,83 @@ function kafkaFaults(): void {
     expectFirstsInOrder([...paused.numbers.slice(0, 60), ...other.numbers, ...paused.numbers.slice(60)], 300);
   }, 90_000);
 
+  test('a new member waits for the handlers at work: no partition has two at once, and nothing comes twice', async () => {
+    const { brokers } = await kafkaOfThisRun();
+    const [topic, group] = [randomUUID(), randomUUID()];
+    await using log = openLog(brokers);
+    await using other = openLog(brokers);
+    await log.ensureTopic(topic, 6);
+    await publishSurely(log, topic, upTo(120));
+    const busy = new Set<number>();
+    const overlaps: number[] = [];
+    const numbers: number[] = [];
+    const handler = async (events: readonly LoggedEvent[]) => {
+      const { partition = -1 } = events[0] ?? {};
+      if (busy.has(partition)) overlaps.push(partition);
+      busy.add(partition);
+      await Bun.sleep(400);
+      numbers.push(...events.map(numberOf));
+      busy.delete(partition);
+    };
+    await using _ = log.subscribe({ topic, group, maxBatchEvents: 5, handler });
+    await waitUntil(() => busy.size > 0, { what: 'the first one works' });
+    await using second = other.subscribe({ topic, group, maxBatchEvents: 5, handler });
+    await waitUntil(() => numbers.length >= 120, { what: 'all are handled', timeoutMs: 20_000 });
+    expect(second.partitions).toHaveLength(3);
+    expect(overlaps).toEqual([]);
+    expect(numbers.length).toBe(120);
+    expectFirstsInOrder(numbers, 120);
+  }, 60_000);
+
+  test('a handler that does not end in time hears of it before its partition is given to another member', async () => {
+    const { brokers } = await kafkaOfThisRun();
+    const [topic, group] = [randomUUID(), randomUUID()];
+    await using log = openLog(brokers);
+    await using other = openLog(brokers);
+    await log.ensureTopic(topic, 2);
+    await publishSurely(log, topic, upTo(KEYS));
+    const happened: string[] = [];
+    await using _ = log.subscribe({
+      topic,
+      group,
+      handler: async (events, { signal }) => {
+        if (happened.includes('aborted')) return;
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        happened.push('aborted');
+        throw new Error(`${events.length} are given up`);
+      },
+    });
+    await Bun.sleep(1_000);
+    await using __ = other.subscribe({ topic, group, handler: async () => void happened.push('handled') });
+    await waitUntil(() => happened.includes('handled'), { what: 'the other one handles', timeoutMs: 20_000 });
+    expect(happened[0]).toBe('aborted');
+  }, 60_000);
+
+  test('partitions that are added are read too; events that are gone are passed over', async () => {
+    const { brokers } = await kafkaOfThisRun();
+    const [topic, group] = [randomUUID(), randomUUID()];
+    await using log = openLog(brokers);
+    await log.ensureTopic(topic, 1);
+    await publishSurely(log, topic, upTo(20));
+    const admin = new Admin({ clientId: 'test', bootstrapBrokers: [...brokers] });
+    await admin.deleteRecords({ topics: [{ name: topic, partitions: [{ partition: 0, offset: 15n }] }] });
+    await admin.close();
+    await using reader = openLog(brokers);
+    const numbers: number[] = [];
+    await using member = reader.subscribe({
+      topic,
+      group,
+      handler: async (events) => void numbers.push(...events.map(numberOf)),
+    });
+    await waitUntil(() => numbers.length === 5, { what: 'what is left is read' });
+    expect(numbers).toEqual([15, 16, 17, 18, 19]);
+    await waitUntil(async () => (await committedOf(brokers, group, topic)) === 20n, { what: 'all is committed' });
+    await log.ensureTopic(topic, 3);
+    await waitUntil(() => member.partitions.length === 3, { what: 'it holds the new ones', timeoutMs: 20_000 });
+    await publishSurely(log, topic, upTo(60).slice(20));
+    await waitUntil(() => numbers.length === 45, { what: 'the new ones are read' });
+  }, 60_000);
+
   test("a group's offset that was set back is committed again", async () => {
     const { brokers } = await kafkaOfThisRun();
     const [topic, group] = [randomUUID(), randomUUID()];
