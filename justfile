@@ -54,7 +54,7 @@ migrate: install
 bun:
     @test -x '{{ bun }}' || sh ops/local/install.sh
 
-# Start the whole system in the background, or mend what of it does not run.
+# Start the whole system in the background, or mend what of it does not run; `just up kafka`: with Kafka as its log.
 [group('run')]
 [no-exit-message]
 up *ARGS:
@@ -78,7 +78,7 @@ status *ARGS: bun
 logs *ARGS: bun
     @'{{ bun }}' ops/local/logs.ts "$@"
 
-# Print the URL of a database: cart, loms, notifier or log.
+# Print the URL of a database: cart, loms, notifier or log; of a log on Kafka its address.
 [group('run')]
 [no-exit-message]
 url *ARGS: bun

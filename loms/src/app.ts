@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-import { type EventLog, openPostgresLog } from '@tally/platform/events';
+import { type EventLog, openEventLog } from '@tally/platform/events';
 import { bindService } from '@tally/platform/grpc';
 import { type RunningService, type ServiceFrame, startService } from '@tally/platform/lifecycle';
 import { createLease } from '@tally/platform/postgres';
@@ -29,8 +29,10 @@ const LOG_CONNECTIONS = 2;
 export function start(config: LomsConfig): Promise<RunningService> {
   return startService(config, async (frame, stack) => {
     const { db, loop, log, metrics } = frame;
-    const eventLog = stack.use(openPostgresLog({ db: frame.openDb(config.logUrl, LOG_CONNECTIONS), ...loop }));
-    await eventLog.ensureTopic(ORDER_EVENTS_TOPIC, ORDER_EVENTS_PARTITIONS);
+    const topics = [{ topic: ORDER_EVENTS_TOPIC, partitions: ORDER_EVENTS_PARTITIONS }];
+    const eventLog = stack.use(
+      await openEventLog({ ...frame, ...loop }, config, { topics, maxConnections: LOG_CONNECTIONS }),
+    );
     const relay = stack.use(openRelay(frame, eventLog, config.relayIntervalMs));
     const store = createPostgresStore(db);
     const watch = createBatchWatch(metrics);

@@ -1,9 +1,8 @@
 import type { ConfigReader } from '@tally/platform/config';
+import { type EventLogConfig, readEventLogConfig } from '@tally/platform/events';
 import { type ServiceConfig, readServiceConfig } from '@tally/platform/lifecycle';
 
-export interface LomsConfig extends ServiceConfig {
-  /** Database of the event log. */
-  readonly logUrl: string;
+export interface LomsConfig extends ServiceConfig, EventLogConfig {
   /** Commands that may wait; the next one is refused. */
   readonly maxQueuedCommands: number;
   /** Commands of one transaction. */
@@ -19,9 +18,10 @@ export interface LomsConfig extends ServiceConfig {
 }
 
 export function readLomsConfig(reader: ConfigReader): LomsConfig {
+  const service = readServiceConfig(reader, 'loms', { grpcPort: 9083, adminPort: 9081 });
   return {
-    ...readServiceConfig(reader, 'loms', { grpcPort: 9083, adminPort: 9081 }),
-    logUrl: reader.url('LOG_DATABASE_URL', 'the event log', ['postgres', 'postgresql']),
+    ...service,
+    ...readEventLogConfig(reader, service.name, service.adminPort),
     maxQueuedCommands: reader.integer('LOMS_MAX_QUEUED_COMMANDS', 'commands that may wait', {
       fallback: 4096,
       min: 1,

@@ -1,4 +1,4 @@
-import { openPostgresLog } from '@tally/platform/events';
+import { openEventLog } from '@tally/platform/events';
 import { bindService } from '@tally/platform/grpc';
 import { type RunningService, startService } from '@tally/platform/lifecycle';
 import { Counter } from '@tally/platform/telemetry';
@@ -16,10 +16,15 @@ const GROUP = 'notifier';
 
 /** The notifier as a value. Builds everything in order; disposing takes it apart in the reverse order. */
 export function start(config: NotifierConfig): Promise<RunningService> {
-  return startService(config, async ({ db, loop, log, metrics, tracer, openDb, serve }, stack) => {
-    const eventLog = stack.use(openPostgresLog({ db: openDb(config.logUrl, LOG_CONNECTIONS), ...loop }));
-    await eventLog.ensureTopic(ORDER_EVENTS_TOPIC, ORDER_EVENTS_PARTITIONS);
-    await eventLog.ensureTopic(DEAD_LETTERS_TOPIC, ORDER_EVENTS_PARTITIONS);
+  return startService(config, async (frame, stack) => {
+    const { db, loop, log, metrics, tracer, serve } = frame;
+    const topics = [ORDER_EVENTS_TOPIC, DEAD_LETTERS_TOPIC].map((topic) => ({
+      topic,
+      partitions: ORDER_EVENTS_PARTITIONS,
+    }));
+    const eventLog = stack.use(
+      await openEventLog({ ...frame, ...loop }, config, { topics, maxConnections: LOG_CONNECTIONS }),
+    );
     const store = createPostgresStore(db);
     const events = new Counter({
       name: 'notifier_events_total',

@@ -1,17 +1,17 @@
 import type { ConfigReader } from '@tally/platform/config';
+import { type EventLogConfig, readEventLogConfig } from '@tally/platform/events';
 import { type ServiceConfig, readServiceConfig } from '@tally/platform/lifecycle';
 
-export interface NotifierConfig extends ServiceConfig {
-  /** Database of the event log. */
-  readonly logUrl: string;
+export interface NotifierConfig extends ServiceConfig, EventLogConfig {
   /** Events of one transaction. */
   readonly maxBatchEvents: number;
 }
 
 export function readNotifierConfig(reader: ConfigReader): NotifierConfig {
+  const service = readServiceConfig(reader, 'notifier', { grpcPort: 10083, adminPort: 10081 });
   return {
-    ...readServiceConfig(reader, 'notifier', { grpcPort: 10083, adminPort: 10081 }),
-    logUrl: reader.url('LOG_DATABASE_URL', 'the event log', ['postgres', 'postgresql']),
+    ...service,
+    ...readEventLogConfig(reader, service.name, service.adminPort),
     maxBatchEvents: reader.integer('NOTIFIER_MAX_BATCH_EVENTS', 'events of one transaction', {
       fallback: 200,
       min: 1,

@@ -1,9 +1,11 @@
 import { openDb } from '@tally/platform/postgres';
 
+import { logUrl, readLog } from '../local/chosen-log.ts';
 import { type Command, runCommand } from '../local/command.ts';
 import { CHECKOUT, type LocalConfig, readLocalConfig } from '../local/config.ts';
 import { createPostgres } from '../local/postgres.ts';
 import { findOwnProcesses } from '../local/processes.ts';
+import { toRunFiles } from '../local/run-files.ts';
 import { applyStock } from '../stock/apply-stock.ts';
 import { summarise } from '../verify/describe-report.ts';
 import { type Report, verify } from '../verify/verify.ts';
@@ -27,8 +29,9 @@ const command: Command = {
     const config = readLocalConfig(process.env, CHECKOUT);
     bringUp(config);
     const postgres = createPostgres(config);
-    const urlOf = (name: 'cart' | 'loms' | 'notifier' | 'log') => postgres.url(name, postgres.find()?.port);
-    const urls = { cart: urlOf('cart'), loms: urlOf('loms'), notifier: urlOf('notifier'), log: urlOf('log') };
+    const urlOf = (name: 'cart' | 'loms' | 'notifier') => postgres.url(name, postgres.find()?.port);
+    const log = logUrl(config, postgres);
+    const urls = { cart: urlOf('cart'), loms: urlOf('loms'), notifier: urlOf('notifier'), log };
     await using clients = openClients(config);
     // Nobody else has users of this size, and no two runs have the same.
     const firstUser = BigInt(Date.now() - 20_000 * MS_PER_DAY) * 1000n;
@@ -53,9 +56,11 @@ const command: Command = {
 };
 
 /** Finds a system that is up, or starts it; behind the killing it waits until loms is back. */
-function bringUp({ root }: LocalConfig, isShown = true): void {
+function bringUp({ root, stateDir }: LocalConfig, isShown = true): void {
   const stdout = isShown ? 'inherit' : 'ignore';
-  const { exitCode } = Bun.spawnSync([process.execPath, 'ops/local/up.ts'], { cwd: root, stdout, stderr: 'inherit' });
+  const log = readLog(toRunFiles(stateDir)) === 'kafka' ? ['kafka'] : [];
+  const command = [process.execPath, 'ops/local/up.ts', ...log];
+  const { exitCode } = Bun.spawnSync(command, { cwd: root, stdout, stderr: 'inherit' });
   if (exitCode !== 0) process.exit(exitCode);
 }
 

@@ -3,7 +3,9 @@
 import { ConfigError } from '@tally/platform/config';
 import { AppError } from '@tally/platform/errors';
 
+import { readLog, upCall } from './chosen-log.ts';
 import { CHECKOUT, readLocalConfig } from './config.ts';
+import { createKafka } from './kafka.ts';
 import { createPostgres } from './postgres.ts';
 import { readPlan, requireOwn, toRunFiles } from './run-files.ts';
 import { DATABASES, type DatabaseName } from './system.ts';
@@ -27,9 +29,13 @@ function setAddresses(): void {
     // Somebody who names a database may mean another system.
     const isGiven = DATABASES.some((name) => process.env[variableOf(name)] !== undefined);
     if (asksForHelp || isGiven) return;
-    throw new AppError('failed-precondition', 'Tally is not up: just up starts it.');
+    throw new AppError('failed-precondition', `Tally is not up: ${upCall(files)} starts it.`);
   }
-  for (const name of DATABASES) process.env[variableOf(name)] ??= postgres.url(name, server.port);
+  const isOnKafka = readLog(files) === 'kafka' && process.env[variableOf('log')] === undefined;
+  if (isOnKafka) process.env['KAFKA_BROKERS'] ??= createKafka(config).address();
+  for (const name of DATABASES) {
+    if (name !== 'log' || !isOnKafka) process.env[variableOf(name)] ??= postgres.url(name, server.port);
+  }
   for (const { variable, port } of readPlan(files)?.processes.flatMap(({ ports }) => ports) ?? []) {
     process.env[variable] ??= String(port);
   }

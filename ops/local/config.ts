@@ -34,6 +34,8 @@ const PORTS = {
   productGrpc: { variable: 'PRODUCT_GRPC_PORT', fallback: 8082, purpose: 'gRPC' },
   productHttp: { variable: 'PRODUCT_HTTP_PORT', fallback: 8080, purpose: 'HTTP' },
   postgres: { variable: 'TALLY_POSTGRES_PORT', fallback: 15432, purpose: 'PostgreSQL' },
+  kafka: { variable: 'TALLY_KAFKA_PORT', fallback: 19092, purpose: 'Kafka' },
+  kafkaController: { variable: 'TALLY_KAFKA_CONTROLLER_PORT', fallback: 19093, purpose: "Kafka's controller" },
 } as const satisfies Record<string, { variable: string; fallback: number; purpose: string }>;
 
 const MIB = 1024 * 1024;

@@ -20,10 +20,12 @@ export function mergeByTime(logs: readonly LogLines[]): NamedLine[] {
   return timed.toSorted((a, b) => a.timeMs - b.timeMs).map(({ name, line }) => ({ name, line }));
 }
 
-/** Our own lines are JSON with a `time`, PostgreSQL's begin with a date and end it with UTC. */
+/** Our own lines are JSON with a `time`, PostgreSQL's begin with a date and end it with UTC, Kafka's with a whole moment. */
 function timeOf(line: string): number | undefined {
   const written =
-    /"time":"([^"]+)"/.exec(line)?.[1] ?? /^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.\d]*) (?:UTC|GMT)/.exec(line)?.[1];
+    /"time":"([^"]+)"/.exec(line)?.[1] ??
+    /^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.\d]*) (?:UTC|GMT)/.exec(line)?.[1] ??
+    /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+(?:Z|[+-]\d\d:\d\d)) /.exec(line)?.[1];
   if (written === undefined) return undefined;
   const timeMs = Date.parse(written.includes('T') ? written : `${written.replace(' ', 'T')}Z`);
   return Number.isNaN(timeMs) ? undefined : timeMs;

@@ -5,6 +5,7 @@ import { sleep, systemClock } from '@tally/platform/concurrency';
 
 import { type Command, runCommand } from './command.ts';
 import { CHECKOUT, readLocalConfig } from './config.ts';
+import { createKafka } from './kafka.ts';
 import { readLastLines } from './log-file.ts';
 import { mergeByTime } from './log-lines.ts';
 import { createPostgres } from './postgres.ts';
@@ -14,7 +15,7 @@ import { PROCESSES } from './system.ts';
 
 const POLL_MS = 200;
 const MAX_READ_BYTES = 1 << 20;
-const SERVICES = [...PROCESSES, SUPERVISOR, 'postgres'];
+const SERVICES = [...PROCESSES, SUPERVISOR, 'postgres', 'kafka'];
 
 const command: Command = {
   name: 'logs',
@@ -28,7 +29,10 @@ const command: Command = {
     const config = readLocalConfig(process.env, CHECKOUT);
     const { run, logs } = toRunFiles(config.stateDir);
     requireOwn(run);
-    const pathOf = (name: string) => (name === 'postgres' ? createPostgres(config).logPath : join(logs, `${name}.log`));
+    const pathOf = (name: string) => {
+      if (name === 'postgres') return createPostgres(config).logPath;
+      return name === 'kafka' ? createKafka(config).logPath : join(logs, `${name}.log`);
+    };
     const names = given.argument === undefined ? SERVICES : [given.argument];
     const files = names.map((name) => ({ name, path: pathOf(name) }));
     if (!files.some(({ path }) => existsSync(path))) {

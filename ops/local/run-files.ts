@@ -15,6 +15,8 @@ export interface RunFiles {
   /** What the supervisor has seen. */
   readonly keepings: string;
   readonly lock: string;
+  /** Which log the data goes with. */
+  readonly log: string;
   readonly supervisorLog: string;
 }
 
@@ -27,6 +29,7 @@ export function toRunFiles(stateDir: string): RunFiles {
     plan: join(run, 'plan.json'),
     keepings: join(run, 'supervisor.json'),
     lock: join(run, 'lock'),
+    log: join(run, 'log'),
     supervisorLog: join(logs, 'supervisor.log'),
   };
 }

@@ -1,8 +1,10 @@
 import { openDb } from '@tally/platform/postgres';
 
+import { readLog, upCall } from './chosen-log.ts';
 import { type Command, runCommand } from './command.ts';
 import { CHECKOUT, readLocalConfig } from './config.ts';
 import { notReady } from './health.ts';
+import { type LocalKafka, createKafka } from './kafka.ts';
 import type { Plan } from './plan.ts';
 import { type LocalPostgres, createPostgres } from './postgres.ts';
 import {
@@ -39,12 +41,13 @@ const command: Command = {
       ...(await Promise.all(plan.processes.map((planned) => describeService(plan, planned.name, own)))),
       describeSupervisor(own),
       describePostgres(postgres),
+      ...(readLog(files) === 'kafka' ? [describeKafka(createKafka(config))] : []),
     ];
     console.log(toTable([HEADER, ...rows.map(({ cells }) => cells)]));
     console.log(`\ndatabases   ${await describeDatabases(postgres)}`);
     console.log(`data        ${postgres.dir}\nlogs        ${files.logs}`);
     const isWell = rows.every((row) => row.isWell);
-    if (!isWell) console.log('\nNot all is well: just up mends it.');
+    if (!isWell) console.log(`\nNot all is well: ${upCall(files)} mends it.`);
     return isWell ? 0 : 1;
   },
 };
@@ -90,6 +93,17 @@ function describePostgres(postgres: LocalPostgres): Row {
     `${server.port}`,
   ];
   return { isWell, cells };
+}
+
+function describeKafka(kafka: LocalKafka): Row {
+  const broker = kafka.find();
+  const stat = broker && readStat(broker.pid);
+  if (broker === undefined || stat === undefined) {
+    return { isWell: false, cells: ['kafka', 'not running', '', '', '', '', ''] };
+  }
+  const isWell = stat.state !== 'T';
+  const health = isWell ? 'running' : 'stopped by a signal';
+  return { isWell, cells: ['kafka', health, ...describeProcess({ pid: broker.pid, ...stat }), '', `${broker.port}`] };
 }
 
 function describeProcess(

@@ -27,6 +27,18 @@ test('the default ports are those of the contract, and every service gets what i
   expect(product?.env).toMatchObject({ PRODUCT_GRPC_PORT: '8082', PRODUCT_HTTP_PORT: '8080' });
 });
 
+test('with Kafka as the log its services are told of the one broker, and of no database of the log', () => {
+  const { processes } = planSystem(readLocalConfig({}, CHECKOUT), toUrl, [], '127.0.0.1:19092');
+  for (const { name, env } of processes.filter((planned) => planned.name === 'loms' || planned.name === 'notifier')) {
+    expect({ name, ...env }).toMatchObject({
+      KAFKA_BROKERS: '127.0.0.1:19092',
+      KAFKA_REPLICATION_FACTOR: '1',
+      KAFKA_MIN_INSYNC_REPLICAS: '1',
+    });
+    expect(env).not.toHaveProperty('LOG_DATABASE_URL');
+  }
+});
+
 test('a moved port reaches its service and its callers, and changes their fingerprints alone', () => {
   const before = plan();
   const after = plan({ LOMS_GRPC_PORT: '19083' });

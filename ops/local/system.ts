@@ -21,8 +21,15 @@ interface Program {
   /** Of its ports, the one that answers for its health, and where. */
   readonly ready: readonly [PortName, string];
   /** What it must know of the others. Its own ports and database it gets anyway. */
-  readonly env: (config: LocalConfig, url: (database: DatabaseName) => string) => Readonly<Record<string, string>>;
+  readonly env: (
+    config: LocalConfig,
+    url: (database: DatabaseName) => string,
+    log: LogVariables,
+  ) => Readonly<Record<string, string>>;
 }
+
+/** Tells a service where the log is. */
+type LogVariables = Readonly<Record<string, string>>;
 
 const SHARED_CODE = ['platform/src', 'proto/gen', 'bun.lock'];
 // Passed on to every process; beside them each gets the variables that begin with its own name.
@@ -47,7 +54,7 @@ const PROGRAMS: readonly Program[] = [
     code: ['loms/src', 'loms/package.json'],
     ports: ['lomsGrpc', 'lomsAdmin'],
     ready: ['lomsAdmin', '/readyz'],
-    env: (_, url) => ({ LOMS_DATABASE_URL: url('loms'), LOG_DATABASE_URL: url('log') }),
+    env: (_, url, log) => ({ LOMS_DATABASE_URL: url('loms'), ...log }),
   },
   {
     name: 'notifier',
@@ -55,7 +62,7 @@ const PROGRAMS: readonly Program[] = [
     code: ['notifier/src', 'notifier/package.json'],
     ports: ['notifierGrpc', 'notifierAdmin'],
     ready: ['notifierAdmin', '/readyz'],
-    env: (_, url) => ({ NOTIFIER_DATABASE_URL: url('notifier'), LOG_DATABASE_URL: url('log') }),
+    env: (_, url, log) => ({ NOTIFIER_DATABASE_URL: url('notifier'), ...log }),
   },
   {
     name: 'cart',
@@ -72,18 +79,28 @@ const PROGRAMS: readonly Program[] = [
   },
 ];
 
-/** The plan of the default system. */
+/** The plan of the system, on PostgreSQL alone or with the broker at `kafkaAddress` as its log. */
 export function planSystem(
   config: LocalConfig,
   url: (database: DatabaseName) => string,
   otherLogs: readonly string[],
+  kafkaAddress?: string,
 ): Plan {
   const { root, stateDir, maxLogBytes } = config;
-  const processes = PROGRAMS.map((program) => planProgram(program, config, url));
+  const log: LogVariables =
+    kafkaAddress === undefined
+      ? { LOG_DATABASE_URL: url('log') }
+      : { KAFKA_BROKERS: kafkaAddress, KAFKA_REPLICATION_FACTOR: '1', KAFKA_MIN_INSYNC_REPLICAS: '1' };
+  const processes = PROGRAMS.map((program) => planProgram(program, config, url, log));
   return { root, stateDir, maxLogBytes, otherLogs, processes };
 }
 
-function planProgram(program: Program, config: LocalConfig, url: (database: DatabaseName) => string): PlannedProcess {
+function planProgram(
+  program: Program,
+  config: LocalConfig,
+  url: (database: DatabaseName) => string,
+  log: LogVariables,
+): PlannedProcess {
   const { name, main, code, ready } = program;
   const ports = program.ports.map((port) => config.ports[port]);
   const command = [process.execPath, '--no-env-file', main];
@@ -92,7 +109,7 @@ function planProgram(program: Program, config: LocalConfig, url: (database: Data
     ...passOn(name, config),
     TALLY_HOST: HOST,
     ...Object.fromEntries(ports.map(({ variable, port }) => [variable, String(port)])),
-    ...program.env(config, url),
+    ...program.env(config, url, log),
   };
   const [readyPort, readyPath] = ready;
   return {

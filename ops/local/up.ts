@@ -1,9 +1,12 @@
 import { systemClock } from '@tally/platform/concurrency';
 
+import { rememberLog, requireSameLog } from './chosen-log.ts';
 import { type Command, runCommand } from './command.ts';
-import { CHECKOUT, readLocalConfig } from './config.ts';
+import { CHECKOUT, type LocalConfig, readLocalConfig } from './config.ts';
+import { createKafka } from './kafka.ts';
 import { bringUp, lockState } from './launcher.ts';
-import { createPostgres } from './postgres.ts';
+import type { LauncherDeps } from './launcher-deps.ts';
+import { type LocalPostgres, createPostgres } from './postgres.ts';
 import { toRunFiles } from './run-files.ts';
 import { createSteps, toSeconds } from './steps.ts';
 import { justCall } from './just-call.ts';
@@ -12,13 +15,16 @@ import { planSystem } from './system.ts';
 const command: Command = {
   name: 'up',
   purpose: 'starts the whole system in the background, or mends what of it does not run.',
+  argument: { name: 'LOG', choices: ['kafka'], required: false },
   options: [],
   notes: [
-    'Ports are moved by CART_GRPC_PORT, CART_ADMIN_PORT, LOMS_…, NOTIFIER_…, PRODUCT_GRPC_PORT, PRODUCT_HTTP_PORT and',
-    'TALLY_POSTGRES_PORT. TALLY_STATE_DIR is the folder for data and logs (.local). Variables that begin with CART_,',
+    'With kafka the event log is a real Kafka broker, fetched by Maven once; it needs Java 17. A state folder keeps its log.',
+    '',
+    'Ports are moved by CART_GRPC_PORT, CART_ADMIN_PORT, LOMS_…, NOTIFIER_…, PRODUCT_GRPC_PORT, PRODUCT_HTTP_PORT,',
+    'TALLY_POSTGRES_PORT, TALLY_KAFKA_PORT and TALLY_KAFKA_CONTROLLER_PORT. TALLY_STATE_DIR is the folder for data and logs (.local). Variables that begin with CART_,',
     'LOMS_, NOTIFIER_, PRODUCT_ or OTEL_, and LOG_LEVEL and DRAIN_LIMIT_MS, reach the services.',
   ],
-  run: async () => {
+  run: async (given) => {
     // The recipe's own start, so that what was installed counts too.
     const startedAtMs = Number(process.env['TALLY_STARTED_AT_MS'] ?? Date.now());
     const config = readLocalConfig(process.env, CHECKOUT);
@@ -28,9 +34,16 @@ const command: Command = {
       steps: createSteps(systemClock, (text) => process.stdout.write(text)),
     };
     using _lock = await lockState(deps, 'just up');
+    const log = given.argument === 'kafka' ? 'kafka' : 'postgres';
+    requireSameLog(deps.files, config.stateDir, log);
     const postgres = createPostgres(config);
     await postgres.prepare();
-    await bringUp(deps, planSystem(config, postgres.url, [postgres.logPath]), postgres);
+    if (log === 'postgres') {
+      rememberLog(deps.files, log);
+      await bringUp(deps, planSystem(config, postgres.url, [postgres.logPath]), postgres);
+    } else {
+      await bringUpOnKafka(deps, config, postgres);
+    }
     const just = justCall();
     console.log(`
 Tally is up after ${toSeconds(Date.now() - startedAtMs)}. Try next:
@@ -43,5 +56,20 @@ Tally is up after ${toSeconds(Date.now() - startedAtMs)}. Try next:
     return 0;
   },
 };
+
+async function bringUpOnKafka(deps: LauncherDeps, config: LocalConfig, postgres: LocalPostgres): Promise<void> {
+  const kafka = createKafka(config);
+  await kafka.prepare(deps.steps);
+  rememberLog(deps.files, 'kafka');
+  const address = `127.0.0.1:${config.ports.kafka.port}`;
+  const plan = planSystem(config, postgres.url, [postgres.logPath, kafka.logPath], address);
+  await bringUp(deps, plan, {
+    ...postgres,
+    async raise(steps) {
+      await postgres.raise(steps);
+      await kafka.raise(steps);
+    },
+  });
+}
 
 await runCommand(command, process.argv.slice(2));

@@ -1,5 +1,7 @@
+import { readLog } from './chosen-log.ts';
 import { type Command, runCommand } from './command.ts';
 import { CHECKOUT, readLocalConfig } from './config.ts';
+import { createKafka } from './kafka.ts';
 import { createPostgres } from './postgres.ts';
 import { requireOwn, toRunFiles } from './run-files.ts';
 import { DATABASES, type DatabaseName } from './system.ts';
@@ -11,7 +13,16 @@ const command: Command = {
   options: [],
   run: async (given) => {
     const config = readLocalConfig(process.env, CHECKOUT);
-    requireOwn(toRunFiles(config.stateDir).run);
+    const files = toRunFiles(config.stateDir);
+    requireOwn(files.run);
+    if (given.argument === 'log' && readLog(files) === 'kafka') {
+      const kafka = createKafka(config);
+      console.error(
+        `The log is Kafka${kafka.find() === undefined ? ', which does not run' : ''}: for kcat -b and the like.`,
+      );
+      console.log(kafka.address());
+      return 0;
+    }
     const postgres = createPostgres(config);
     const server = postgres.find();
     if (server === undefined) console.error('PostgreSQL is not running: just up starts it.');

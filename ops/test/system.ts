@@ -2,6 +2,7 @@ import { start as startCart } from '@tally/cart';
 import { start as startLoms } from '@tally/loms';
 import { start as startNotifier } from '@tally/notifier';
 import { readConfig } from '@tally/platform/config';
+import type { EventLogConfig } from '@tally/platform/events';
 import { openGrpcClient } from '@tally/platform/grpc';
 import type { RunningService } from '@tally/platform/lifecycle';
 import { type Db, openDb } from '@tally/platform/postgres';
@@ -14,6 +15,7 @@ import { Notifier } from '@tally/proto/notifier';
 import { type RunningProduct, start as startProduct } from '../product/app.ts';
 import { readProductConfig } from '../product/config.ts';
 import { applyStock } from '../stock/apply-stock.ts';
+import { KAFKA_SCHEME } from '../verify/kafka-log.ts';
 import { verify } from '../verify/verify.ts';
 
 /** The whole system in one process, on databases of its own: what `just up` runs, with instances to choose. */
@@ -39,6 +41,8 @@ export interface SystemOptions {
   /** Made-up products, with the skus from 1 on. */
   readonly products?: number;
   readonly maxProductCallsPerSecond?: number;
+  /** `host:port` of Kafka's brokers: then Kafka is the log. */
+  readonly kafkaBrokers?: readonly string[];
 }
 
 const { tracer } = openTracing('test');
@@ -51,6 +55,7 @@ const DATABASES = ['cart', 'loms', 'notifier', 'log'] as const;
 export async function openSystem(options: SystemOptions = {}): Promise<TestSystem> {
   const { cartInstances = 1, lomsInstances = 1, notifierInstances = 2 } = options;
   const { products = 100, maxProductCallsPerSecond = 1000 } = options;
+  const { kafkaBrokers } = options;
   await using stack = new AsyncDisposableStack();
   const opened = await Promise.all(
     DATABASES.map(async (name) => {
@@ -58,7 +63,16 @@ export async function openSystem(options: SystemOptions = {}): Promise<TestSyste
       return { name, url, db: stack.use(openDb({ url, applicationName: 'test', maxConnections: 4 })) };
     }),
   );
-  const urls = Object.fromEntries(opened.map(({ name, url }) => [name, url])) as TestSystem['urls'];
+  const databases = Object.fromEntries(opened.map(({ name, url }) => [name, url])) as TestSystem['urls'];
+  const urls =
+    kafkaBrokers === undefined ? databases : { ...databases, log: `${KAFKA_SCHEME}${kafkaBrokers.join(',')}` };
+  let instances = 0;
+  const logOf = (): EventLogConfig => {
+    if (kafkaBrokers === undefined) return { logUrl: databases.log };
+    instances += 1;
+    const instance = `instance-${instances}`;
+    return { kafka: { brokers: kafkaBrokers, replicationFactor: 1, minInSyncReplicas: 1, instance } };
+  };
   const db = Object.fromEntries(opened.map(({ name, db: one }) => [name, one])) as TestSystem['db'];
   const product = stack.use(
     await startProduct(
@@ -91,7 +105,7 @@ export async function openSystem(options: SystemOptions = {}): Promise<TestSyste
       name: 'loms',
       grpcPort,
       databaseUrl: urls.loms,
-      logUrl: urls.log,
+      ...logOf(),
       maxQueuedCommands: 4096,
       maxBatchCommands: 64,
       maxBatchLines: 2000,
@@ -111,7 +125,7 @@ export async function openSystem(options: SystemOptions = {}): Promise<TestSyste
       ...common,
       name: 'notifier',
       databaseUrl: urls.notifier,
-      logUrl: urls.log,
+      ...logOf(),
       maxBatchEvents: 200,
     });
   const startOneCart = () =>

@@ -2,8 +2,11 @@ import { type ConfigReader, type Environment, readConfig } from '@tally/platform
 import { AppError } from '@tally/platform/errors';
 import { type Db, failureOf } from '@tally/platform/postgres';
 
+import { KAFKA_SCHEME, openReader } from './kafka-log.ts';
+
 export type DatabaseName = 'cart' | 'loms' | 'notifier' | 'log';
 
+/** URLs of PostgreSQL; that of the log may be `kafka://host:port,host:port`. */
 export type DatabaseUrls = Readonly<Record<DatabaseName, string>>;
 
 const MEANINGS: Record<DatabaseName, string> = {
@@ -33,8 +36,14 @@ export function readDatabaseUrls(env: Environment): DatabaseUrls {
     cart: readDatabaseUrl(reader, 'cart'),
     loms: readDatabaseUrl(reader, 'loms'),
     notifier: readDatabaseUrl(reader, 'notifier'),
-    log: readDatabaseUrl(reader, 'log'),
+    log: readLogUrl(reader, env),
   }));
+}
+
+/** KAFKA_BROKERS says that the log is Kafka, as it does to the services. */
+function readLogUrl(reader: ConfigReader, env: Environment): string {
+  if (!env['KAFKA_BROKERS']?.trim()) return readDatabaseUrl(reader, 'log');
+  return `${KAFKA_SCHEME}${reader.addresses('KAFKA_BROKERS', 'the event log on Kafka')?.join(',')}`;
 }
 
 /** Throws one AppError that names every database that cannot be used, and why. */
@@ -50,7 +59,18 @@ export async function requireDatabases(
     const { hostname, port, pathname } = new URL(urls[name] ?? '');
     return [`  - ${name} (${hostname}:${port || 5432}${pathname}): ${trouble}`];
   });
+  if (urls.log?.startsWith(KAFKA_SCHEME)) lines.push(...(await troubleOfKafka(urls.log)));
   if (lines.length > 0) throw new AppError('unavailable', `databases that cannot be read:\n${lines.join('\n')}`);
+}
+
+async function troubleOfKafka(url: string): Promise<string[]> {
+  await using reader = await openReader(url);
+  try {
+    await reader.bounds();
+    return [];
+  } catch (error) {
+    return [`  - log (${url}): ${error instanceof Error ? error.message : String(error)}`];
+  }
 }
 
 async function troubleOf(name: DatabaseName, db: Db): Promise<string | undefined> {

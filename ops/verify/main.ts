@@ -16,7 +16,8 @@ const HELP = `just verify [OPTIONS]: proves that everything adds up, or says wha
   --reason TEXT      with --yes: why; it is kept in the table audit
   -h, --help         this text
 
-CART_DATABASE_URL, LOMS_DATABASE_URL, NOTIFIER_DATABASE_URL and LOG_DATABASE_URL name the databases.
+CART_DATABASE_URL, LOMS_DATABASE_URL, NOTIFIER_DATABASE_URL and LOG_DATABASE_URL name the databases; KAFKA_BROKERS, as
+host:port or several with commas, names a log on Kafka instead.
 Exit codes: 0 everything holds; 1 something is violated; 2 something is late; 3 it could not look.`;
 
 const EXIT_CODES: Record<Verdict, number> = { holds: 0, violated: 1, late: 2 };

@@ -19,7 +19,9 @@ import stockIsLedger from './queries/stock-is-ledger.sql' with { type: 'text' };
 import toldInOrder from './queries/told-in-order.sql' with { type: 'text' };
 import toldIsEvent from './queries/told-is-event.sql' with { type: 'text' };
 
+import logHasNoGapsOnKafka from './kafka/log-has-no-gaps.sql' with { type: 'text' };
 import type { Totals } from './figures.ts';
+import type { Needs } from './kafka-log.ts';
 import type { SnapshotName } from './snapshots.ts';
 
 /** What a rule can be given as $1, $2, …: a list of rows as JSON, or a moment. */
@@ -46,6 +48,10 @@ export interface Rule {
   readonly given: readonly FactName[];
   /** Returns rows (id, what). */
   readonly query: string;
+  /** Where Kafka shows less, or more, than PostgreSQL does. */
+  readonly queryOnKafka?: string;
+  /** Which records it looks at; `named`: those that $1 names. */
+  readonly needs?: Exclude<Needs, { readonly kind: 'named' }> | 'named';
   /** What a row means. `noted` is a figure and no fault. */
   readonly broken: 'violated' | 'late' | 'noted';
   /** What to do about it. */
@@ -144,6 +150,7 @@ export const RULES: readonly Rule[] = [
     at: 'recorded',
     given: ['events'],
     query: isInLog,
+    needs: 'named',
     broken: 'violated',
     advice: FOREVER,
     figure: (totals, { events }) => count(events, 'acknowledged event', totals.events - totals.unpublished),
@@ -166,6 +173,8 @@ export const RULES: readonly Rule[] = [
     at: 'log',
     given: [],
     query: logHasNoGaps,
+    queryOnKafka: logHasNoGapsOnKafka,
+    needs: { kind: 'newest', records: 5_000 },
     broken: 'violated',
     advice: FOREVER,
     figure: ({ records, partitions }) => `${count(records, 'record')} in ${count(partitions, 'partition')}`,
@@ -177,6 +186,7 @@ export const RULES: readonly Rule[] = [
     at: 'log',
     given: [],
     query: firstOccurrencesInOrder,
+    needs: { kind: 'all' },
     broken: 'violated',
     advice: FOREVER,
     figure: ({ records }) => count(records, 'record'),
@@ -211,6 +221,7 @@ export const RULES: readonly Rule[] = [
     at: 'log',
     given: ['notifications'],
     query: isInLog,
+    needs: 'named',
     broken: 'violated',
     advice: FOREVER,
     figure: lookedAtNotifications,
@@ -277,6 +288,7 @@ export const RULES: readonly Rule[] = [
     at: 'offsets',
     given: ['moment'],
     query: lateReaders,
+    needs: { kind: 'unread' },
     broken: 'late',
     advice: 'see that the notifier runs and reaches the log',
     figure: ({ records }) => count(records, 'record'),

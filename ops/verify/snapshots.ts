@@ -1,6 +1,8 @@
+import type { KafkaReader } from '@tally/platform/events/kafka';
 import { type Db, type Transaction, openDb } from '@tally/platform/postgres';
 
 import { type DatabaseName, type DatabaseUrls, requireDatabases } from './databases.ts';
+import { KAFKA_SCHEME, type Needs, openReader, takeKafkaLog } from './kafka-log.ts';
 
 /**
  * The order in which the snapshots are taken. It is what keeps a busy system from raising a false alarm: of two places
@@ -36,8 +38,10 @@ export type SnapshotName = (typeof ORDER)[number][0];
 export interface Snapshot {
   /** The database's clock when the snapshot was taken, as text: nothing of it is lost on the way back. */
   readonly moment: string;
-  /** Rows of a query. */
-  rows(text: string, values?: readonly unknown[]): Promise<any[]>;
+  /** Whether it shows a log on Kafka. */
+  readonly isKafka: boolean;
+  /** Rows of a query. A log on Kafka brings the records that it needs first. */
+  rows(text: string, values?: readonly unknown[], needs?: Needs): Promise<any[]>;
 }
 
 export type Snapshots = Readonly<Record<SnapshotName, Snapshot>>;
@@ -62,10 +66,11 @@ export async function withSnapshots<T>(
   onTaken: (name: SnapshotName) => Promise<void> = async () => {},
 ): Promise<T> {
   await using stack = new AsyncDisposableStack();
-  const open = (name: DatabaseName) =>
+  const isOnKafka = urls.log.startsWith(KAFKA_SCHEME);
+  const open = (name: DatabaseName, url = urls[name]) =>
     stack.use(
       openDb({
-        url: urls[name],
+        url,
         applicationName: 'verify',
         maxConnections: ORDER.filter(([, database]) => database === name).length,
         answerTimeoutMs: ANSWER_LIMIT_MS,
@@ -75,9 +80,11 @@ export async function withSnapshots<T>(
     cart: open('cart'),
     loms: open('loms'),
     notifier: open('notifier'),
-    log: open('log'),
+    // What is read of Kafka is put into temporary tables, for which any database will do.
+    log: isOnKafka ? open('log', urls.notifier) : open('log'),
   };
-  await requireDatabases(urls, dbs);
+  await requireDatabases(urls, isOnKafka ? { cart: dbs.cart, loms: dbs.loms, notifier: dbs.notifier } : dbs);
+  const reader = isOnKafka ? stack.use(await openReader(urls.log)) : undefined;
 
   const takeFrom = (nth: number, taken: Partial<Record<SnapshotName, Snapshot>>): Promise<T> => {
     const next = ORDER[nth];
@@ -85,23 +92,29 @@ export async function withSnapshots<T>(
     const [name, database] = next;
     return dbs[database].transaction(
       async (tx) => {
-        const snapshot = await take(tx, database);
+        const snapshot = await take(tx, database, database === 'log' ? reader : undefined);
         await onTaken(name);
         return takeFrom(nth + 1, { ...taken, [name]: snapshot });
       },
-      { snapshot: true },
+      // Temporary tables cannot be made in a transaction that only reads.
+      { snapshot: database !== 'log' || !isOnKafka },
     );
   };
   return await takeFrom(0, {});
 }
 
 /** A snapshot begins with the first query: this one, which also reads the clock. */
-async function take(tx: Transaction, database: DatabaseName): Promise<Snapshot> {
+async function take(tx: Transaction, database: DatabaseName, reader: KafkaReader | undefined): Promise<Snapshot> {
   // The log has no business clock.
   const clock = database === 'log' ? 'clock_timestamp()' : 'tally_now()';
   const [, { rows }] = await Promise.all([tx.query(SETTINGS), tx.query(`select ${clock}::text as moment`)]);
+  const kafka = reader === undefined ? undefined : await takeKafkaLog(reader, tx);
   return {
     moment: rows[0].moment,
-    rows: async (text, values) => (await tx.query(text, values === undefined ? undefined : [...values])).rows,
+    isKafka: kafka !== undefined,
+    async rows(text, values, needs = { kind: 'none' }) {
+      await kafka?.bring(needs);
+      return (await tx.query(text, values === undefined ? undefined : [...values])).rows;
+    },
   };
 }

@@ -88,8 +88,9 @@ interface Finding {
 }
 
 async function judge(finding: Finding, snapshots: Snapshots, facts: Facts): Promise<void> {
-  const { name, at, given, query } = finding.rule;
+  const { name, at, given, needs } = finding.rule;
   const snapshot = snapshots[at];
+  const query = snapshot.isKafka ? (finding.rule.queryOnKafka ?? finding.rule.query) : finding.rule.query;
   const values = given.map((fact) => {
     const value = fact === 'moment' ? snapshot.moment : facts[fact]?.json;
     if (value === undefined) throw new Error(`'${name}' is given ${fact}, which its walk does not read`);
@@ -99,6 +100,7 @@ async function judge(finding: Finding, snapshots: Snapshots, facts: Facts): Prom
     `with offender as (${query})
      select id, what, (count(*) over ())::integer as total from offender limit ${MAX_OFFENDERS}`,
     values,
+    needs === 'named' ? { kind: 'named', json: values[0] ?? '[]' } : needs,
   );
   const found = rows as (Offender & { total: number })[];
   finding.total += found[0]?.total ?? 0;

@@ -10,6 +10,7 @@ import notificationFacts from './facts/notifications.sql' with { type: 'text' };
 import offsetFacts from './facts/offsets.sql' with { type: 'text' };
 import orderFacts from './facts/orders.sql' with { type: 'text' };
 import recordFacts from './facts/records.sql' with { type: 'text' };
+import type { Needs } from './kafka-log.ts';
 import type { FactName } from './rules.ts';
 import type { Snapshot, Snapshots } from './snapshots.ts';
 
@@ -86,7 +87,9 @@ async function* walkRecords({ log }: Snapshots, full: boolean): AsyncGenerator<F
   for (const { partition, next_offset: end } of partitions as { partition: number; next_offset: bigint }[]) {
     const recent = end - BigInt(MAX_RECENT_RECORDS);
     for (let start = full || recent < 0n ? 0n : recent; start < end; start += BigInt(CHUNK_ROWS)) {
-      yield { records: await readFact(log, recordFacts, [partition, start, start + BigInt(CHUNK_ROWS)]) };
+      const below = start + BigInt(CHUNK_ROWS);
+      const needs = { kind: 'range', partition, from: start, below } as const;
+      yield { records: await readFact(log, recordFacts, [partition, start, below], needs) };
     }
   }
 }
@@ -113,10 +116,16 @@ async function readIds<T>(snapshot: Snapshot, query: string, values: readonly un
   return (await snapshot.rows(query, values)).map(({ id }) => id as T);
 }
 
-async function readFact(snapshot: Snapshot, query: string, values: readonly unknown[] = []): Promise<Fact> {
+async function readFact(
+  snapshot: Snapshot,
+  query: string,
+  values: readonly unknown[] = [],
+  needs?: Needs,
+): Promise<Fact> {
   const [row] = await snapshot.rows(
     `select coalesce(json_agg(fact), '[]')::text as json, count(*)::integer as rows from (${query}) as fact`,
     values,
+    needs,
   );
   return row;
 }

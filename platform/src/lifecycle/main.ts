@@ -7,14 +7,19 @@ export interface Program<C> {
   readonly purpose: string;
   readonly read: (reader: ConfigReader) => C;
   /** Runs until disposed. Disposing lets calls in flight end, within the program's own drain limit. */
-  readonly start: (config: C) => Promise<AsyncDisposable>;
+  readonly start: (config: C) => Promise<Running>;
+}
+
+export interface Running extends AsyncDisposable {
+  /** Resolves when only the end of the process can mend it: it is ended at once, for its supervisor to start it again. */
+  readonly gaveUp?: Promise<Error>;
 }
 
 /**
  * Runs a program until SIGTERM or SIGINT, and ends the process.
  *
- * Exit codes: 0 after a signal; 1 for a bad configuration (all faults listed) or a failed start. A second signal ends it
- * at once.
+ * Exit codes: 0 after a signal; 1 for a bad configuration (all faults listed), a failed start, or a program that gave up.
+ * A second signal ends it at once.
  */
 export async function runMain<C>(program: Program<C>, env: Environment, args: readonly string[]): Promise<never> {
   if (args.length > 0) {
@@ -27,7 +32,8 @@ export async function runMain<C>(program: Program<C>, env: Environment, args: re
   try {
     const config = readConfig(env, program.read);
     const running = await program.start(config);
-    await untilSignal();
+    const failure = await Promise.race([untilSignal(), ...(running.gaveUp === undefined ? [] : [running.gaveUp])]);
+    if (failure !== undefined) throw failure;
     await running[Symbol.asyncDispose]();
     process.exit(0);
   } catch (error) {

@@ -78,10 +78,13 @@ export function openTelemetry(config: Pick<ServiceConfig, 'name' | 'logLevel' | 
 
 /** What every service stands on: its telemetry, its database, and what its loops need. */
 export interface ServiceFrame extends Telemetry {
+  readonly name: string;
   readonly db: Db;
   readonly loop: EveryDeps;
   /** Another pool of the service, on the same or another database. */
   openDb(url: string, maxConnections: number): Db;
+  /** Something cannot go on in this process: it ends, and its supervisor starts it again. */
+  giveUp(error: Error): void;
   /** Serves gRPC and the admin port; calls come from here on. */
   serve(services: readonly BoundService[]): Promise<ServicePorts>;
 }
@@ -92,7 +95,10 @@ export interface ServicePorts {
 }
 
 /** A service as a value: its ports, and its end. */
-export interface RunningService extends ServicePorts, AsyncDisposable {}
+export interface RunningService extends ServicePorts, AsyncDisposable {
+  /** Resolves when the service cannot go on in this process. */
+  readonly gaveUp: Promise<Error>;
+}
 
 const READY_LIMIT_MS = 1_000;
 
@@ -120,11 +126,17 @@ export async function startService<C extends ServiceConfig>(
         () => undefined,
         () => 'the database does not answer',
       );
+  const gaveUp = Promise.withResolvers<Error>();
   const frame: ServiceFrame = {
     ...telemetry,
+    name: config.name,
     db,
     loop: { clock: systemClock, random: Math.random, onError },
     openDb: open,
+    giveUp(error) {
+      log.error({ error }, 'it cannot go on in this process, which ends');
+      gaveUp.resolve(error);
+    },
     async serve(services) {
       const { name, host, grpcPort, adminPort, drainMs } = config;
       const admin = stack.use(startAdmin({ host, port: adminPort, metrics, notReady }));
@@ -135,7 +147,7 @@ export async function startService<C extends ServiceConfig>(
   const ports = await build(frame, stack);
   log.info(ports, `${config.name} is up`);
   const owned = stack.move();
-  return { ...ports, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { ...ports, gaveUp: gaveUp.promise, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 /** Refuses to go on in production while the database's business clock is shifted: only tests move it. */

@@ -1,0 +1,83 @@
+import { expect, test } from 'bun:test';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { systemClock } from '@tally/platform/concurrency';
+import { withoutKafka } from '@tally/platform/testing';
+
+import { CHECKOUT, readLocalConfig } from '../local/config.ts';
+import { type LocalKafka, createKafka } from '../local/kafka.ts';
+import { createSteps } from '../local/steps.ts';
+import { freePorts } from './local-fake-system.ts';
+
+const onKafka = test.skipIf(withoutKafka !== undefined);
+
+/** The broker of a state folder, whose name has a space in it. */
+function openBench() {
+  const stateDir = mkdtempSync(join(tmpdir(), 'tally kafka '));
+  const [port = 0, controllerPort = 0, otherPort = 0] = freePorts(3);
+  let output = '';
+  const steps = createSteps(systemClock, (text) => (output += text));
+  const on = (kafkaPort: number): LocalKafka => {
+    const env = {
+      TALLY_STATE_DIR: stateDir,
+      TALLY_KAFKA_PORT: String(kafkaPort),
+      TALLY_KAFKA_CONTROLLER_PORT: String(controllerPort),
+    };
+    return createKafka(readLocalConfig(env, CHECKOUT));
+  };
+  return {
+    port,
+    otherPort,
+    on,
+    raise: async (kafka: LocalKafka) => {
+      output = '';
+      await kafka.prepare(steps);
+      await kafka.raise(steps);
+      return output;
+    },
+    async [Symbol.asyncDispose]() {
+      await on(port).find()?.kill();
+      rmSync(stateDir, { recursive: true, force: true });
+    },
+  };
+}
+
+onKafka(
+  'the broker starts once, is found again, moves to another port, and ends',
+  async () => {
+    await using bench = openBench();
+    const { port, otherPort } = bench;
+    const kafka = bench.on(port);
+    expect(kafka.find()).toBeUndefined();
+    expect(await bench.raise(kafka)).toContain(`started on port ${port}`);
+    const pid = kafka.find()?.pid ?? 0;
+    process.kill(pid, 'SIGSTOP');
+    expect(await bench.raise(kafka)).toContain(`runs on port ${port}`);
+    expect(kafka.find()?.pid).toBe(pid);
+    const moved = bench.on(otherPort);
+    expect(moved.address()).toBe(`127.0.0.1:${port}`);
+    expect(await bench.raise(moved)).toContain(`moved from port ${port} to ${otherPort}`);
+    expect(moved.address()).toBe(`127.0.0.1:${otherPort}`);
+    expect(await moved.end()).toBe('ended');
+    expect(moved.find()).toBeUndefined();
+  },
+  60_000,
+);
+
+onKafka(
+  'a port that somebody else holds is named, with the variable that moves it',
+  async () => {
+    await using bench = openBench();
+    const stranger = Bun.listen({ hostname: '127.0.0.1', port: bench.port, socket: { data() {} } });
+    try {
+      expect(bench.raise(bench.on(bench.port))).rejects.toThrow(
+        new RegExp(`Port ${bench.port} \\(Kafka\\) is in use by process ${process.pid}.*TALLY_KAFKA_PORT`),
+      );
+    } finally {
+      stranger.stop(true);
+    }
+  },
+  60_000,
+);

@@ -1,0 +1,109 @@
+import { expect, test } from 'bun:test';
+
+import { openKafkaLog } from '@tally/platform/events/kafka';
+import { systemClock } from '@tally/platform/concurrency';
+import { type TestKafka, openTestKafka, withoutKafka } from '@tally/platform/testing';
+
+import { verify } from '../verify/verify.ts';
+import { type TestSystem, openSystem } from './system.ts';
+
+const within = (ms: number) => ({ deadlineMs: Date.now() + ms, headers: {} });
+
+/** Buys and pays, one order after another. */
+async function buy({ cart, loms }: TestSystem, users: readonly bigint[]): Promise<void> {
+  for (const user of users) {
+    await cart.addItem({ user, item: { sku: 1, count: 1n } }, within(10_000));
+    const { orderID: orderId } = await cart.checkout({ user }, within(10_000));
+    await loms.orderPay({ orderId }, within(10_000));
+  }
+}
+
+const usersFrom = (first: number, count: number) => Array.from({ length: count }, (_, i) => BigInt(first + i));
+
+async function openOnKafka(kafka: TestKafka): Promise<TestSystem> {
+  const system = await openSystem({ kafkaBrokers: kafka.brokers });
+  await system.stock(1, 1_000);
+  return system;
+}
+
+/** What verify calls violated or late. */
+async function brokenIn(system: TestSystem): Promise<string[]> {
+  const { invariants } = await verify({ urls: system.urls, full: true });
+  return invariants.filter(({ verdict }) => verdict === 'violated' || verdict === 'late').map(({ name }) => name);
+}
+
+const onKafka = test.skipIf(withoutKafka !== undefined);
+
+onKafka(
+  'Kafka is away from the start and is killed again later: shoppers go on ordering, and all is told',
+  async () => {
+    await using kafka = await openTestKafka();
+    await kafka.stop();
+    await using system = await openOnKafka(kafka);
+    await buy(system, usersFrom(1, 20));
+    await kafka.start();
+    await system.settle();
+    await buy(system, usersFrom(101, 20));
+    await kafka.kill();
+    await buy(system, usersFrom(201, 20));
+    await kafka.start();
+    await buy(system, usersFrom(301, 20));
+    await system.settle();
+    const { rows } = await system.db.loms.query(`select count(*)::int as n from orders where status = 'payed'`, []);
+    expect(rows).toEqual([{ n: 80 }]);
+    const { rows: quarantined } = await system.db.loms.query(
+      'select count(*)::int as n from order_events where quarantine is not null',
+      [],
+    );
+    expect(quarantined).toEqual([{ n: 0 }]);
+  },
+  120_000,
+);
+
+onKafka(
+  'verify sees on Kafka what it sees on PostgreSQL',
+  async () => {
+    await using kafka = await openTestKafka();
+    await using system = await openOnKafka(kafka);
+    await buy(system, usersFrom(1, 5));
+    await system.settle();
+    const { seen, totals } = await verify({ urls: system.urls });
+    expect({ records: seen.records, events: seen.events, partitions: totals.partitions }).toEqual({
+      records: 15,
+      events: 15,
+      partitions: 6,
+    });
+
+    await system.db.loms.query('update order_events set log_offset = log_offset + 1000 where order_id = 1', []);
+    expect(await brokenIn(system)).toEqual(['events in the log']);
+    await system.db.loms.query('update order_events set log_offset = log_offset - 1000 where order_id = 1', []);
+
+    await system.db.notifier.query('update notifications set log_offset = log_offset + 1 where order_id = 2', []);
+    expect(await brokenIn(system)).toEqual(['told = log']);
+    await system.db.notifier.query('update notifications set log_offset = log_offset - 1 where order_id = 2', []);
+
+    await system.db.notifier.query('delete from notifications where order_id = 3 and version = 3', []);
+    expect(await brokenIn(system)).toEqual(['read = recorded']);
+
+    await publishForeign(kafka);
+    expect(await brokenIn(system)).toEqual(expect.arrayContaining(['log = events', 'log in order']));
+  },
+  60_000,
+);
+
+/** An event of an order that does not exist, whose version 1 never came. */
+async function publishForeign({ brokers }: TestKafka): Promise<void> {
+  await using log = openKafkaLog({
+    place: { brokers, clientId: 'test' },
+    instance: 'test',
+    replicationFactor: 1,
+    minInSyncReplicas: 1,
+    clock: systemClock,
+    random: Math.random,
+    onError: () => {},
+    onGiveUp: () => {},
+  });
+  const headers = { ce_id: '77-2', ce_sequence: '2', ce_type: 'tally.order.status-changed.v1' };
+  const value = new TextEncoder().encode('{"order_id":77,"status":"payed","moment":"2026-11-24T12:00:00Z"}');
+  await log.publish([{ topic: 'loms.order-events', key: '77', value, headers }]);
+}

@@ -1,0 +1,315 @@
+import { type EveryDeps, type Loop, sleep, startEvery } from '../concurrency/index.ts';
+import { type KafkaPlace, within } from './client-kafka.ts';
+import { type FetchPoint, type KafkaFetcher, openFetcher } from './fetcher-kafka.ts';
+import { type Held, type Holding, createHolding } from './holding-kafka.ts';
+import { type Membership, type MembershipLimits, openMembership } from './membership-kafka.ts';
+import type { SubscribeOptions, Subscription } from './port.ts';
+
+export interface KafkaMemberLimits extends MembershipLimits {
+  /** Pause between two commits. */
+  readonly commitIntervalMs: number;
+  /** Pause between two looks at what the group has committed and what the log holds. */
+  readonly checkIntervalMs: number;
+  /** How long handlers may go on when the group shares its partitions out anew. */
+  readonly handoverMs: number;
+  /** How long a closing member waits for its handlers. */
+  readonly closeMs: number;
+}
+
+export interface KafkaMemberDeps extends EveryDeps {
+  readonly place: KafkaPlace;
+  /** Names this process in its groups: unique, and the same after a restart. */
+  readonly instance: string;
+  /** An old place in a group could not be given up: only the end of the process ends it. */
+  readonly onGiveUp: (error: Error) => void;
+}
+
+export const KAFKA_MEMBER_LIMITS: KafkaMemberLimits = {
+  sessionMs: 6_000,
+  heartbeatMs: 1_000,
+  maxHeartbeatAgeMs: 5_000,
+  answerLimitMs: 3_000,
+  closeLimitMs: 3_000,
+  commitIntervalMs: 200,
+  checkIntervalMs: 3_000,
+  handoverMs: 2_500,
+  closeMs: 10_000,
+};
+
+const FETCH_WAIT_MS = 500;
+// While a partition has enough waiting, the others' fetch is short: it may want more at any moment.
+const SHORT_FETCH_WAIT_MS = 25;
+const FETCH_PAUSE_MS = 200;
+const FIRST_LIFE_PAUSE_MS = 200;
+const MAX_LIFE_PAUSE_MS = 2_000;
+const LONG_LIFE_MS = 30_000;
+const LAST_COMMIT_LIMIT_MS = 1_000;
+// Looks in a row at which something is unread and nothing comes.
+const MAX_STUCK_CHECKS = 3;
+
+/** One life of a member: from its joining to the first doubt about it. */
+interface Life {
+  readonly partitions: readonly number[];
+  /** Resolves with the doubt that ended it. */
+  readonly ended: Promise<unknown>;
+  /** Waits so long for handlers, then leaves the group. False when that did not succeed. */
+  close(handlersLimitMs: number): Promise<boolean>;
+}
+
+/**
+ * One member of a Kafka consumer group.
+ *
+ * The client's own recovery cannot be relied on: after a broker's outage its commits hang for ever. So any doubt (a
+ * commit, a heartbeat, a rejoin or a look at the offsets that fails or takes too long) replaces the whole membership. If
+ * the old one cannot be closed, `onGiveUp` is told, and nothing is read here any more.
+ */
+export function startKafkaMember(
+  deps: KafkaMemberDeps,
+  limits: KafkaMemberLimits,
+  options: SubscribeOptions,
+): Subscription {
+  const { clock, onError, onGiveUp } = deps;
+  const closing = new AbortController();
+  let life: Life | undefined;
+
+  async function live(): Promise<void> {
+    let shortLives = 0;
+    while (!closing.signal.aborted) {
+      const startedMs = clock.nowMs();
+      const current = startLife(deps, limits, options);
+      life = current;
+      const stopped = Promise.withResolvers<undefined>();
+      const stop = () => stopped.resolve(undefined);
+      closing.signal.addEventListener('abort', stop);
+      const doubt = await Promise.race([current.ended, stopped.promise]);
+      closing.signal.removeEventListener('abort', stop);
+      const hasLeft = await current.close(closing.signal.aborted ? limits.closeMs : 0);
+      if (closing.signal.aborted) return;
+      onError(doubt);
+      if (!hasLeft) {
+        onGiveUp(new Error(`group ${options.group} could not be left, and cannot be joined anew`, { cause: doubt }));
+        return;
+      }
+      shortLives = clock.nowMs() - startedMs >= LONG_LIFE_MS ? 0 : shortLives + 1;
+      const pauseMs = Math.min(MAX_LIFE_PAUSE_MS, FIRST_LIFE_PAUSE_MS * 2 ** Math.min(10, shortLives));
+      await sleep(clock, pauseMs * (0.5 + deps.random() / 2), closing.signal).catch(() => {});
+    }
+  }
+
+  const lived = live();
+  return {
+    get partitions() {
+      return (life?.partitions ?? []).toSorted((a, b) => a - b);
+    },
+    async [Symbol.asyncDispose]() {
+      closing.abort();
+      await lived;
+      life = undefined;
+    },
+  };
+}
+
+function startLife(deps: KafkaMemberDeps, limits: KafkaMemberLimits, options: SubscribeOptions): Life {
+  const { clock, onError, place } = deps;
+  const { topic, group } = options;
+  const doubts = Promise.withResolvers<unknown>();
+  const onDoubt = doubts.resolve;
+  const holding = createHolding({ ...deps, isSure: () => membership.isSure(), onRoom: () => fetching.pump() }, options);
+  const fetching = startFetching(deps, topic, holding);
+  let shares = 0;
+
+  const commit = async (limitMs?: number) => {
+    const offsets = new Map<number, bigint>();
+    for (const { partition, nextOffset, committed } of holding.held.values()) {
+      if (nextOffset > committed) offsets.set(partition, nextOffset);
+    }
+    if (offsets.size === 0 || !membership.isSure()) return;
+    const committedOf = [...holding.held.values()];
+    await membership.commit(offsets, limitMs);
+    for (const mine of committedOf) mine.committed = offsets.get(mine.partition) ?? mine.committed;
+  };
+
+  async function share(partitions: readonly number[]): Promise<void> {
+    shares += 1;
+    const mine = shares;
+    const [committed, bounds] = await Promise.all([
+      membership.committed(partitions),
+      within(clock, limits.answerLimitMs, 'asking for offsets', fetching.fetcher().bounds(partitions)),
+    ]);
+    // Meanwhile they were shared out again.
+    if (mine !== shares) return;
+    const from = partitions.map((partition) => {
+      const { first, end } = bounds.get(partition) ?? { first: 0n, end: 0n };
+      const offset = committed.get(partition) ?? first;
+      if (offset >= first && offset <= end) return { partition, offset };
+      onError(new Error(`group ${group} has read partition ${partition} to ${offset}; it holds ${first} to ${end}`));
+      return { partition, offset: first };
+    });
+    holding.take(from);
+    fetching.pump();
+  }
+
+  const membership = openMembership(
+    clock,
+    limits,
+    { place, topic, group, instance: `${deps.instance}-${topic}` },
+    {
+      onShare: (partitions) => void share(partitions).catch(onDoubt),
+      onHandover: async () => {
+        shares += 1;
+        await holding.release(limits.handoverMs, () => commit(LAST_COMMIT_LIMIT_MS).catch(onError));
+      },
+      onDoubt,
+    },
+  );
+  const loops = startLoops(deps, limits, { membership, fetching, holding, commit, onDoubt });
+  membership.join().catch(onDoubt);
+
+  return {
+    get partitions() {
+      return [...holding.held.keys()];
+    },
+    ended: doubts.promise,
+    async close(handlersLimitMs) {
+      shares += 1;
+      for (const loop of loops) await loop[Symbol.asyncDispose]();
+      await holding.release(handlersLimitMs, () => commit(LAST_COMMIT_LIMIT_MS).catch(() => {}));
+      const [hasLeft] = await Promise.all([membership.close(), fetching.close()]);
+      return hasLeft;
+    },
+  };
+}
+
+interface LifeParts {
+  readonly membership: Membership;
+  readonly fetching: Fetching;
+  readonly holding: Holding;
+  readonly commit: () => Promise<void>;
+  readonly onDoubt: (error: unknown) => void;
+}
+
+/** What a life does at its own pace. */
+function startLoops(
+  deps: KafkaMemberDeps,
+  limits: KafkaMemberLimits,
+  { membership, fetching, holding, commit, onDoubt }: LifeParts,
+): Loop[] {
+  const failing = { ...deps, onError: onDoubt };
+  const stuck = new Map<number, { at: bigint; checks: number }>();
+  let count = 0;
+
+  async function check(): Promise<void> {
+    const partitions = [...holding.held.keys()];
+    if (partitions.length === 0) return;
+    const fetcher = fetching.fetcher();
+    const [committed, bounds, partitionCount] = await Promise.all([
+      membership.committed(partitions),
+      within(deps.clock, limits.answerLimitMs, 'asking for offsets', fetcher.bounds(partitions)),
+      fetcher.partitionCount(),
+    ]);
+    if (count !== 0 && count !== partitionCount) throw new Error('the topic has more partitions now');
+    count = partitionCount;
+    for (const mine of holding.held.values()) {
+      // A member that was paused, and woke up, may have set the group back: committed again, nothing comes twice.
+      const known = committed.get(mine.partition);
+      if (known !== undefined && known < mine.committed) mine.committed = known;
+      const isIdle = mine.waiting.length === 0 && (bounds.get(mine.partition)?.end ?? 0n) > mine.fetchOffset;
+      const before = stuck.get(mine.partition);
+      const checks = isIdle && before?.at === mine.fetchOffset ? before.checks + 1 : 0;
+      stuck.set(mine.partition, { at: mine.fetchOffset, checks });
+      if (checks >= MAX_STUCK_CHECKS) throw new Error(`partition ${mine.partition} is unread and brings nothing`);
+    }
+  }
+
+  return [
+    startEvery(failing, { intervalMs: limits.commitIntervalMs }, async () => {
+      if (holding.held.size > 0 && !membership.isSure()) throw new Error('the last heartbeat is too old');
+      holding.work();
+      await commit();
+    }),
+    startEvery(failing, { intervalMs: limits.checkIntervalMs }, check),
+  ];
+}
+
+interface Fetching {
+  readonly fetcher: () => KafkaFetcher;
+  /** Fetches what is wanted from every broker that is not being asked already. */
+  pump(): void;
+  close(): Promise<void>;
+}
+
+/** Asks each broker for what it leads, one request at a time. A client that fails is replaced. */
+function startFetching({ clock, onError, place }: KafkaMemberDeps, topic: string, holding: Holding): Fetching {
+  const asked = new Set<number>();
+  let fetcher = openFetcher(clock, place, topic);
+  let isPlanning = false;
+  let isPausing = false;
+  let isClosed = false;
+
+  async function replace(failed: KafkaFetcher, error: unknown): Promise<void> {
+    if (isClosed || failed !== fetcher) return;
+    onError(error);
+    fetcher = openFetcher(clock, place, topic);
+    isPausing = true;
+    await failed.close();
+    await sleep(clock, FETCH_PAUSE_MS);
+    isPausing = false;
+  }
+
+  async function ask(
+    leader: number,
+    points: readonly (FetchPoint & { held: Held })[],
+    maxWaitMs: number,
+  ): Promise<void> {
+    asked.add(leader);
+    const used = fetcher;
+    try {
+      const fetched = await used.fetch(leader, points, maxWaitMs);
+      for (const one of fetched) {
+        const point = points.find(({ partition }) => partition === one.partition);
+        if (point !== undefined) holding.put(point.held, one);
+      }
+    } catch (error) {
+      await replace(used, error);
+    } finally {
+      asked.delete(leader);
+    }
+    pump();
+  }
+
+  /** Returns whether it is to be tried again. */
+  async function plan(): Promise<boolean> {
+    const wanting = holding.wanting();
+    if (wanting.length === 0) return false;
+    const maxWaitMs = wanting.length < holding.held.size ? SHORT_FETCH_WAIT_MS : FETCH_WAIT_MS;
+    const used = fetcher;
+    try {
+      const points = wanting.map((held) => ({ partition: held.partition, offset: held.fetchOffset, held }));
+      for (const [leader, some] of await used.byLeader(points)) {
+        if (!asked.has(leader) && !isClosed) void ask(leader, some as typeof points, maxWaitMs);
+      }
+      return false;
+    } catch (error) {
+      await replace(used, error);
+      return true;
+    }
+  }
+
+  function pump(): void {
+    if (isPlanning || isPausing || isClosed) return;
+    isPlanning = true;
+    void plan().then((failed) => {
+      isPlanning = false;
+      if (failed) pump();
+    });
+  }
+
+  return {
+    fetcher: () => fetcher,
+    pump,
+    async close() {
+      isClosed = true;
+      await fetcher.close();
+    },
+  };
+}

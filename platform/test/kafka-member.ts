@@ -1,0 +1,28 @@
+// A member of a group as a process of its own, which a test can pause and kill. It prints a line for each event.
+import { writeSync } from 'node:fs';
+
+import { systemClock } from '../src/concurrency/index.ts';
+import { openKafkaLog } from '../src/events/kafka.ts';
+
+const [brokers = '', topic = '', group = '', instance = ''] = process.argv.slice(2);
+const STDOUT = 1;
+
+const log = openKafkaLog({
+  place: { brokers: brokers.split(','), clientId: instance },
+  instance,
+  replicationFactor: 1,
+  minInSyncReplicas: 1,
+  clock: systemClock,
+  random: Math.random,
+  onError: (error) => console.error(error),
+  onGiveUp: () => process.exit(1),
+});
+log.subscribe({
+  topic,
+  group,
+  maxBatchEvents: 10,
+  handler: async (events) => {
+    // At once: what a killed process has handled must be known.
+    for (const { key, value } of events) writeSync(STDOUT, `${key} ${new TextDecoder().decode(value)}\n`);
+  },
+});
