@@ -3,3 +3,4 @@ export * from './fake-clock.ts';
 export * from './wait-until.ts';
 export * from './rpc.ts';
 export * from './proxy.ts';
+export * from './redis.ts';

@@ -1,0 +1,5 @@
+export * from './client.ts';
+export * from './embedded.ts';
+export * from './programs.ts';
+export * from './rendezvous.ts';
+export * from './token-bucket-redis.ts';
