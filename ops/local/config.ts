@@ -34,6 +34,7 @@ const PORTS = {
   productGrpc: { variable: 'PRODUCT_GRPC_PORT', fallback: 8082, purpose: 'gRPC' },
   productHttp: { variable: 'PRODUCT_HTTP_PORT', fallback: 8080, purpose: 'HTTP' },
   postgres: { variable: 'TALLY_POSTGRES_PORT', fallback: 15432, purpose: 'PostgreSQL' },
+  redis: { variable: 'TALLY_REDIS_PORT', fallback: 16399, purpose: 'Redis' },
 } as const satisfies Record<string, { variable: string; fallback: number; purpose: string }>;
 
 const MIB = 1024 * 1024;

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 
+import { type RedisPrograms, toRedisCommand } from '@tally/platform/redis';
+
 import type { LocalConfig, PortName } from './config.ts';
 import { toFingerprint } from './fingerprint.ts';
 import type { Plan, PlannedPort, PlannedProcess } from './plan.ts';
@@ -11,6 +13,9 @@ export type DatabaseName = (typeof DATABASES)[number];
 
 export const PROCESSES = ['product', 'loms', 'notifier', 'cart'] as const;
 
+/** The name of the process that holds the limit and the cache. */
+export const REDIS = 'redis';
+
 interface Program {
   readonly name: (typeof PROCESSES)[number];
   /** In the checkout. */
@@ -21,7 +26,11 @@ interface Program {
   /** Of its ports, the one that answers for its health, and where. */
   readonly ready: readonly [PortName, string];
   /** What it must know of the others. Its own ports and database it gets anyway. */
-  readonly env: (config: LocalConfig, url: (database: DatabaseName) => string) => Readonly<Record<string, string>>;
+  readonly env: (
+    config: LocalConfig,
+    url: (database: DatabaseName) => string,
+    redisUrl: string | undefined,
+  ) => Readonly<Record<string, string>>;
 }
 
 const SHARED_CODE = ['platform/src', 'proto/gen', 'bun.lock'];
@@ -30,6 +39,7 @@ const SHARED_VARIABLES = /^(TALLY_MODE|LOG_LEVEL|DRAIN_LIMIT_MS|OTEL_.+)$/;
 // The connections' own end, behind the drain.
 const STOP_MARGIN_MS = 5_000;
 const HOST = '127.0.0.1';
+const REDIS_MEMORY_MIB = 64;
 
 /** What `just up` runs. In the order of their start: who is called stands before its callers. */
 const PROGRAMS: readonly Program[] = [
@@ -63,27 +73,56 @@ const PROGRAMS: readonly Program[] = [
     code: ['cart/src', 'cart/package.json'],
     ports: ['cartGrpc', 'cartAdmin'],
     ready: ['cartAdmin', '/readyz'],
-    env: ({ env, ports }, url) => ({
+    env: ({ env, ports }, url, redisUrl) => ({
       CART_DATABASE_URL: url('cart'),
       LOMS_ADDRESS: env['LOMS_ADDRESS'] ?? toAddress(ports.lomsGrpc),
       PRODUCT_ADDRESS: env['PRODUCT_ADDRESS'] ?? toAddress(ports.productGrpc),
       PRODUCT_TOKEN: env['PRODUCT_TOKEN'] ?? 'testtoken',
+      ...definedOnly({
+        LIMITER_REDIS_URL: env['LIMITER_REDIS_URL'] ?? redisUrl,
+        CACHE_REDIS_URLS: env['CACHE_REDIS_URLS'] ?? redisUrl,
+      }),
     }),
   },
 ];
 
-/** The plan of the default system. */
+/** The plan of the default system; with a Redis for the limit and the cache where there is a program for it. */
 export function planSystem(
   config: LocalConfig,
   url: (database: DatabaseName) => string,
   otherLogs: readonly string[],
+  redis?: RedisPrograms,
 ): Plan {
   const { root, stateDir, maxLogBytes } = config;
-  const processes = PROGRAMS.map((program) => planProgram(program, config, url));
-  return { root, stateDir, maxLogBytes, otherLogs, processes };
+  const planned = redis === undefined ? [] : [planRedis(redis, config)];
+  const processes = PROGRAMS.map((program) => planProgram(program, config, url, planned[0]?.readyUrl));
+  return { root, stateDir, maxLogBytes, otherLogs, processes: [...planned, ...processes] };
 }
 
-function planProgram(program: Program, config: LocalConfig, url: (database: DatabaseName) => string): PlannedProcess {
+/** One for both: only what has a TTL is dropped when it is full, and the limit has none. */
+function planRedis(programs: RedisPrograms, config: LocalConfig): PlannedProcess {
+  const { redis } = config.ports;
+  const options = { programs, port: redis.port, maxMemoryMib: REDIS_MEMORY_MIB, eviction: 'volatile-lru' } as const;
+  const command = toRedisCommand(options);
+  const env = { ...programs.env, TZ: 'UTC' };
+  return {
+    name: REDIS,
+    command,
+    env,
+    ports: [redis],
+    readyUrl: `redis://${toAddress(redis)}`,
+    logPath: join(toRunFiles(config.stateDir).logs, `${REDIS}.log`),
+    stopLimitMs: STOP_MARGIN_MS,
+    fingerprint: toFingerprint([command, env], config.root, []),
+  };
+}
+
+function planProgram(
+  program: Program,
+  config: LocalConfig,
+  url: (database: DatabaseName) => string,
+  redisUrl: string | undefined,
+): PlannedProcess {
   const { name, main, code, ready } = program;
   const ports = program.ports.map((port) => config.ports[port]);
   const command = [process.execPath, '--no-env-file', main];
@@ -92,7 +131,7 @@ function planProgram(program: Program, config: LocalConfig, url: (database: Data
     ...passOn(name, config),
     TALLY_HOST: HOST,
     ...Object.fromEntries(ports.map(({ variable, port }) => [variable, String(port)])),
-    ...program.env(config, url),
+    ...program.env(config, url, redisUrl),
   };
   const [readyPort, readyPath] = ready;
   return {
@@ -105,6 +144,10 @@ function planProgram(program: Program, config: LocalConfig, url: (database: Data
     stopLimitMs: config.drainMs + STOP_MARGIN_MS,
     fingerprint: toFingerprint([command, env], config.root, [...code, ...SHARED_CODE]),
   };
+}
+
+function definedOnly(values: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).filter((entry): entry is [string, string] => Boolean(entry[1])));
 }
 
 function passOn(name: string, { env }: LocalConfig): Record<string, string> {

@@ -4,6 +4,7 @@ import { type Command, runCommand } from './command.ts';
 import { CHECKOUT, readLocalConfig } from './config.ts';
 import { bringUp, lockState } from './launcher.ts';
 import { createPostgres } from './postgres.ts';
+import { prepareRedis } from './redis.ts';
 import { toRunFiles } from './run-files.ts';
 import { createSteps, toSeconds } from './steps.ts';
 import { justCall } from './just-call.ts';
@@ -15,8 +16,9 @@ const command: Command = {
   options: [],
   notes: [
     'Ports are moved by CART_GRPC_PORT, CART_ADMIN_PORT, LOMS_…, NOTIFIER_…, PRODUCT_GRPC_PORT, PRODUCT_HTTP_PORT and',
-    'TALLY_POSTGRES_PORT. TALLY_STATE_DIR is the folder for data and logs (.local). Variables that begin with CART_,',
-    'LOMS_, NOTIFIER_, PRODUCT_ or OTEL_, and LOG_LEVEL and DRAIN_LIMIT_MS, reach the services.',
+    'TALLY_POSTGRES_PORT and TALLY_REDIS_PORT. TALLY_STATE_DIR is the folder for data and logs (.local). Variables that',
+    'begin with CART_, LOMS_, NOTIFIER_, PRODUCT_ or OTEL_, and LOG_LEVEL and DRAIN_LIMIT_MS, reach the services.',
+    'LIMITER_REDIS_URL and CACHE_REDIS_URLS name another Redis than the one that is started here.',
   ],
   run: async () => {
     // The recipe's own start, so that what was installed counts too.
@@ -30,7 +32,8 @@ const command: Command = {
     using _lock = await lockState(deps, 'just up');
     const postgres = createPostgres(config);
     await postgres.prepare();
-    await bringUp(deps, planSystem(config, postgres.url, [postgres.logPath]), postgres);
+    const redis = await prepareRedis(config, deps.steps);
+    await bringUp(deps, planSystem(config, postgres.url, [postgres.logPath], redis), postgres);
     const just = justCall();
     console.log(`
 Tally is up after ${toSeconds(Date.now() - startedAtMs)}. Try next:
