@@ -22,11 +22,11 @@ const FETCH_PAUSE_MS = 600_000;
  * else the one on PATH; else undefined. It downloads at most once, which takes a second, and waits for a registry no
  * longer than 10 s; after a failure it does not try again for 10 minutes. Without package lists nothing is tried.
  */
-export async function fetchRedisPrograms(dir: string): Promise<RedisPrograms | undefined> {
+export async function fetchRedisPrograms(dir: string, lists = LISTS): Promise<RedisPrograms | undefined> {
   const found = findUnpacked(dir);
   if (found !== undefined) return found;
   const hasFailed = (statSync(failureOf(dir), { throwIfNoEntry: false })?.mtimeMs ?? 0) > Date.now() - FETCH_PAUSE_MS;
-  if (!hasFailed && hasLists()) await unpackPackages(dir);
+  if (!hasFailed && hasLists(lists)) await unpackPackages(dir);
   return findUnpacked(dir) ?? findOnPath();
 }
 
@@ -37,8 +37,8 @@ export function findRedisPrograms(dir: string): RedisPrograms | undefined {
 
 const failureOf = (dir: string) => `${dir}.failed`;
 
-function hasLists(): boolean {
-  return existsSync(LISTS) && readdirSync(LISTS).some((name) => name.includes('_Packages'));
+function hasLists(lists: string): boolean {
+  return existsSync(lists) && readdirSync(lists).some((name) => name.includes('_Packages'));
 }
 
 function findOnPath(): RedisPrograms | undefined {
@@ -95,7 +95,8 @@ async function listMissingLibraries(signal: AbortSignal): Promise<string[]> {
 async function run(command: string[], signal: AbortSignal, cwd = '/', env: Record<string, string> = {}) {
   const child = Bun.spawn(command, {
     cwd,
-    env: { PATH, LC_ALL: 'C', ...env },
+    // With its proxies; in English, since it is read here.
+    env: { ...process.env, PATH, LC_ALL: 'C', ...env },
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
