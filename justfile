@@ -108,7 +108,7 @@ demo *ARGS: install
 smoke *ARGS: install
     @'{{ bun }}' --preload ./ops/local/addresses.ts ops/smoke/main.ts "$@"
 
-# Measure: `just bench hot`, orders a second on one hot sku.
+# Measure: `just bench hot`, orders a second on one hot sku; `just bench list`, what the worker pool is worth.
 [group('prove')]
 [no-exit-message]
 bench *ARGS: install

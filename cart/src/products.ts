@@ -18,6 +18,8 @@ import type { Product } from './cart.ts';
 import { type Found, UNKNOWN, isProduct } from './product.ts';
 import type { ProductCache } from './product-cache.ts';
 
+export type { ProductCache } from './product-cache.ts';
+
 export interface ProductsDeps {
   /** Each call passes the breaker and the limiter, then runs on its own: see `watch`, `limit` and `detach`. */
   readonly client: Pick<ClientOf<typeof ProductService>, 'getProduct'>;
