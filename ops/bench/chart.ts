@@ -14,7 +14,7 @@ const LEFT = 40;
 const TOP = 76;
 const BOTTOM = HEIGHT - 66;
 const GRID_LINES = 4;
-const NOTE_COLUMNS = 112;
+const NOTE_COLUMNS = 124;
 // Told apart also without colour: one is dark, one is light.
 const COLOURS = ['#1f4e79', '#e8a33d', '#7a7a7a'];
 
@@ -57,10 +57,12 @@ export function toBarChart({ title, note, groups, series }: BarChart): string {
   ].join('\n');
 }
 
-/** The next of 1, 2, 4 or 8 times a power of ten: a quarter of it is a round number. */
+/** The next of a few times a power of ten: a quarter of it is a round number. */
 function niceTop(most: number): number {
   const power = 10 ** Math.floor(Math.log10(Math.max(most, 1)));
-  return [1, 2, 4, 8, 10].map((factor) => factor * power).find((top) => top >= most) ?? 10 * power;
+  return (
+    [1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10].map((factor) => factor * power).find((top) => top >= most) ?? 10 * power
+  );
 }
 
 function text(x: number, y: number, words: string, anchor: 'start' | 'middle' | 'end', size = 12): string {
