@@ -81,7 +81,7 @@ function announceIn(log: Log): (state: BreakerState) => void {
 function describe({ limiterRedisUrl, cacheRedisUrls, instances }: CartConfig): string {
   const limit = limiterRedisUrl === undefined ? `in process, for 1 of ${instances} instances` : 'shared through Redis';
   const shards = cacheRedisUrls.length;
-  return `the limit of product calls is ${limit}; the product cache is in process${shards > 0 ? ` and on ${shards} shards of Redis` : ' alone'}`;
+  return `the limit of product calls is ${limit}; the product cache is in process${shards > 0 ? ` and on ${shards} ${shards === 1 ? 'shard' : 'shards'} of Redis` : ' alone'}`;
 }
 
 async function openBucket({ log, loop }: Frame, config: CartConfig, open: Open): Promise<TokenBucket> {
