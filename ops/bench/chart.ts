@@ -71,14 +71,14 @@ function text(x: number, y: number, words: string, anchor: 'start' | 'middle' | 
 
 /** In lines that fit. */
 function wrap(words: string): string[] {
-  return words.split(' ').reduce<string[]>(
-    (lines, word) => {
-      const last = lines.pop() ?? '';
-      const longer = last === '' ? word : `${last} ${word}`;
-      return longer.length > NOTE_COLUMNS ? [...lines, last, word] : [...lines, longer];
-    },
-    [''],
-  );
+  const lines = [''];
+  for (const word of words.split(' ')) {
+    const last = lines.pop() ?? '';
+    const longer = last === '' ? word : `${last} ${word}`;
+    if (longer.length > NOTE_COLUMNS) lines.push(last, word);
+    else lines.push(longer);
+  }
+  return lines;
 }
 
 const at = (value: number) => value.toFixed(1);

@@ -23,10 +23,11 @@ function createFakeRedis(nowMs: () => number) {
 }
 
 /** So many processes with one Redis, each with callers that never stop wanting turns. */
-function setUp({ instances = 2, ratePerSecond = 10 } = {}) {
+function setUp({ instances = 2, ratePerSecond = 10, isAway = false } = {}) {
   const clock = createFakeClock();
   const startMs = clock.nowMs();
   const redis = createFakeRedis(clock.nowMs);
+  redis.isAway = isAway;
   const turnsMs: number[] = [];
   const changes: string[] = [];
   for (let i = 0; i < instances; i += 1) {
@@ -73,6 +74,14 @@ for (const instances of [1, 2, 3, 5, 10]) {
     expect(changes.filter((change) => change.endsWith('shared'))).toHaveLength(instances);
   });
 }
+
+test('turns of several processes that fall in the same moments are still no more than the limit', async () => {
+  for (const instances of [2, 3, 4, 7, 10]) {
+    const { clock, mostInASecond } = setUp({ instances, isAway: true });
+    await clock.advance(10_000);
+    expect(mostInASecond()).toBeLessThanOrEqual(10);
+  }
+});
 
 test('more processes than turns a second wait longer, and get them all the same', async () => {
   const { clock, redis, within } = setUp({ instances: 4, ratePerSecond: 2 });
