@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test';
 
-import { type TestRedis, openTestRedis, redisForTests } from '@tally/platform/testing';
+import { type TestRedis, freePort, openTestRedis, redisForTests } from '@tally/platform/testing';
 
 import { type Instance, type SharedProducts, listAt, openSharedProducts, startLoad } from './shared-products.ts';
 
@@ -105,6 +105,20 @@ describe.skipIf((await redisForTests()) === undefined)('the product cache on two
     await listAll(await open());
     expect(shop.calls()).toBe(before);
   });
+});
+
+test('cart starts and serves where no Redis answers, within its own part of the limit', async () => {
+  await using shop = await openSharedProducts(11);
+  await shop.fill(1, 5);
+  const nowhere = () => `redis://127.0.0.1:${freePort()}`;
+  const startedMs = performance.now();
+  const alone = await shop.openInstance({ limiter: nowhere(), cache: [nowhere(), nowhere()], instances: 2 });
+  expect(performance.now() - startedMs).toBeLessThan(2_000);
+  const listedMs = performance.now();
+  expect([await listAt(alone, 1), await listAt(alone, 1), shop.calls()]).toEqual(['OK', 'OK', 5]);
+  // Five turns of five a second, the first of them an interval away.
+  expect(performance.now() - listedMs).toBeWithin(1_000, 1_600);
+  expect(await alone.counts()).toEqual({ 'process miss': 5, 'process hit': 5, 'redis error': 10 });
 });
 
 function median(values: readonly number[]): number {
