@@ -13,7 +13,35 @@ test('only the database and the token must be set', () => {
     lomsAddresses: ['127.0.0.1:9083'],
     productAddresses: ['127.0.0.1:8082'],
     productToken: 'a',
+    productCallsPerSecond: 10,
+    productCallBurst: 1,
+    instances: 1,
+    limiterRedisUrl: undefined,
+    cacheRedisUrls: [],
   });
+});
+
+test('Redis is named by its URLs: one for the limit, one or more for the cache', () => {
+  const urls = 'redis://:secret@a:6379, rediss://b:6380';
+  const { limiterRedisUrl, cacheRedisUrls } = readConfig(
+    { ...env, LIMITER_REDIS_URL: 'redis://l:6379', CACHE_REDIS_URLS: urls },
+    readCartConfig,
+  );
+  expect([limiterRedisUrl, cacheRedisUrls]).toEqual(['redis://l:6379', ['redis://:secret@a:6379', 'rediss://b:6380']]);
+});
+
+test('no rate means no limit, and a wrong URL of Redis is a fault that does not show its password', () => {
+  const broken = {
+    ...env,
+    CART_PRODUCT_CALLS_PER_SECOND: '0',
+    CART_INSTANCES: '0',
+    LIMITER_REDIS_URL: 'http://:secret@a:6379',
+    CACHE_REDIS_URLS: 'redis://:secret@a:6379,redis://:secret@a:6379',
+  };
+  expect(() => readConfig(broken, readCartConfig)).toThrow(
+    /CALLS_PER_SECOND is '0'.*CART_INSTANCES is '0'.*LIMITER_REDIS_URL is malformed.*CACHE_REDIS_URLS is malformed/s,
+  );
+  expect(() => readConfig(broken, readCartConfig)).not.toThrow(/secret/);
 });
 
 test('all faults come at once', () => {

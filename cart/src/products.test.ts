@@ -1,12 +1,25 @@
 import { describe, expect, test } from 'bun:test';
 
-import { createTokenBucket, createWorkerPool, sleep } from '@tally/platform/concurrency';
+import { createBreaker, createTokenBucket, createWorkerPool, sleep } from '@tally/platform/concurrency';
 import { AppError } from '@tally/platform/errors';
-import { type CallOptions, Code, RpcError, type Send, detach, hopDeadline, limit } from '@tally/platform/grpc';
+import {
+  type CallOptions,
+  Code,
+  RpcError,
+  type Send,
+  detach,
+  hopDeadline,
+  judgeCall,
+  limit,
+  refuseWhileOpen,
+  watch,
+} from '@tally/platform/grpc';
+import type { ShardedCache } from '@tally/platform/redis';
 import { createLog } from '@tally/platform/telemetry';
 import { createFakeClock } from '@tally/platform/testing';
 import { ProductService } from '@tally/proto/product';
 
+import { createProductCache } from './product-cache.ts';
 import { createProducts } from './products.ts';
 
 type Answer = { name: string; price: number } | Code;
@@ -19,8 +32,8 @@ interface Asked {
   readonly signal: AbortSignal;
 }
 
-/** Look-ups through the real limiter, to a product service that answers as told after 50 ms. */
-function setUp(answerOf: (sku: number, asked: number) => Answer = () => LAMP) {
+/** Look-ups through the real limiter and breaker, to a product service that answers as told after 50 ms. */
+function setUp(answerOf: (sku: number, asked: number) => Answer = () => LAMP, shards?: ShardedCache) {
   const clock = createFakeClock();
   const sent: { sku: number; token: string; atMs: number }[] = [];
   const startMs = clock.nowMs();
@@ -32,12 +45,20 @@ function setUp(answerOf: (sku: number, asked: number) => Answer = () => LAMP) {
     return answer;
   };
   const bucket = createTokenBucket(clock, { ratePerSecond: 10, burst: 1, maxWaiting: 1000 });
-  const interceptors = [hopDeadline(clock.nowMs), limit(bucket), detach(clock.nowMs, 2000)];
+  const breaker = createBreaker({ clock, judge: judgeCall }, { maxFailures: 5, openMs: 1000 });
+  const interceptors = [
+    hopDeadline(clock.nowMs),
+    refuseWhileOpen(breaker),
+    limit(bucket),
+    watch(breaker),
+    detach(clock.nowMs, 2000),
+  ];
   const getProduct = interceptors.reduceRight<Send>((next, wrap) => wrap(next, METHOD), send);
   const products = createProducts({
     client: { getProduct },
     clock,
     random: () => 0,
+    cache: createProductCache({ clock, random: () => 0, shards, count: () => {} }),
     log: createLog('cart', 'silent'),
     token: 'ours',
   });
@@ -215,13 +236,87 @@ describe('a product service over its limit', () => {
   });
 });
 
+describe('a product service that stays away', () => {
+  test('is not asked any more after five failures in a row, and no call waits for a turn', async () => {
+    const { clock, sent, lookup } = setUp(() => Code.UNAVAILABLE);
+    for (let sku = 1; sku <= 5; sku += 1) {
+      const failed = lookup(sku);
+      await clock.advance(150);
+      expect(await failed).toBe('unavailable PRODUCT_UNAVAILABLE retry in 1000');
+    }
+    const refused = [6, 7, 8].map((sku) => lookup(sku));
+    await clock.advance(0);
+    for (const outcome of await Promise.all(refused))
+      expect(outcome).toStartWith('unavailable PRODUCT_UNAVAILABLE retry in');
+    expect(sent).toHaveLength(5);
+  });
+
+  test('is not sent those calls that waited for their turn while the breaker opened', async () => {
+    const { clock, sent, lookup } = setUp(() => Code.DEADLINE_EXCEEDED);
+    const all = Array.from({ length: 20 }, (_, i) => lookup(i + 1));
+    await clock.advance(950);
+    expect(sent.length).toBeWithin(5, 7);
+    await clock.advance(5000);
+    for (const outcome of await Promise.all(all)) expect(outcome).toStartWith('unavailable PRODUCT_UNAVAILABLE');
+  });
+
+  test('is asked by one call at a time after a second, and by all once it answers', async () => {
+    let isAway = true;
+    const { clock, sent, lookup } = setUp(() => (isAway ? Code.UNAVAILABLE : LAMP));
+    for (let sku = 1; sku <= 5; sku += 1) {
+      const failed = lookup(sku);
+      await clock.advance(150);
+      await failed;
+    }
+    isAway = false;
+    await clock.advance(1000);
+    const probe = lookup(6);
+    await clock.advance(10);
+    expect(await lookup(7)).toStartWith('unavailable PRODUCT_UNAVAILABLE');
+    await clock.advance(100);
+    expect(await probe).toEqual(LAMP);
+    const next = [8, 9].map((sku) => lookup(sku));
+    await clock.advance(500);
+    expect(await Promise.all(next)).toEqual([LAMP, LAMP]);
+    expect(sent.map(({ sku }) => sku)).toEqual([1, 2, 3, 4, 5, 6, 8, 9]);
+  });
+
+  test('differs from one that refuses: that does not open the breaker', async () => {
+    const { clock, sent, lookup } = setUp((sku) => (sku % 2 === 0 ? Code.NOT_FOUND : Code.UNAUTHENTICATED));
+    for (let sku = 1; sku <= 20; sku += 1) {
+      const asked = lookup(sku);
+      await clock.advance(150);
+      await asked;
+    }
+    expect(sent).toHaveLength(20);
+  });
+});
+
+test('what the instances know together is not asked for again, and a caller with a token of its own does not see it', async () => {
+  const texts = new Map<string, string>();
+  const shards: ShardedCache = {
+    get: async (key) => texts.get(key),
+    set: async (key, value) => void texts.set(key, value),
+  };
+  const [one, two] = [setUp(() => LAMP, shards), setUp(() => ({ name: 'theirs', price: 1 }), shards)];
+  const first = one.lookup(1);
+  await one.clock.advance(100);
+  expect([await first, await two.lookup(1)]).toEqual([LAMP, LAMP]);
+  expect(two.sent).toHaveLength(0);
+  const theirs = two.lookup(1, { token: 'theirs' });
+  await two.clock.advance(100);
+  expect(await theirs).toEqual({ name: 'theirs', price: 1 });
+  expect(two.sent).toHaveLength(1);
+  expect(texts.size).toBe(1);
+});
+
 describe('a token of the request', () => {
   test('goes with the call, which shares neither flight nor cache', async () => {
     const { clock, sent, lookup } = setUp();
     const all = [lookup(1), lookup(1, { token: 'theirs' }), lookup(1, { token: 'theirs' })];
     await clock.advance(1000);
     await Promise.all(all);
-    expect(sent.map(({ token }) => token)).toEqual(['ours', 'theirs', 'theirs']);
+    expect(sent.map(({ token }) => token).toSorted()).toEqual(['ours', 'theirs', 'theirs']);
   });
 
   test('lets its caller go at once, and is not sent when nobody waits', async () => {

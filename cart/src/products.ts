@@ -1,11 +1,11 @@
 import {
+  BreakerOpenError,
   type Clock,
   type Flight,
   LimitError,
   type RetryBudget,
   createRetryBudget,
   createSingleFlight,
-  createTtlCache,
   retry,
 } from '@tally/platform/concurrency';
 import { AppError } from '@tally/platform/errors';
@@ -15,10 +15,15 @@ import type { ProductService } from '@tally/proto/product';
 
 import type { Products } from './add-item.ts';
 import type { Product } from './cart.ts';
+import { type Found, UNKNOWN, isProduct } from './product.ts';
+import type { ProductCache } from './product-cache.ts';
+
+export type { ProductCache } from './product-cache.ts';
 
 export interface ProductsDeps {
-  /** Each call passes the limiter, then runs on its own: see `limit` and `detach`. */
+  /** Each call passes the breaker and the limiter, then runs on its own: see `watch`, `limit` and `detach`. */
   readonly client: Pick<ClientOf<typeof ProductService>, 'getProduct'>;
+  readonly cache: ProductCache;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
@@ -26,20 +31,10 @@ export interface ProductsDeps {
   readonly token: string;
 }
 
-// A product's name and price hardly ever change, and its service allows ten calls a second in all.
-const KNOWN_TTL_MS = 60_000;
-const UNKNOWN_TTL_MS = 2_000;
-const MAX_CACHED_PRODUCTS = 100_000;
 // Where the product service says that it is over its limit. Each try waits for its turn.
 const TRIES = { maxTries: 3, firstPauseMs: 200, maxPauseMs: 1_000 } as const;
 const RETRY_SHARE = { callsPerRetry: 5, maxSavedRetries: 10 } as const;
 const RETRY_AFTER_MS = 1_000;
-const MAX_NAME_CHARS = 500;
-const MAX_PRICE = 4_294_967_295;
-
-/** No such product. Kept for a short while, like a product. */
-const UNKNOWN = Symbol('unknown');
-type Found = Product | typeof UNKNOWN;
 
 interface Question {
   readonly sku: number;
@@ -50,27 +45,29 @@ interface Question {
 }
 
 /**
- * Product look-ups: a cache in front, and one flight per sku behind it.
+ * Product look-ups: the process's cache in front, and one flight per sku behind it, to the shared cache and then to the
+ * product service.
  *
  * A flight that nobody waits for is dropped while it waits for its turn; once sent it ends by itself and feeds the cache.
  * A caller with a token of its own shares neither: what it may see is between it and the product service.
  */
 export function createProducts(deps: ProductsDeps): Products {
-  const { clock } = deps;
-  const cache = createTtlCache<number, Found>(deps, MAX_CACHED_PRODUCTS);
+  const { clock, cache } = deps;
   const flights = createSingleFlight<number | symbol, Found>();
   const budget = createRetryBudget(RETRY_SHARE);
 
   async function askForAll(sku: number, deadlineMs: number, flight: Flight): Promise<Found> {
+    const cached = await cache.far(sku);
+    if (cached !== undefined) return cached;
     const question = { sku, token: deps.token, isCallersToken: false, deadlineMs };
     const found = await ask({ ...deps, budget }, question, flight);
-    cache.set(sku, found, found === UNKNOWN ? UNKNOWN_TTL_MS : KNOWN_TTL_MS);
+    cache.keep(sku, found);
     return found;
   }
 
   async function lookupShared(sku: number, deadlineMs: number, signal: AbortSignal): Promise<Found> {
     for (;;) {
-      const cached = cache.get(sku);
+      const cached = cache.near(sku);
       if (cached !== undefined) return cached;
       let isMine = false;
       const begin = (flight: Flight) => {
@@ -133,16 +130,16 @@ async function ask(deps: AskDeps, question: Question, flight: Flight): Promise<F
 const isOverItsLimit = (error: unknown) => error instanceof RpcError && error.code === Code.RESOURCE_EXHAUSTED;
 
 /** What the product service must not answer is not stored. */
-function toFound({ name, price }: Product): Product {
-  // Characters as PostgreSQL and the .proto count them.
-  const isName = Array.from(name).length <= MAX_NAME_CHARS && !name.includes('\0');
-  const isPrice = Number.isInteger(price) && price >= 0 && price <= MAX_PRICE;
-  if (!isName || !isPrice) throw new RpcError({ code: Code.DATA_LOSS, message: 'a name or a price beyond the bounds' });
+function toFound(answer: Product): Product {
+  const { name, price } = answer;
+  if (!isProduct(answer)) throw new RpcError({ code: Code.DATA_LOSS, message: 'a name or a price beyond the bounds' });
   return { name, price };
 }
 
 function toRefusal(error: unknown, { sku, isCallersToken }: Question, log: Log): unknown {
   if (error instanceof LimitError) return overLimit(Math.max(1, Math.ceil(error.waitMs)), error);
+  // Said once, when it opened.
+  if (error instanceof BreakerOpenError) return unavailable(Math.max(1, Math.ceil(error.retryAfterMs)), error);
   if (!(error instanceof RpcError)) return error;
   if (error.code === Code.UNAUTHENTICATED && isCallersToken) {
     return new AppError('unauthenticated', 'the product service refuses the token of this request', {
@@ -152,10 +149,14 @@ function toRefusal(error: unknown, { sku, isCallersToken }: Question, log: Log):
   }
   log.warn({ sku, code: error.code, error }, 'a product look-up failed');
   if (isOverItsLimit(error)) return overLimit(RETRY_AFTER_MS, error);
+  return unavailable(RETRY_AFTER_MS, error);
+}
+
+function unavailable(retryAfterMs: number, cause: unknown): AppError {
   return new AppError('unavailable', 'the product service does not answer as it should', {
     reason: 'PRODUCT_UNAVAILABLE',
-    retryAfterMs: RETRY_AFTER_MS,
-    cause: error,
+    retryAfterMs,
+    cause,
   });
 }
 

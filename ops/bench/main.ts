@@ -1,11 +1,18 @@
 import { type Command, runCommand } from '../local/command.ts';
 import { benchHot } from './hot.ts';
 import { benchVerify } from './verify.ts';
+import { benchList } from './list.ts';
 
-const BENCHMARKS: Readonly<
-  Record<string, (options: { seconds: number; rounds: number; orders: number }) => Promise<void>>
-> = {
+interface Options {
+  readonly seconds: number;
+  readonly rounds: number;
+  readonly lists: number;
+  readonly orders: number;
+}
+
+const BENCHMARKS: Readonly<Record<string, (options: Options) => Promise<void>>> = {
   hot: benchHot,
+  list: benchList,
   verify: benchVerify,
 };
 
@@ -16,6 +23,7 @@ const command: Command = {
   options: [
     { name: '--seconds', meaning: 'hot: of each measurement', number: { min: 1, max: 60, fallback: 3 } },
     { name: '--rounds', meaning: 'how often each is measured', number: { min: 1, max: 20, fallback: 3 } },
+    { name: '--lists', meaning: 'list: of each kind in a round', number: { min: 1, max: 100, fallback: 5 } },
     {
       name: '--orders',
       meaning: 'verify: of the history',
@@ -25,12 +33,15 @@ const command: Command = {
   notes: [
     'hot     orders a second on one sku through gRPC, in turn with pgbench driving the usual transaction (SELECT FOR UPDATE,',
     '        update, inserts, one commit an order) on the same server, where pgbench is on PATH',
+    'list    the time of one List of 1 to 20 lines, one look-up after another against pooled, with a product service of 10 ms;',
+    '        it prints a table and writes a chart',
     'verify  how long verify takes over a history of many orders',
   ],
   run: async (given) => {
     const options = {
       seconds: given.number('--seconds'),
       rounds: given.number('--rounds'),
+      lists: given.number('--lists'),
       orders: given.number('--orders'),
     };
     await BENCHMARKS[given.argument ?? '']?.(options);

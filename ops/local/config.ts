@@ -36,6 +36,7 @@ const PORTS = {
   postgres: { variable: 'TALLY_POSTGRES_PORT', fallback: 15432, purpose: 'PostgreSQL' },
   kafka: { variable: 'TALLY_KAFKA_PORT', fallback: 19092, purpose: 'Kafka' },
   kafkaController: { variable: 'TALLY_KAFKA_CONTROLLER_PORT', fallback: 19093, purpose: "Kafka's controller" },
+  redis: { variable: 'TALLY_REDIS_PORT', fallback: 16399, purpose: 'Redis' },
 } as const satisfies Record<string, { variable: string; fallback: number; purpose: string }>;
 
 const MIB = 1024 * 1024;

@@ -1,3 +1,5 @@
+import { pingRedis } from '@tally/platform/redis';
+
 import { isListening } from './ports.ts';
 import { type OwnProcess } from './processes.ts';
 import type { PlannedProcess } from './plan.ts';
@@ -17,6 +19,8 @@ export async function notReady(planned: PlannedProcess, own: OwnProcess | undefi
 }
 
 async function askReadiness(url: string): Promise<NotReady> {
+  const { protocol, port } = new URL(url);
+  if (protocol === 'redis:') return (await pingRedis(Number(port))) ? undefined : 'does not answer';
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_LIMIT_MS) });
     const text = (await response.text()).trim();

@@ -20,8 +20,13 @@ export function mergeByTime(logs: readonly LogLines[]): NamedLine[] {
   return timed.toSorted((a, b) => a.timeMs - b.timeMs).map(({ name, line }) => ({ name, line }));
 }
 
-/** Our own lines are JSON with a `time`, PostgreSQL's begin with a date and end it with UTC, Kafka's with a whole moment. */
+/**
+ * Our own lines are JSON with a `time`, PostgreSQL's begin with a date and end it with UTC, Kafka's with a whole moment,
+ * Redis' with its pid.
+ */
 function timeOf(line: string): number | undefined {
+  const ofRedis = /^\d+:\w (\d\d \w{3} \d{4} \d\d:\d\d:\d\d\.\d{3}) /.exec(line)?.[1];
+  if (ofRedis !== undefined) return Date.parse(`${ofRedis} UTC`) || undefined;
   const written =
     /"time":"([^"]+)"/.exec(line)?.[1] ??
     /^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.\d]*) (?:UTC|GMT)/.exec(line)?.[1] ??

@@ -11,11 +11,11 @@ import { mergeByTime } from './log-lines.ts';
 import { createPostgres } from './postgres.ts';
 import { SUPERVISOR } from './processes.ts';
 import { requireOwn, toRunFiles } from './run-files.ts';
-import { PROCESSES } from './system.ts';
+import { PROCESSES, REDIS } from './system.ts';
 
 const POLL_MS = 200;
 const MAX_READ_BYTES = 1 << 20;
-const SERVICES = [...PROCESSES, SUPERVISOR, 'postgres', 'kafka'];
+const SERVICES = [...PROCESSES, REDIS, SUPERVISOR, 'postgres', 'kafka'];
 
 const command: Command = {
   name: 'logs',

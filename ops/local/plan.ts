@@ -15,7 +15,7 @@ export interface PlannedProcess {
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly ports: readonly PlannedPort[];
-  /** Answers 200 when it serves callers, else the reason. */
+  /** `http://…` answers 200 when it serves callers, else the reason; `redis://…` answers a PING. */
   readonly readyUrl: string;
   readonly logPath: string;
   /** From SIGTERM to SIGKILL. */

@@ -28,7 +28,9 @@ test('the default ports are those of the contract, and every service gets what i
 });
 
 test('with Kafka as the log its services are told of the one broker, and of no database of the log', () => {
-  const { processes } = planSystem(readLocalConfig({}, CHECKOUT), toUrl, [], '127.0.0.1:19092');
+  const { processes } = planSystem(readLocalConfig({}, CHECKOUT), toUrl, [], {
+    kafkaAddress: '127.0.0.1:19092',
+  });
   for (const { name, env } of processes.filter((planned) => planned.name === 'loms' || planned.name === 'notifier')) {
     expect({ name, ...env }).toMatchObject({
       KAFKA_BROKERS: '127.0.0.1:19092',
@@ -60,6 +62,27 @@ test('a variable reaches the service whose name it begins with, shared ones reac
   expect(cart?.env).not.toHaveProperty('LOMS_MAX_BATCH_LINES');
   expect(cart?.env).not.toHaveProperty('HOME');
   expect(plan({ ...env, HOME: '/other' })['loms']?.fingerprint).toBe(loms!.fingerprint);
+});
+
+test('where there is a redis-server, cart finds it, unless the environment names others; nobody else is touched', () => {
+  const programs = { server: '/bin/redis-server', env: { LD_LIBRARY_PATH: '/lib' }, origin: 'a test' };
+  const planWith = (env: Readonly<Record<string, string>>, redis?: typeof programs) =>
+    planSystem(readLocalConfig(env, CHECKOUT), toUrl, [], { redis }).processes;
+  const [redis, ...others] = planWith({ TALLY_REDIS_PORT: '26399' }, programs);
+  expect(redis).toMatchObject({ name: 'redis', env: programs.env, readyUrl: 'redis://127.0.0.1:26399' });
+  expect(redis?.command.join(' ')).toMatch(/^\/bin\/redis-server --bind 127.0.0.1 --port 26399 .*volatile-lru/);
+  expect(others.at(-1)?.env).toMatchObject({
+    LIMITER_REDIS_URL: 'redis://127.0.0.1:26399',
+    CACHE_REDIS_URLS: 'redis://127.0.0.1:26399',
+  });
+  const without = planWith({});
+  const changed = others.filter(({ fingerprint }, i) => fingerprint !== without[i]?.fingerprint);
+  expect(changed.map(({ name }) => name)).toEqual(['cart']);
+  const named = planWith({ LIMITER_REDIS_URL: 'redis://l:1', CACHE_REDIS_URLS: 'redis://a:1,redis://b:1' }, programs);
+  expect(named.at(-1)?.env).toMatchObject({
+    LIMITER_REDIS_URL: 'redis://l:1',
+    CACHE_REDIS_URLS: 'redis://a:1,redis://b:1',
+  });
 });
 
 test('bad variables are all named, with what is allowed', () => {

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 
+import { type RedisPrograms, toRedisCommand } from '@tally/platform/redis';
+
 import type { LocalConfig, PortName } from './config.ts';
 import { toFingerprint } from './fingerprint.ts';
 import type { Plan, PlannedPort, PlannedProcess } from './plan.ts';
@@ -10,6 +12,9 @@ export const DATABASES = ['cart', 'loms', 'notifier', 'log'] as const;
 export type DatabaseName = (typeof DATABASES)[number];
 
 export const PROCESSES = ['product', 'loms', 'notifier', 'cart'] as const;
+
+/** The name of the process that holds the limit and the cache. */
+export const REDIS = 'redis';
 
 interface Program {
   readonly name: (typeof PROCESSES)[number];
@@ -25,6 +30,7 @@ interface Program {
     config: LocalConfig,
     url: (database: DatabaseName) => string,
     log: LogVariables,
+    redisUrl: string | undefined,
   ) => Readonly<Record<string, string>>;
 }
 
@@ -37,6 +43,7 @@ const SHARED_VARIABLES = /^(TALLY_MODE|LOG_LEVEL|DRAIN_LIMIT_MS|OTEL_.+)$/;
 // The connections' own end, behind the drain.
 const STOP_MARGIN_MS = 5_000;
 const HOST = '127.0.0.1';
+const REDIS_MEMORY_MIB = 64;
 
 /** What `just up` runs. In the order of their start: who is called stands before its callers. */
 const PROGRAMS: readonly Program[] = [
@@ -70,29 +77,60 @@ const PROGRAMS: readonly Program[] = [
     code: ['cart/src', 'cart/package.json'],
     ports: ['cartGrpc', 'cartAdmin'],
     ready: ['cartAdmin', '/readyz'],
-    env: ({ env, ports }, url) => ({
+    env: ({ env, ports }, url, _, redisUrl) => ({
       CART_DATABASE_URL: url('cart'),
       LOMS_ADDRESS: env['LOMS_ADDRESS'] ?? toAddress(ports.lomsGrpc),
       PRODUCT_ADDRESS: env['PRODUCT_ADDRESS'] ?? toAddress(ports.productGrpc),
       PRODUCT_TOKEN: env['PRODUCT_TOKEN'] ?? 'testtoken',
+      ...definedOnly({
+        LIMITER_REDIS_URL: env['LIMITER_REDIS_URL'] ?? redisUrl,
+        CACHE_REDIS_URLS: env['CACHE_REDIS_URLS'] ?? redisUrl,
+      }),
     }),
   },
 ];
 
-/** The plan of the system, on PostgreSQL alone or with the broker at `kafkaAddress` as its log. */
+/** What a system has beside its databases and services. */
+export interface SystemParts {
+  /** The broker that is the log; without one it is PostgreSQL. */
+  readonly kafkaAddress?: string | undefined;
+  /** For the limit and the cache, where there is a program for it. */
+  readonly redis?: RedisPrograms | undefined;
+}
+
+/** The plan of the system of one machine. */
 export function planSystem(
   config: LocalConfig,
   url: (database: DatabaseName) => string,
   otherLogs: readonly string[],
-  kafkaAddress?: string,
+  { kafkaAddress, redis }: SystemParts = {},
 ): Plan {
   const { root, stateDir, maxLogBytes } = config;
   const log: LogVariables =
     kafkaAddress === undefined
       ? { LOG_DATABASE_URL: url('log') }
       : { KAFKA_BROKERS: kafkaAddress, KAFKA_REPLICATION_FACTOR: '1', KAFKA_MIN_INSYNC_REPLICAS: '1' };
-  const processes = PROGRAMS.map((program) => planProgram(program, config, url, log));
-  return { root, stateDir, maxLogBytes, otherLogs, processes };
+  const planned = redis === undefined ? [] : [planRedis(redis, config)];
+  const processes = PROGRAMS.map((program) => planProgram(program, config, url, log, planned[0]?.readyUrl));
+  return { root, stateDir, maxLogBytes, otherLogs, processes: [...planned, ...processes] };
+}
+
+/** One for both: only what has a TTL is dropped when it is full, and the limit has none. */
+function planRedis(programs: RedisPrograms, config: LocalConfig): PlannedProcess {
+  const { redis } = config.ports;
+  const options = { programs, port: redis.port, maxMemoryMib: REDIS_MEMORY_MIB, eviction: 'volatile-lru' } as const;
+  const command = toRedisCommand(options);
+  const env = { ...programs.env, TZ: 'UTC' };
+  return {
+    name: REDIS,
+    command,
+    env,
+    ports: [redis],
+    readyUrl: `redis://${toAddress(redis)}`,
+    logPath: join(toRunFiles(config.stateDir).logs, `${REDIS}.log`),
+    stopLimitMs: STOP_MARGIN_MS,
+    fingerprint: toFingerprint([command, env], config.root, []),
+  };
 }
 
 function planProgram(
@@ -100,6 +138,7 @@ function planProgram(
   config: LocalConfig,
   url: (database: DatabaseName) => string,
   log: LogVariables,
+  redisUrl: string | undefined,
 ): PlannedProcess {
   const { name, main, code, ready } = program;
   const ports = program.ports.map((port) => config.ports[port]);
@@ -109,7 +148,7 @@ function planProgram(
     ...passOn(name, config),
     TALLY_HOST: HOST,
     ...Object.fromEntries(ports.map(({ variable, port }) => [variable, String(port)])),
-    ...program.env(config, url, log),
+    ...program.env(config, url, log, redisUrl),
   };
   const [readyPort, readyPath] = ready;
   return {
@@ -122,6 +161,10 @@ function planProgram(
     stopLimitMs: config.drainMs + STOP_MARGIN_MS,
     fingerprint: toFingerprint([command, env], config.root, [...code, ...SHARED_CODE]),
   };
+}
+
+function definedOnly(values: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).filter((entry): entry is [string, string] => Boolean(entry[1])));
 }
 
 function passOn(name: string, { env }: LocalConfig): Record<string, string> {

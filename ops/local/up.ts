@@ -1,4 +1,5 @@
 import { systemClock } from '@tally/platform/concurrency';
+import type { RedisPrograms } from '@tally/platform/redis';
 
 import { rememberLog, requireSameLog } from './chosen-log.ts';
 import { type Command, runCommand } from './command.ts';
@@ -7,6 +8,7 @@ import { createKafka } from './kafka.ts';
 import { bringUp, lockState } from './launcher.ts';
 import type { LauncherDeps } from './launcher-deps.ts';
 import { type LocalPostgres, createPostgres } from './postgres.ts';
+import { prepareRedis } from './redis.ts';
 import { toRunFiles } from './run-files.ts';
 import { createSteps, toSeconds } from './steps.ts';
 import { justCall } from './just-call.ts';
@@ -21,8 +23,9 @@ const command: Command = {
     'With kafka the event log is a real Kafka broker, fetched by Maven once; it needs Java 17. A state folder keeps its log.',
     '',
     'Ports are moved by CART_GRPC_PORT, CART_ADMIN_PORT, LOMS_…, NOTIFIER_…, PRODUCT_GRPC_PORT, PRODUCT_HTTP_PORT,',
-    'TALLY_POSTGRES_PORT, TALLY_KAFKA_PORT and TALLY_KAFKA_CONTROLLER_PORT. TALLY_STATE_DIR is the folder for data and logs (.local). Variables that begin with CART_,',
-    'LOMS_, NOTIFIER_, PRODUCT_ or OTEL_, and LOG_LEVEL and DRAIN_LIMIT_MS, reach the services.',
+    'TALLY_POSTGRES_PORT, TALLY_REDIS_PORT, TALLY_KAFKA_PORT and TALLY_KAFKA_CONTROLLER_PORT. TALLY_STATE_DIR is the folder',
+    'for data and logs (.local). Variables that begin with CART_, LOMS_, NOTIFIER_, PRODUCT_ or OTEL_, and LOG_LEVEL and',
+    'DRAIN_LIMIT_MS, reach the services. LIMITER_REDIS_URL and CACHE_REDIS_URLS name another Redis than the one started here.',
   ],
   run: async (given) => {
     // The recipe's own start, so that what was installed counts too.
@@ -38,11 +41,12 @@ const command: Command = {
     requireSameLog(deps.files, config.stateDir, log);
     const postgres = createPostgres(config);
     await postgres.prepare();
+    const redis = await prepareRedis(config, deps.steps);
     if (log === 'postgres') {
       rememberLog(deps.files, log);
-      await bringUp(deps, planSystem(config, postgres.url, [postgres.logPath]), postgres);
+      await bringUp(deps, planSystem(config, postgres.url, [postgres.logPath], { redis }), postgres);
     } else {
-      await bringUpOnKafka(deps, config, postgres);
+      await bringUpOnKafka(deps, config, postgres, redis);
     }
     const just = justCall();
     console.log(`
@@ -57,12 +61,17 @@ Tally is up after ${toSeconds(Date.now() - startedAtMs)}. Try next:
   },
 };
 
-async function bringUpOnKafka(deps: LauncherDeps, config: LocalConfig, postgres: LocalPostgres): Promise<void> {
+async function bringUpOnKafka(
+  deps: LauncherDeps,
+  config: LocalConfig,
+  postgres: LocalPostgres,
+  redis: RedisPrograms | undefined,
+): Promise<void> {
   const kafka = createKafka(config);
   await kafka.prepare(deps.steps);
   rememberLog(deps.files, 'kafka');
-  const address = `127.0.0.1:${config.ports.kafka.port}`;
-  const plan = planSystem(config, postgres.url, [postgres.logPath, kafka.logPath], address);
+  const kafkaAddress = `127.0.0.1:${config.ports.kafka.port}`;
+  const plan = planSystem(config, postgres.url, [postgres.logPath, kafka.logPath], { kafkaAddress, redis });
   await bringUp(deps, plan, {
     ...postgres,
     async raise(steps) {

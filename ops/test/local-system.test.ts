@@ -3,6 +3,8 @@ import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
+import { redisForTests } from '@tally/platform/testing';
+
 import { findOwnProcesses, signal } from '../local/processes.ts';
 import { freePorts, until } from './local-fake-system.ts';
 
@@ -19,8 +21,11 @@ const PORT_VARIABLES = [
   'PRODUCT_GRPC_PORT',
   'PRODUCT_HTTP_PORT',
   'TALLY_POSTGRES_PORT',
+  'TALLY_REDIS_PORT',
 ];
-const NAMES = ['cart', 'loms', 'notifier', 'product', 'supervisor'];
+// Redis is there where one can be had.
+const hasRedis = (await redisForTests()) !== undefined;
+const NAMES = ['cart', 'loms', 'notifier', 'product', ...(hasRedis ? ['redis'] : []), 'supervisor'];
 
 const stateDir = realpathSync(mkdtempSync(join(tmpdir(), 'tally system ')));
 chmodSync(stateDir, 0o755);
@@ -111,6 +116,16 @@ test('loms killed with -9 comes back by itself', async () => {
   signal(before, 'SIGKILL');
   await until('another loms runs', () => ![undefined, before.pid].includes(find('loms')?.pid));
   await until('all is well again', async () => (await just('status')).code === 0, 30_000);
+});
+
+test.skipIf(!hasRedis)('redis killed with -9 comes back by itself, and status, logs and cart know of it', async () => {
+  const before = find('redis')!;
+  signal(before, 'SIGKILL');
+  await until('another redis runs', () => ![undefined, before.pid].includes(find('redis')?.pid));
+  await until('all is well again', async () => (await just('status')).code === 0, 30_000);
+  expect((await just('status')).out).toMatch(/^redis +ready .*Redis \d+$/m);
+  expect((await just('logs', 'redis')).out).toContain('Ready to accept connections');
+  expect((await just('logs', 'cart', '-n', '1000')).out).toContain('shared through Redis');
 });
 
 test('everything killed with -9 at once is mended by the next up', async () => {

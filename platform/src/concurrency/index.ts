@@ -1,3 +1,4 @@
+export * from './breaker.ts';
 export * from './clock.ts';
 export * from './every.ts';
 export * from './random.ts';
@@ -5,4 +6,5 @@ export * from './retry.ts';
 export * from './single-flight.ts';
 export * from './token-bucket.ts';
 export * from './ttl-cache.ts';
+export * from './turn-queue.ts';
 export * from './worker-pool.ts';

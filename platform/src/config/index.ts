@@ -32,6 +32,10 @@ export interface ConfigReader {
   port(name: string, meaning: string, fallback?: number): number;
   /** An URL with one of these schemes. */
   url(name: string, meaning: string, schemes: readonly string[], fallback?: string): string;
+  /** Such a URL; absent or empty is undefined. */
+  optionalUrl(name: string, meaning: string, schemes: readonly string[]): string | undefined;
+  /** Such URLs, separated by commas, no two the same; absent or empty is none. */
+  optionalUrls(name: string, meaning: string, schemes: readonly string[]): string[];
   /** Any non-empty text. */
   text(name: string, meaning: string, fallback?: string): string;
   /** Any non-empty text; absent or empty is undefined. */
@@ -94,19 +98,30 @@ function createReader(env: Environment, faults: string[], onVariable: (variable:
       `a whole number from ${min} to ${max}`,
     );
 
+  const isUrl = (raw: string, schemes: readonly string[]) =>
+    URL.canParse(raw) && schemes.includes(new URL(raw).protocol.slice(0, -1));
+  const describeUrl = (schemes: readonly string[]) =>
+    `a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`;
+
+  function optionalUrls(name: string, meaning: string, schemes: readonly string[], isSingle: boolean): string[] {
+    onVariable({ name, meaning, fallback: 'none' });
+    const text = env[name]?.trim() ?? '';
+    if (text === '') return [];
+    const urls = isSingle ? [text] : text.split(',').map((raw) => raw.trim());
+    if (urls.every((raw) => isUrl(raw, schemes)) && new Set(urls).size === urls.length) return urls;
+    const expected = `${describeUrl(schemes)}${isSingle ? '' : ', or several with commas, no two the same'}`;
+    faults.push(`${name} is malformed: ${meaning}; expected ${expected}`);
+    return [];
+  }
+
   return {
     integer,
     port: (name, meaning, fallback) =>
       integer(name, meaning, { min: 0, max: 65_535, ...(fallback === undefined ? {} : { fallback }) }),
     url: (name, meaning, schemes, fallback) =>
-      take(
-        name,
-        meaning,
-        fallback,
-        (raw) => (URL.canParse(raw) && schemes.includes(new URL(raw).protocol.slice(0, -1)) ? raw : undefined),
-        `a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
-        false,
-      ),
+      take(name, meaning, fallback, (raw) => (isUrl(raw, schemes) ? raw : undefined), describeUrl(schemes), false),
+    optionalUrl: (name, meaning, schemes) => optionalUrls(name, meaning, schemes, true)[0],
+    optionalUrls: (name, meaning, schemes) => optionalUrls(name, meaning, schemes, false),
     text: (name, meaning, fallback) => take(name, meaning, fallback, (raw) => raw, 'a text'),
     optional: (name, meaning) => {
       onVariable({ name, meaning, fallback: 'none' });

@@ -89,6 +89,11 @@ function traced(tracer: Tracer): ClientInterceptor {
   };
 }
 
+/** A proxy that limits calls may answer with an HTTP status instead, for which gRPC has another word. */
+function codeOf({ code, details }: grpc.ServiceError): grpc.status {
+  return /^Received HTTP status code (420|429)\b/.test(details) ? grpc.status.RESOURCE_EXHAUSTED : code;
+}
+
 function sendOver(channel: grpc.Client, method: DescMethodUnary): Send {
   const path = pathOf(method);
   const serialize = (message: any) => {
@@ -114,7 +119,7 @@ function sendOver(channel: grpc.Client, method: DescMethodUnary): Send {
         (error, response) => {
           signal?.removeEventListener('abort', cancel);
           if (error === null) resolve(response);
-          else reject(fromTrailers(error.code, error.details, error.metadata, error));
+          else reject(fromTrailers(codeOf(error), error.details, error.metadata, error));
         },
       );
       const cancel = () => call.cancel();

@@ -1,4 +1,5 @@
 export * from './client.ts';
+export * from './client-breaker.ts';
 export * from './client-deadline.ts';
 export * from './client-detach.ts';
 export * from './client-limit.ts';

@@ -4,3 +4,4 @@ export * from './wait-until.ts';
 export * from './rpc.ts';
 export * from './proxy.ts';
 export * from './kafka.ts';
+export * from './redis.ts';

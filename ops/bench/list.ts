@@ -1,0 +1,159 @@
+import { writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+
+import { type ListDeps, list } from '@tally/cart/list';
+import { type ProductCache, createProducts } from '@tally/cart/products';
+import { createWorkerPool, systemClock } from '@tally/platform/concurrency';
+import { AppError } from '@tally/platform/errors';
+import { detach, hopDeadline, openGrpcClient } from '@tally/platform/grpc';
+import { createLog, openTracing } from '@tally/platform/telemetry';
+import { freePort } from '@tally/platform/testing';
+import { ProductService } from '@tally/proto/product';
+
+import { toBarChart } from './chart.ts';
+
+const ROOT = resolve(import.meta.dir, '../..');
+const CHART = join(import.meta.dir, 'list.svg');
+const LINES = [1, 2, 5, 10, 20];
+const LATENCY_MS = 10;
+// What cart has by default.
+const WORKERS = 64;
+const MAX_QUEUED = 10_000;
+const CALL_LIMIT_MS = 10_000;
+const READY_LIMIT_MS = 10_000;
+
+/** List as cart makes it, with all look-ups going to the product service. */
+type List = (lines: number) => Promise<void>;
+
+/**
+ * How long a List takes, one look-up after another against the pool. The use case, the look-ups, the pool and the gRPC
+ * client are cart's own, put together here without the limiter and without a cache: no configuration of cart can do that.
+ * The product service is the stand-in, in a process of its own.
+ */
+export async function benchList({ lists, rounds }: { lists: number; rounds: number }): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  const date = new Date().toISOString().slice(0, 10);
+  const machine = `${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), Bun ${Bun.version}`;
+  console.log(`${date}, ${machine}`);
+  const address = await startProduct(stack);
+  const modes: readonly (readonly [name: string, list: List])[] = [
+    ['one after another', createList(stack, address, 1)],
+    ['pooled', createList(stack, address, WORKERS)],
+  ];
+  const tookMs = new Map<string, number[]>();
+  for (const [, listOf] of modes) await listOf(20);
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const lines of LINES) {
+      for (const [name, listOf] of modes) {
+        const key = `${name} ${lines}`;
+        const times = tookMs.get(key) ?? [];
+        tookMs.set(key, times);
+        for (let n = 0; n < lists; n += 1) times.push(await time(() => listOf(lines)));
+      }
+    }
+    console.log(`round ${round} of ${rounds} is through`);
+  }
+  const of = (name: string) => LINES.map((lines) => median(tookMs.get(`${name} ${lines}`) ?? []));
+  const [serial, pooled] = [of('one after another'), of('pooled')];
+  const source = `Median of ${lists * rounds} Lists each, product service of ${LATENCY_MS} ms, limiter and cache off. ${date}, ${machine}.`;
+  console.log(`\n${toMarkdown(serial, pooled)}\n\n${source}`);
+  const series = [
+    { name: 'one after another', values: serial },
+    { name: `pooled, ${WORKERS} workers`, values: pooled },
+  ];
+  const groups = LINES.map((lines) => `${lines} ${lines === 1 ? 'line' : 'lines'}`);
+  writeFileSync(CHART, toBarChart({ title: 'Time of one List, milliseconds', note: source, groups, series }));
+  console.log(`The chart is in ${relative(ROOT, CHART)}.`);
+}
+
+async function time(work: () => Promise<void>): Promise<number> {
+  const startedMs = performance.now();
+  await work();
+  return performance.now() - startedMs;
+}
+
+function toMarkdown(serial: readonly number[], pooled: readonly number[]): string {
+  const rows = LINES.map((lines, i) => {
+    const [slow, fast] = [serial[i] ?? 0, pooled[i] ?? 0];
+    return `| ${lines} | ${slow.toFixed(1)} ms | ${fast.toFixed(1)} ms | ${(slow / fast).toFixed(1)} x |`;
+  });
+  return ['| lines | one after another | pooled | faster |', '| ---: | ---: | ---: | ---: |', ...rows].join('\n');
+}
+
+async function startProduct(stack: AsyncDisposableStack): Promise<string> {
+  const [grpcPort, httpPort] = [freePort(), freePort()];
+  const child = Bun.spawn([process.execPath, 'ops/product/main.ts'], {
+    cwd: ROOT,
+    env: {
+      PRODUCT_GRPC_PORT: String(grpcPort),
+      PRODUCT_HTTP_PORT: String(httpPort),
+      PRODUCT_TOKEN: 'testtoken',
+      PRODUCT_GENERATED: String(Math.max(...LINES)),
+      PRODUCT_LATENCY_MS: String(LATENCY_MS),
+      PRODUCT_MAX_CALLS_PER_SECOND: '1000000',
+      LOG_LEVEL: 'warn',
+    },
+    stdout: 'inherit',
+    stderr: 'inherit',
+  });
+  stack.defer(async () => {
+    child.kill();
+    await child.exited;
+  });
+  const untilMs = Date.now() + READY_LIMIT_MS;
+  const isReady = () =>
+    fetch(`http://127.0.0.1:${httpPort}/readyz`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  while (!(await isReady())) {
+    if (Date.now() > untilMs || child.exitCode !== null)
+      throw new AppError('unavailable', 'the stand-in did not start');
+    await Bun.sleep(20);
+  }
+  return `127.0.0.1:${grpcPort}`;
+}
+
+/** Keeps nothing. */
+const NO_CACHE: ProductCache = { near: () => undefined, far: async () => undefined, keep: () => {} };
+
+function createList(stack: AsyncDisposableStack, address: string, workers: number): List {
+  const clock = systemClock;
+  const client = openGrpcClient(ProductService, {
+    addresses: [address],
+    tracer: openTracing('bench').tracer,
+    interceptors: [hopDeadline(clock.nowMs), detach(clock.nowMs, CALL_LIMIT_MS)],
+  });
+  const products = createProducts({
+    client: stack.use(client),
+    clock,
+    random: Math.random,
+    log: createLog('bench', 'warn'),
+    cache: NO_CACHE,
+    token: 'testtoken',
+  });
+  const pool = createWorkerPool({ workers, maxQueued: MAX_QUEUED });
+  return async (lines) => {
+    const store: ListDeps['store'] = {
+      findLines: async () => Array.from({ length: lines }, (_, i) => toLine(i + 1)),
+      update: () => Promise.reject(new Error('a List whose prices hold writes nothing')),
+    };
+    const call = { signal: new AbortController().signal, deadlineMs: clock.nowMs() + CALL_LIMIT_MS };
+    await list({ store, products, pool, clock }, { userId: 1n, token: undefined }, call);
+  };
+}
+
+/** As the stand-in invents them: nothing has changed since the line was added. */
+const toLine = (sku: number) => ({
+  id: BigInt(sku),
+  sku,
+  count: 1,
+  name: `Product ${sku}`,
+  price: 100 + ((sku * 7919) % 9900),
+});
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}

@@ -1,0 +1,127 @@
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test';
+
+import { type TestRedis, freePort, openTestRedis, redisForTests } from '@tally/platform/testing';
+
+import { type Instance, type SharedProducts, listAt, openSharedProducts, startLoad } from './shared-products.ts';
+
+setDefaultTimeout(60_000);
+
+const USERS = 50;
+const LINES = 20;
+// The limit is not what is tested here.
+const FAST = { callsPerSecond: 5_000, instances: 1 };
+
+describe.skipIf((await redisForTests()) === undefined)('the product cache on two shards of Redis', () => {
+  let stack: AsyncDisposableStack;
+  let shards: readonly [TestRedis, TestRedis];
+  let shop: SharedProducts;
+
+  beforeEach(async () => {
+    stack = new AsyncDisposableStack();
+    shards = [stack.use(await openTestRedis('allkeys-lru')), stack.use(await openTestRedis('allkeys-lru'))];
+    shop = stack.use(await openSharedProducts(100_000));
+    await shop.fill(USERS, LINES);
+  });
+  afterEach(() => stack.disposeAsync());
+
+  const open = () => shop.openInstance({ ...FAST, cache: shards.map(({ url }) => url) });
+  const listAll = async (at: Instance) => {
+    const outcomes = await Promise.all(Array.from({ length: USERS }, (_, i) => listAt(at, i + 1)));
+    expect(outcomes).toEqual(Array.from({ length: USERS }, () => 'OK'));
+  };
+
+  test('a List of 20 cached lines makes no product call, nor does one of a fresh instance', async () => {
+    const one = await open();
+    expect([await listAt(one, 1), shop.calls()]).toEqual(['OK', LINES]);
+    expect([await listAt(one, 1), shop.calls()]).toEqual(['OK', LINES]);
+    const fresh = await open();
+    expect([await listAt(fresh, 1), shop.calls()]).toEqual(['OK', LINES]);
+    expect(await one.counts()).toEqual({ 'process miss': LINES, 'process hit': LINES, 'redis miss': LINES });
+    expect(await fresh.counts()).toEqual({ 'process miss': LINES, 'redis hit': LINES });
+  });
+
+  test('a call with a product token of its own neither asks nor feeds the cache', async () => {
+    const one = await open();
+    expect(await listAt(one, 1, { token: 'testtoken' })).toBe('OK');
+    expect(await listAt(one, 1, { token: 'another' })).toBe('UNAUTHENTICATED WRONG_PRODUCT_TOKEN');
+    expect(await one.counts()).toEqual({});
+    expect(await listAt(one, 1)).toBe('OK');
+    expect(await one.counts()).toEqual({ 'process miss': LINES, 'redis miss': LINES });
+  });
+
+  test('a shard that is killed under load loses its own keys alone, and no request fails', async () => {
+    await listAll(await open());
+    expect(shop.calls()).toBe(USERS * LINES);
+    // Fresh instances, so that Redis is what answers: one of them for each round of the load.
+    const fresh = await Promise.all(Array.from({ length: 6 }, open));
+    const load = startLoad(8, (caller, round) => {
+      const at = fresh[Math.min(fresh.length - 1, Math.floor(round / 20))] as Instance;
+      return listAt(at, 1 + ((caller * 7 + round) % USERS));
+    });
+    await Bun.sleep(100);
+    await shards[0].kill();
+    await Bun.sleep(1_500);
+    const outcomes = await load.stop();
+    expect(outcomes).toEqual({ OK: expect.any(Number) as never });
+    const before = shop.calls();
+    const last = await open();
+    await listAll(last);
+    const counts = await last.counts();
+    const lost = (shop.calls() - before) / (USERS * LINES);
+    console.log(
+      `lost with one of two shards: ${(lost * 100).toFixed(1)} % of ${USERS * LINES} products; ${outcomes['OK']} Lists under load, none failed`,
+    );
+    expect(lost).toBeWithin(0.4, 0.6);
+    expect(counts['redis hit']).toBe(USERS * LINES - (shop.calls() - before));
+    // As many are asked for in vain as are kept in vain.
+    expect(counts['redis error']).toBe(2 * (shop.calls() - before));
+  });
+
+  test('a shard that hangs costs its limit once, and not each call', async () => {
+    await listAll(await open());
+    const fresh = await open();
+    shards[0].pause();
+    const tookMs: number[] = [];
+    for (let user = 1; user <= 20; user += 1) {
+      const startedMs = performance.now();
+      expect(await listAt(fresh, user)).toBe('OK');
+      tookMs.push(performance.now() - startedMs);
+    }
+    shards[0].resume();
+    console.log(
+      `Lists with a hanging shard: the first ${tookMs[0]?.toFixed(0)} ms, then the median ${median(tookMs.slice(1)).toFixed(1)} ms`,
+    );
+    expect(tookMs[0]).toBeLessThan(400);
+    expect(median(tookMs.slice(1))).toBeLessThan(50);
+  });
+
+  test('a shard that comes back is used again', async () => {
+    await shards[0].kill();
+    await listAll(await open());
+    await shards[0].start();
+    const again = await open();
+    await listAll(again);
+    const before = shop.calls();
+    await listAll(await open());
+    expect(shop.calls()).toBe(before);
+  });
+});
+
+test('cart starts and serves where no Redis answers, within its own part of the limit', async () => {
+  await using shop = await openSharedProducts(11);
+  await shop.fill(1, 5);
+  const nowhere = () => `redis://127.0.0.1:${freePort()}`;
+  const startedMs = performance.now();
+  const alone = await shop.openInstance({ limiter: nowhere(), cache: [nowhere(), nowhere()], instances: 2 });
+  expect(performance.now() - startedMs).toBeLessThan(2_000);
+  const listedMs = performance.now();
+  expect([await listAt(alone, 1), await listAt(alone, 1), shop.calls()]).toEqual(['OK', 'OK', 5]);
+  // Five turns of five a second, the first of them an interval away.
+  expect(performance.now() - listedMs).toBeWithin(1_000, 1_600);
+  expect(await alone.counts()).toEqual({ 'process miss': 5, 'process hit': 5, 'redis error': 10 });
+});
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}

@@ -1,0 +1,92 @@
+import { expect, test } from 'bun:test';
+
+import { createFakeClock } from '../testing/fake-clock.ts';
+import { RedisAwayError } from './client.ts';
+import { SHARED_AGAIN_MS, createSharedTokenBucket } from './token-bucket-redis.ts';
+
+/** A Redis as the script makes it, without the script: it answers at once, or is away. */
+function createFakeRedis(nowMs: () => number) {
+  const redis = {
+    isAway: false,
+    fullMs: undefined as number | undefined,
+    onReady: () => {},
+    async send(_command: string, ...args: readonly string[]): Promise<unknown> {
+      if (redis.isAway) throw new RedisAwayError('away');
+      const [interval = 0, tolerance = 0, patience = 0, quiet = 0] = args.slice(3).map((us) => Number(us) / 1000);
+      const full = Math.max(nowMs(), redis.fullMs ?? nowMs() + tolerance + quiet);
+      const wait = Math.max(0, full - tolerance - nowMs());
+      redis.fullMs = full + (wait <= patience ? interval : 0);
+      return [wait <= patience ? 1 : 0, wait * 1000];
+    },
+  };
+  return redis;
+}
+
+/** So many processes with one Redis, each with callers that never stop wanting turns. */
+function setUp({ instances = 2, ratePerSecond = 10, isAway = false } = {}) {
+  const clock = createFakeClock();
+  const startMs = clock.nowMs();
+  const redis = createFakeRedis(clock.nowMs);
+  redis.isAway = isAway;
+  const turnsMs: number[] = [];
+  const changes: string[] = [];
+  for (let i = 0; i < instances; i += 1) {
+    const bucket = createSharedTokenBucket(
+      { clock, redis, onChange: (isShared) => changes.push(`${i} ${isShared ? 'shared' : 'alone'}`) },
+      { key: 'limit', ratePerSecond, burst: 1, instances, maxWaiting: 1000 },
+    );
+    const want = async () => {
+      for (;;) {
+        await bucket.take();
+        turnsMs.push(clock.nowMs() - startMs);
+      }
+    };
+    for (let n = 0; n < 3; n += 1) void want();
+  }
+  const within = (fromMs: number, toMs: number) => turnsMs.filter((ms) => ms >= fromMs && ms < toMs).length;
+  const mostInASecond = () => Math.max(...turnsMs.map((ms) => within(ms, ms + 1000)));
+  return { clock, redis, turnsMs, changes, within, mostInASecond };
+}
+
+test('processes share the rate, after the second in which a new Redis gives out nothing', async () => {
+  const { clock, turnsMs, within, mostInASecond } = setUp();
+  await clock.advance(11_000);
+  expect(turnsMs[0]).toBe(1000);
+  expect(within(1000, 11_000)).toBe(100);
+  expect(mostInASecond()).toBe(10);
+});
+
+for (const instances of [1, 2, 3, 5, 10]) {
+  test(`without Redis the sum over ${instances} stays within the limit, also while they change over`, async () => {
+    const { clock, redis, within, mostInASecond, changes } = setUp({ instances });
+    await clock.advance(3_333);
+    redis.isAway = true;
+    await clock.advance(10_000);
+    expect(changes.filter((change) => change.endsWith('alone'))).toHaveLength(instances);
+    const perSecond = within(6_000, 13_000) / 7;
+    expect(perSecond).toBeLessThanOrEqual(10);
+    expect(perSecond).toBeGreaterThan(instances === 3 ? 8 : 9);
+    redis.isAway = false;
+    redis.fullMs = undefined;
+    await clock.advance(10_000);
+    expect(mostInASecond()).toBeLessThanOrEqual(11);
+    expect(within(13_333 + SHARED_AGAIN_MS, 23_333)).toBeGreaterThanOrEqual(9 * 8.5);
+    expect(changes.filter((change) => change.endsWith('shared'))).toHaveLength(instances);
+  });
+}
+
+test('turns of several processes that fall in the same moments are still no more than the limit', async () => {
+  for (const instances of [2, 3, 4, 7, 10]) {
+    const { clock, mostInASecond } = setUp({ instances, isAway: true });
+    await clock.advance(10_000);
+    expect(mostInASecond()).toBeLessThanOrEqual(10);
+  }
+});
+
+test('more processes than turns a second wait longer, and get them all the same', async () => {
+  const { clock, redis, within } = setUp({ instances: 4, ratePerSecond: 2 });
+  redis.isAway = true;
+  await clock.advance(20_000);
+  expect(within(0, 20_000)).toBeGreaterThan(30);
+  expect(within(0, 20_000)).toBeLessThanOrEqual(40);
+});

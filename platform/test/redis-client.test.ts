@@ -1,0 +1,110 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+
+import { systemClock } from '../src/concurrency/index.ts';
+import { type Redis, RedisAwayError, createSharedTokenBucket, openRedis } from '../src/redis/index.ts';
+import { type TestRedis, freePort, openTestRedis, redisForTests, waitUntil } from '../src/testing/index.ts';
+
+const LIMIT_MS = 200;
+
+describe.skipIf((await redisForTests()) === undefined)('a connection to Redis', () => {
+  let server: TestRedis;
+  let redis: Redis;
+  let changes: string[];
+
+  beforeEach(async () => {
+    server = await openTestRedis();
+    changes = [];
+    redis = open(server.url);
+    await redis.untilReady(2_000);
+  });
+  afterEach(async () => {
+    await redis[Symbol.asyncDispose]();
+    await server[Symbol.asyncDispose]();
+  });
+
+  function open(url: string): Redis {
+    const onChange = (isThere: boolean) => changes.push(isThere ? 'there' : 'away');
+    return openRedis({ url, name: 'test', commandLimitMs: LIMIT_MS, random: Math.random, onChange });
+  }
+
+  async function failureOf(answer: Promise<unknown>): Promise<{ error: unknown; tookMs: number }> {
+    const startedMs = performance.now();
+    const error = await answer.then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    return { error, tookMs: performance.now() - startedMs };
+  }
+
+  test('commands of one turn of the event loop go out together', async () => {
+    const info = async () => Number(/total_reads_processed:(\d+)/.exec(String(await redis.send('INFO', 'stats')))?.[1]);
+    await redis.send('SET', 'a', '1');
+    const before = await info();
+    await Promise.all(Array.from({ length: 20 }, () => redis.send('GET', 'a')));
+    expect((await info()) - before).toBeLessThanOrEqual(3);
+  });
+
+  test('fails at once while the server is away, and is back by itself soon after it returns', async () => {
+    await server.kill();
+    await waitUntil(() => !redis.isReady, { what: 'the end is seen' });
+    const { error, tookMs } = await failureOf(redis.send('PING'));
+    expect(error).toBeInstanceOf(RedisAwayError);
+    expect(tookMs).toBeLessThan(20);
+    await Bun.sleep(500);
+    await server.start();
+    const startedMs = performance.now();
+    await redis.untilReady(5_000);
+    expect(performance.now() - startedMs).toBeLessThan(400);
+    expect(await redis.send('PING')).toBe('PONG');
+    expect(changes).toEqual(['there', 'away', 'there']);
+  });
+
+  test('a server that hangs costs a command no more than its limit', async () => {
+    server.pause();
+    const { error, tookMs } = await failureOf(redis.send('PING'));
+    server.resume();
+    expect(error).toBeInstanceOf(RedisAwayError);
+    expect(tookMs).toBeWithin(LIMIT_MS - 10, LIMIT_MS + 150);
+    expect(await redis.send('PING')).toBe('PONG');
+  });
+
+  test('an answer that lies there already counts, however busy this process was', async () => {
+    const answer = redis.send('PING');
+    // Sent, and answered while nobody here reads.
+    await new Promise((resolve) => setImmediate(resolve));
+    const untilMs = performance.now() + 2 * LIMIT_MS;
+    while (performance.now() < untilMs);
+    expect(await answer).toBe('PONG');
+  });
+
+  test('what the server refuses is an error of its own', async () => {
+    const { error } = await failureOf(redis.send('NONSENSE'));
+    expect(error).not.toBeInstanceOf(RedisAwayError);
+    expect(String(error)).toContain('unknown command');
+  });
+
+  test('a server that was never there stops nobody', async () => {
+    await using nowhere = open(`redis://127.0.0.1:${freePort()}`);
+    const startedMs = performance.now();
+    await nowhere.untilReady(100);
+    expect(performance.now() - startedMs).toBeWithin(90, 300);
+    expect((await failureOf(nowhere.send('PING'))).error).toBeInstanceOf(RedisAwayError);
+  });
+
+  test('a limit whose Redis hangs goes on with its own part, and is shared again when it answers', async () => {
+    const shared: boolean[] = [];
+    const limits = { key: 'limit', ratePerSecond: 20, burst: 1, instances: 2, maxWaiting: 100 };
+    const deps = { clock: systemClock, redis, onChange: (isShared: boolean) => shared.push(isShared) };
+    const bucket = createSharedTokenBucket(deps, limits);
+    await bucket.take();
+    server.pause();
+    const startedMs = performance.now();
+    for (let n = 0; n < 10; n += 1) await bucket.take();
+    const tookMs = performance.now() - startedMs;
+    server.resume();
+    // Ten turns of its half of the rate, and the first answer that was waited for.
+    expect(tookMs).toBeWithin(900, 2_000);
+    await waitUntil(async () => (await bucket.take(), shared.at(-1) === true), { what: 'it is shared again' });
+    expect(shared).toEqual([false, true]);
+  });
+});

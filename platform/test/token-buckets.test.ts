@@ -1,0 +1,130 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+
+import { LimitError, type TokenBucket, createTokenBucket, systemClock } from '../src/concurrency/index.ts';
+import { createSharedTokenBucket, openRedis } from '../src/redis/index.ts';
+import { type TestRedis, openTestRedis, redisForTests } from '../src/testing/index.ts';
+
+/* What every token bucket keeps, in real time: 20 turns a second, burst 1. */
+
+const LIMITS = { ratePerSecond: 20, burst: 1, maxWaiting: 5 } as const;
+const INTERVAL_MS = 1000 / LIMITS.ratePerSecond;
+const hasRedis = (await redisForTests()) !== undefined;
+
+interface Opened {
+  readonly bucket: TokenBucket;
+  readonly close: () => Promise<void>;
+}
+
+let redis: TestRedis;
+let buckets = 0;
+
+beforeAll(async () => {
+  if (hasRedis) redis = await openTestRedis();
+});
+afterAll(async () => {
+  await redis?.[Symbol.asyncDispose]();
+});
+
+const makers: Record<string, { readonly isThere: boolean; readonly open: () => Promise<Opened> }> = {
+  'in process': {
+    isThere: true,
+    open: async () => ({ bucket: createTokenBucket(systemClock, LIMITS), close: async () => {} }),
+  },
+  'in Redis': {
+    isThere: hasRedis,
+    async open() {
+      const client = openRedis({ url: redis.url, name: 'test', commandLimitMs: 1000, random: Math.random });
+      await client.untilReady(2000);
+      buckets += 1;
+      const limits = { ...LIMITS, key: `limit:${buckets}`, instances: 1 };
+      const bucket = createSharedTokenBucket({ clock: systemClock, redis: client }, limits);
+      // Behind the second in which a new bucket gives out nothing, and rested.
+      await bucket.take();
+      await Bun.sleep(2 * INTERVAL_MS);
+      return { bucket, close: async () => await client[Symbol.asyncDispose]() };
+    },
+  },
+};
+
+for (const [name, { isThere, open }] of Object.entries(makers)) {
+  describe.skipIf(!isThere)(`a token bucket ${name}`, () => {
+    const withBucket = (sentence: string, work: (bucket: TokenBucket) => Promise<void>) =>
+      test(sentence, async () => {
+        const { bucket, close } = await open();
+        try {
+          await work(bucket);
+        } finally {
+          await close();
+        }
+      });
+
+    withBucket('gives turns first come, first served, an interval apart', async (bucket) => {
+      const startedMs = performance.now();
+      const order: string[] = [];
+      const take = async (name: string) => {
+        await bucket.take();
+        order.push(name);
+      };
+      await Promise.all(['a', 'b', 'c', 'd'].map(take));
+      const tookMs = performance.now() - startedMs;
+      expect(order).toEqual(['a', 'b', 'c', 'd']);
+      expect(tookMs).toBeGreaterThan(3 * INTERVAL_MS * 0.9);
+      expect(tookMs).toBeLessThan(6 * INTERVAL_MS);
+    });
+
+    withBucket('refuses at once whose deadline is shorter than its wait, and takes no turn for it', async (bucket) => {
+      const startedMs = performance.now();
+      const patient = [bucket.take(), bucket.take(), bucket.take()];
+      const refused = await bucket.take({ deadlineMs: Date.now() + 30 }).catch((error: unknown) => error);
+      const refusedAfterMs = performance.now() - startedMs;
+      expect(refused).toBeInstanceOf(LimitError);
+      expect(refusedAfterMs).toBeLessThan(INTERVAL_MS);
+      await Promise.all(patient);
+      await bucket.take();
+      expect(performance.now() - startedMs).toBeLessThan(4.8 * INTERVAL_MS);
+    });
+
+    withBucket(
+      'refuses who comes first with too little time, and the next one is served in that turn',
+      async (bucket) => {
+        await bucket.take();
+        const startedMs = performance.now();
+        const hurried = bucket.take({ deadlineMs: Date.now() + 5 }).catch((error: unknown) => error);
+        const patient = bucket.take();
+        expect(await hurried).toBeInstanceOf(LimitError);
+        await patient;
+        expect(performance.now() - startedMs).toBeLessThan(1.9 * INTERVAL_MS);
+      },
+    );
+
+    withBucket('gives the turn of a caller that leaves to the next one', async (bucket) => {
+      const startedMs = performance.now();
+      const leaver = new AbortController();
+      await bucket.take();
+      const gone = bucket.take({ signal: leaver.signal }).catch((error: unknown) => error);
+      const next = bucket.take();
+      await Bun.sleep(INTERVAL_MS / 2);
+      leaver.abort(new Error('gone'));
+      expect(await gone).toEqual(new Error('gone'));
+      await next;
+      expect(performance.now() - startedMs).toBeLessThan(1.9 * INTERVAL_MS);
+    });
+
+    withBucket(
+      'refuses when too many wait, and rejects with the reason of a signal that aborted before',
+      async (bucket) => {
+        const all = Array.from({ length: 12 }, () =>
+          bucket.take().then(
+            () => 'turn',
+            () => 'refused',
+          ),
+        );
+        const outcomes = await Promise.all(all);
+        expect(outcomes.filter((outcome) => outcome === 'turn').length).toBeWithin(5, 8);
+        const reason = new Error('gone');
+        const aborted = await bucket.take({ signal: AbortSignal.abort(reason) }).catch((error: unknown) => error);
+        expect(aborted).toBe(reason);
+      },
+    );
+  });
+}
