@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 
-import { SHARED_AGAIN_MS } from '@tally/platform/redis';
+import { SHARED_AGAIN_MS, pingRedis } from '@tally/platform/redis';
 import { type TestRedis, openTestRedis, redisForTests } from '@tally/platform/testing';
 
 import type { Second } from '../product/calls.ts';
@@ -11,6 +11,9 @@ setDefaultTimeout(60_000);
 // The limit of ten a second, and the burst.
 const MOST = 11;
 const CALLERS = 16;
+// A machine that is busy with other things takes turns away. In seconds in which this process or Redis was held up for
+// longer than this, fewer calls are nobody's fault.
+const HELD_UP_MS = 40;
 
 describe.skipIf((await redisForTests()) === undefined)('two instances of cart with one limit in Redis', () => {
   const stack = new AsyncDisposableStack();
@@ -36,7 +39,35 @@ describe.skipIf((await redisForTests()) === undefined)('two instances of cart wi
     shop.product.seconds().filter(({ second }) => second * 1000 >= fromMs && (second + 1) * 1000 <= toMs);
   const describeSeconds = (seconds: readonly Second[]) => seconds.map(({ calls }) => calls).join(' ');
 
+  /** Notes for each second how long this process or Redis was held up at most. */
+  function startWatch() {
+    const heldMs = new Map<number, number>();
+    let isOn = true;
+    const run = async () => {
+      while (isOn) {
+        const startedMs = performance.now();
+        await Bun.sleep(10);
+        await pingRedis(redis.port);
+        const tookMs = performance.now() - startedMs - 10;
+        // It reaches into the second before where it was long.
+        for (const ms of [Date.now(), Date.now() - tookMs]) {
+          const second = Math.floor(ms / 1000);
+          heldMs.set(second, Math.max(heldMs.get(second) ?? 0, tookMs));
+        }
+      }
+    };
+    const running = run();
+    return {
+      isFree: ({ second }: Second) => (heldMs.get(second) ?? 0) <= HELD_UP_MS,
+      async stop() {
+        isOn = false;
+        await running;
+      },
+    };
+  }
+
   test('no second has more than 11 calls and none less than 9 while callers wait; killed and back, the sum stays within', async () => {
+    const watch = startWatch();
     const startedMs = Date.now();
     const callers = load();
     await Bun.sleep(7_000);
@@ -51,6 +82,7 @@ describe.skipIf((await redisForTests()) === undefined)('two instances of cart wi
     const parted = secondsBetween(killedMs + 1_000, backMs);
     const again = secondsBetween(backMs + SHARED_AGAIN_MS, endedMs);
     const outcomes = await callers.stop();
+    await watch.stop();
     console.log(
       `calls a second: shared ${describeSeconds(shared)}; without Redis ${describeSeconds(parted)}; back ${describeSeconds(again)}; all ${describeSeconds(shop.product.seconds())}`,
     );
@@ -59,9 +91,16 @@ describe.skipIf((await redisForTests()) === undefined)('two instances of cart wi
       expect(calls).toBeLessThanOrEqual(MOST);
       expect(refused).toBe(0);
     }
-    for (const { calls } of [...shared, ...again]) expect(calls).toBeGreaterThanOrEqual(9);
+    const free = [...shared, ...again].filter(watch.isFree);
+    for (const { calls } of free) expect(calls).toBeGreaterThanOrEqual(9);
+    const all = [...shared, ...again].map(({ calls }) => calls).toSorted((a, b) => a - b);
+    expect(all[Math.floor(all.length / 2)]).toBeGreaterThanOrEqual(9);
+    if (free.length < shared.length + again.length) {
+      console.log(`of ${shared.length + again.length} seconds the machine was free in ${free.length}`);
+    }
     // Each falls to five turns a second, a twentieth apart from it: never to no limit, and not to none at all.
-    for (const { calls } of parted) expect(calls).toBeWithin(8, 11);
+    for (const { calls } of parted) expect(calls).toBeLessThanOrEqual(10);
+    for (const { calls } of parted.filter(watch.isFree)) expect(calls).toBeGreaterThanOrEqual(8);
     expect([shared.length, parted.length, again.length].every((count) => count >= 4)).toBe(true);
   });
 
@@ -79,7 +118,9 @@ describe.skipIf((await redisForTests()) === undefined)('two instances of cart wi
     }
     const { OK } = await callers.stop();
     console.log(`refused after ${Math.max(...tookMs).toFixed(0)} ms at most`);
-    expect(Math.max(...tookMs)).toBeLessThan(150);
+    // Long before their deadlines, which leave 400 ms for the product service.
+    expect(tookMs.toSorted((a, b) => a - b)[10]).toBeLessThan(100);
+    expect(Math.max(...tookMs)).toBeLessThan(350);
     expect(shop.calls() - before).toBe(OK ?? 0);
   });
 });

@@ -58,6 +58,7 @@ const QUIET_MS = 1_000;
 const MAX_SHARED_WAIT_MS = 60_000;
 /** A patience without an end, for Redis. */
 const MAX_PATIENCE_MS = 86_400_000;
+const MAX_LATE_SHARE = 0.75;
 // What the network and timers add must not squeeze one more turn into a second.
 const PART_MARGIN = 1.05;
 
@@ -72,8 +73,10 @@ export const SHARED_AGAIN_MS = 1_500;
  * A token bucket that processes share through Redis.
  *
  * Turns have places in time, as in `createTokenBucket`. A process reserves one at a time (`createTurnQueue`), so a caller
- * that leaves gives its turn to the next one of its process, and at most one turn a process is lost. A turn that comes
- * half an interval late is given up. So with answers within half an interval any second has at most rate + burst turns.
+ * that leaves gives its turn to the next one of its process, and at most one turn a process is lost. A turn that could not
+ * be taken for three quarters of an interval is given up: a busy process gets less, and never makes it up later. What is
+ * left of the interval is for the way to Redis and to the place that is called; where that is enough, any second, wherever
+ * it begins, has at most rate + burst turns.
  *
  * While Redis cannot be asked, each process falls to its part of the rate: whole turns a second where the part is one or
  * more, evenly spaced and the first an interval away, so that the sum stays below the limit from the first moment on. A
@@ -85,7 +88,7 @@ export function createSharedTokenBucket(deps: SharedTokenBucketDeps, limits: Sha
   const source = createSource(deps, limits, intervalMs);
   // The second of quiet begins with the first connection, not with the first caller.
   deps.redis.onReady = () => void take(deps.redis, limits, intervalMs, -1).catch(() => {});
-  return createTurnQueue(deps.clock, { maxWaiting: limits.maxWaiting, maxLateMs: intervalMs / 2 }, source);
+  return createTurnQueue(deps.clock, { maxWaiting: limits.maxWaiting, maxLateMs: MAX_LATE_SHARE * intervalMs }, source);
 }
 
 function createSource(deps: SharedTokenBucketDeps, limits: SharedTokenBucketLimits, intervalMs: number): TurnSource {
