@@ -8,6 +8,7 @@ import {
   fetchKafka,
   findEmbeddedBroker,
   isKafkaFetched,
+  missingForKafka,
   startEmbeddedKafka,
 } from '@tally/platform/events';
 
@@ -67,6 +68,8 @@ export function createKafka({ root, stateDir, ports }: LocalConfig): LocalKafka 
     logPath: brokerLogPath(dir, ID),
     address: () => `127.0.0.1:${find()?.port ?? node.port}`,
     async prepare(steps) {
+      const missing = missingForKafka(fetching);
+      if (missing !== undefined) throw new AppError('failed-precondition', missing);
       if (isKafkaFetched(fetching)) return;
       await steps.run('kafka', async () => {
         await fetchKafka(fetching);

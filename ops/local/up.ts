@@ -4,9 +4,9 @@ import type { RedisPrograms } from '@tally/platform/redis';
 import { rememberLog, requireSameLog } from './chosen-log.ts';
 import { type Command, runCommand } from './command.ts';
 import { CHECKOUT, type LocalConfig, readLocalConfig } from './config.ts';
-import { createKafka } from './kafka.ts';
+import { type LocalKafka, createKafka } from './kafka.ts';
 import { bringUp, lockState } from './launcher.ts';
-import type { LauncherDeps } from './launcher-deps.ts';
+import type { Plan } from './plan.ts';
 import { type LocalPostgres, createPostgres } from './postgres.ts';
 import { prepareRedis } from './redis.ts';
 import { toRunFiles } from './run-files.ts';
@@ -39,15 +39,19 @@ const command: Command = {
     using _lock = await lockState(deps, 'just up');
     const log = given.argument === 'kafka' ? 'kafka' : 'postgres';
     requireSameLog(deps.files, config.stateDir, log);
+    const kafka = log === 'kafka' ? createKafka(config) : undefined;
+    await kafka?.prepare(deps.steps);
     const postgres = createPostgres(config);
     await postgres.prepare();
     const redis = await prepareRedis(config, deps.steps);
-    if (log === 'postgres') {
-      rememberLog(deps.files, log);
-      await bringUp(deps, planSystem(config, postgres.url, [postgres.logPath], { redis }), postgres);
-    } else {
-      await bringUpOnKafka(deps, config, postgres, redis);
-    }
+    await bringUp(deps, planWith(config, postgres, kafka, redis), {
+      ...postgres,
+      async raise(steps) {
+        rememberLog(deps.files, log);
+        await postgres.raise(steps);
+        await kafka?.raise(steps);
+      },
+    });
     const just = justCall();
     console.log(`
 Tally is up after ${toSeconds(Date.now() - startedAtMs)}. Try next:
@@ -61,24 +65,15 @@ Tally is up after ${toSeconds(Date.now() - startedAtMs)}. Try next:
   },
 };
 
-async function bringUpOnKafka(
-  deps: LauncherDeps,
+function planWith(
   config: LocalConfig,
   postgres: LocalPostgres,
+  kafka: LocalKafka | undefined,
   redis: RedisPrograms | undefined,
-): Promise<void> {
-  const kafka = createKafka(config);
-  await kafka.prepare(deps.steps);
-  rememberLog(deps.files, 'kafka');
+): Plan {
+  if (kafka === undefined) return planSystem(config, postgres.url, [postgres.logPath], { redis });
   const kafkaAddress = `127.0.0.1:${config.ports.kafka.port}`;
-  const plan = planSystem(config, postgres.url, [postgres.logPath, kafka.logPath], { kafkaAddress, redis });
-  await bringUp(deps, plan, {
-    ...postgres,
-    async raise(steps) {
-      await postgres.raise(steps);
-      await kafka.raise(steps);
-    },
-  });
+  return planSystem(config, postgres.url, [postgres.logPath, kafka.logPath], { kafkaAddress, redis });
 }
 
 await runCommand(command, process.argv.slice(2));

@@ -11,7 +11,7 @@ import { type LocalKafka, createKafka } from '../local/kafka.ts';
 import { createSteps } from '../local/steps.ts';
 import { freePorts } from './local-fake-system.ts';
 
-const onKafka = test.skipIf(withoutKafka !== undefined);
+const onKafka = test.skipIf(withoutKafka() !== undefined);
 
 /** The broker of a state folder, whose name has a space in it. */
 function openBench() {
@@ -65,6 +65,21 @@ onKafka(
   },
   60_000,
 );
+
+test('without Java nothing is started, and one sentence says what to install', async () => {
+  const stateDir = mkdtempSync(join(tmpdir(), 'tally-no-java-'));
+  const child = Bun.spawn([process.execPath, join(CHECKOUT, 'ops/local/up.ts'), 'kafka'], {
+    env: { PATH: '/nonexistent', TALLY_STATE_DIR: stateDir },
+    stdout: 'ignore',
+    stderr: 'pipe',
+  });
+  const said = await new Response(child.stderr).text();
+  rmSync(stateDir, { recursive: true });
+  expect(await child.exited).toBe(1);
+  expect(said.trim()).toBe(
+    'Kafka needs Java 17 or newer: install it (on Debian: apt-get install openjdk-17-jre-headless).',
+  );
+});
 
 onKafka(
   'a port that somebody else holds is named, with the variable that moves it',

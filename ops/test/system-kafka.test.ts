@@ -32,7 +32,7 @@ async function brokenIn(system: TestSystem): Promise<string[]> {
   return invariants.filter(({ verdict }) => verdict === 'violated' || verdict === 'late').map(({ name }) => name);
 }
 
-const onKafka = test.skipIf(withoutKafka !== undefined);
+const onKafka = test.skipIf(withoutKafka() !== undefined);
 
 onKafka(
   'Kafka is away from the start and is killed again later: shoppers go on ordering, and all is told',

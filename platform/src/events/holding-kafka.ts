@@ -1,4 +1,4 @@
-import { type EveryDeps, sleep } from '../concurrency/index.ts';
+import type { EveryDeps } from '../concurrency/index.ts';
 import type { Fetched } from './fetcher-kafka.ts';
 import { DEFAULT_MAX_BATCH_EVENTS, type LoggedEvent, type SubscribeOptions } from './port.ts';
 
@@ -101,6 +101,17 @@ export function createHolding(
     }
   }
 
+  /** Waits for the handlers at work, at most so long. */
+  function untilIdle(limitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = clock.schedule(limitMs, resolve);
+      void Promise.all(running.values()).then(() => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+
   return {
     held,
     wanting: () => [...held.values()].filter(({ waiting }) => waiting.length < maxBatchEvents * MAX_WAITING_BATCHES),
@@ -123,10 +134,9 @@ export function createHolding(
     work,
     async release(limitMs, beforeDrop) {
       isReleasing = true;
-      const ended = Promise.all(running.values());
-      await Promise.race([ended, sleep(clock, limitMs)]);
+      await untilIdle(limitMs);
       for (const { losing } of held.values()) losing.abort();
-      await Promise.race([ended, sleep(clock, ABORTED_LIMIT_MS)]);
+      await untilIdle(ABORTED_LIMIT_MS);
       await beforeDrop();
       drop();
     },

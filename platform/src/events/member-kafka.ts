@@ -1,5 +1,5 @@
 import { type EveryDeps, type Loop, sleep, startEvery } from '../concurrency/index.ts';
-import { type KafkaPlace, within } from './client-kafka.ts';
+import { type KafkaPlace, toUnavailable, within } from './client-kafka.ts';
 import { type FetchPoint, type KafkaFetcher, openFetcher } from './fetcher-kafka.ts';
 import { type Held, type Holding, createHolding } from './holding-kafka.ts';
 import { type Membership, type MembershipLimits, openMembership } from './membership-kafka.ts';
@@ -85,7 +85,7 @@ export function startKafkaMember(
       closing.signal.removeEventListener('abort', stop);
       const hasLeft = await current.close(closing.signal.aborted ? limits.closeMs : 0);
       if (closing.signal.aborted) return;
-      onError(doubt);
+      onError(toUnavailable(`reading as group ${options.group}`, doubt));
       if (!hasLeft) {
         onGiveUp(new Error(`group ${options.group} could not be left, and cannot be joined anew`, { cause: doubt }));
         return;
@@ -223,7 +223,7 @@ function startLoops(
 
   return [
     startEvery(failing, { intervalMs: limits.commitIntervalMs }, async () => {
-      if (holding.held.size > 0 && !membership.isSure()) throw new Error('the last heartbeat is too old');
+      if (holding.held.size > 0 && membership.isLost()) throw new Error('the last heartbeat is too old');
       holding.work();
       await commit();
     }),
@@ -248,7 +248,7 @@ function startFetching({ clock, onError, place }: KafkaMemberDeps, topic: string
 
   async function replace(failed: KafkaFetcher, error: unknown): Promise<void> {
     if (isClosed || failed !== fetcher) return;
-    onError(error);
+    onError(toUnavailable(`fetching ${topic}`, error));
     fetcher = openFetcher(clock, place, topic);
     isPausing = true;
     await failed.close();

@@ -37,6 +37,8 @@ export interface Membership {
   join(): Promise<void>;
   /** Whether the partitions are surely still ours: a process that was paused for long finds them given away. */
   isSure(): boolean;
+  /** Whether the group has not answered for longer than a member may be unsure. */
+  isLost(): boolean;
   /** Next offsets to read, by partition. One at a time. */
   commit(offsets: ReadonlyMap<number, bigint>, limitMs?: number): Promise<void>;
   /** What the group has committed, by partition; nothing for one that it never read. */
@@ -58,6 +60,7 @@ export function openMembership(
   const { sessionMs, heartbeatMs, answerLimitMs } = limits;
   let askedMs = Number.NEGATIVE_INFINITY;
   let sureSinceMs = Number.NEGATIVE_INFINITY;
+  let answeredMs = clock.nowMs();
   const consumer = new Consumer({
     ...toClientOptions(place),
     groupId: group,
@@ -80,6 +83,7 @@ export function openMembership(
   });
   const onAnswer = () => {
     sureSinceMs = askedMs;
+    answeredMs = clock.nowMs();
   };
   consumer.on('consumer:heartbeat:end', onAnswer);
   consumer.on('consumer:group:join', ({ assignments }) => {
@@ -95,6 +99,8 @@ export function openMembership(
       await within(clock, JOIN_ANSWERS * sessionMs, `joining group ${group}`, consumer.joinGroup({}));
     },
     isSure: () => clock.nowMs() - sureSinceMs <= limits.maxHeartbeatAgeMs,
+    // Not the same: a join may be answered late, because it waited for a member that is dead.
+    isLost: () => clock.nowMs() - answeredMs > limits.maxHeartbeatAgeMs,
     async commit(offsets, limitMs = answerLimitMs) {
       const rows = [...offsets].map(([partition, offset]) => ({ topic, partition, offset, leaderEpoch: -1 }));
       await within(clock, limitMs, 'a commit', consumer.commit({ offsets: rows }));

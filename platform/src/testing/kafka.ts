@@ -29,7 +29,7 @@ const FIRST_PORT = 20_000;
 const PORTS = 12_000;
 
 /** Why tests cannot have a Kafka here; undefined when they can. */
-export const withoutKafka: string | undefined = missingForKafka(PROGRAMS);
+export const withoutKafka = (): string | undefined => missingForKafka(PROGRAMS);
 
 export async function openTestKafka(count = 1): Promise<TestKafka> {
   const dir = mkdtempSync(join(tmpdir(), 'tally-kafka-'));
