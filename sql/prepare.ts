@@ -3,19 +3,15 @@ import { join } from 'node:path';
 import { readConfig } from '@tally/platform/config';
 import { createDatabase, createRole, migrate } from '@tally/platform/postgres';
 
+import { DATABASES, readPrepareConfig } from './config.ts';
+
 /*
   Makes a PostgreSQL ready for Tally: the role `tally` with its timeouts, the databases, their newest schemas. What is there
   stays, so it may run before every start.
 */
 
-const DATABASES = ['cart', 'loms', 'notifier', 'log'] as const;
-
 try {
-  const { adminUrl, password, names } = readConfig(process.env, (reader) => ({
-    adminUrl: reader.url('ADMIN_DATABASE_URL', 'the server, as its superuser', ['postgres', 'postgresql']),
-    password: reader.text('TALLY_DATABASE_PASSWORD', 'password of the role tally'),
-    names: reader.text('DATABASES', 'databases to make, with commas', DATABASES.join(',')).split(','),
-  }));
+  const { adminUrl, password, names } = readConfig(process.env, readPrepareConfig);
   const unknown = names.filter((name) => !DATABASES.some((known) => known === name));
   if (unknown.length > 0) throw new Error(`DATABASES names '${unknown.join(',')}': it takes ${DATABASES.join(', ')}`);
   await createRole(adminUrl, password);

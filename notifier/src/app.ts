@@ -6,10 +6,11 @@ import { Notifier } from '@tally/proto/notifier';
 
 import type { NotifierConfig } from './config.ts';
 import { consume } from './consume.ts';
-import { DEAD_LETTERS_TOPIC, ORDER_EVENTS_PARTITIONS, ORDER_EVENTS_TOPIC } from './order-event.ts';
+import { ORDER_EVENTS_TOPIC } from './order-event.ts';
 import { createNotifierRpc } from './rpc.ts';
 import { createPostgresStore } from './store-postgres.ts';
 import { tellByLog } from './tell.ts';
+import { TOPICS } from './topics.ts';
 
 const LOG_CONNECTIONS = 4;
 const GROUP = 'notifier';
@@ -18,12 +19,8 @@ const GROUP = 'notifier';
 export function start(config: NotifierConfig): Promise<RunningService> {
   return startService(config, async (frame, stack) => {
     const { db, loop, log, metrics, tracer, serve } = frame;
-    const topics = [ORDER_EVENTS_TOPIC, DEAD_LETTERS_TOPIC].map((topic) => ({
-      topic,
-      partitions: ORDER_EVENTS_PARTITIONS,
-    }));
     const eventLog = stack.use(
-      await openEventLog({ ...frame, ...loop }, config, { topics, maxConnections: LOG_CONNECTIONS }),
+      await openEventLog({ ...frame, ...loop }, config, { topics: TOPICS, maxConnections: LOG_CONNECTIONS }),
     );
     const store = createPostgresStore(db);
     const events = new Counter({

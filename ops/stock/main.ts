@@ -4,6 +4,7 @@ import { ConfigError, readConfig } from '@tally/platform/config';
 import { AppError } from '@tally/platform/errors';
 
 import { applyStock } from './apply-stock.ts';
+import { readStockConfig } from './config.ts';
 import { describeLoad } from './describe-load.ts';
 import { parseStockFile } from './stock-file.ts';
 
@@ -36,9 +37,7 @@ async function run(words: readonly string[]): Promise<number> {
     const wrong = path === undefined ? 'FILE is missing' : `'${rest[0] ?? path}' is not expected`;
     throw new AppError('invalid-argument', `${wrong}.\n\n${HELP}`);
   }
-  const databaseUrl = readConfig(process.env, (reader) =>
-    reader.url('LOMS_DATABASE_URL', 'database of loms', ['postgres', 'postgresql']),
-  );
+  const { databaseUrl } = readConfig(process.env, readStockConfig);
   const entries = parseStockFile(readText(path));
   const loaded = await applyStock({ databaseUrl, entries, onlyIfEmpty: words.includes('--if-empty') });
   console.log(describeLoad(loaded, entries.length));

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -22,6 +22,7 @@ const steps: readonly [name: string, mend: string, run: () => Promise<string>][]
     'old clients would break',
     () => run([buf, 'breaking', '--against', 'contract.binpb'], PROTO),
   ],
+  ['compose file', 'see above', checkCompose],
   ['generated code', 'just gen', compareGenerated],
   ['no test left alone', 'remove .only', findOnly],
 ];
@@ -46,6 +47,24 @@ async function run(command: string[], cwd = ROOT): Promise<string> {
   const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
   const code = await child.exited;
   return code === 0 ? '' : `${out}${err}`.trim() || `${command[0]} ended with ${code}`;
+}
+
+/**
+ * Against the schema of compose files, without the rules of taste; and ports may be published twice, by two profiles. What
+ * the schema cannot see is tested in ops/compose.
+ */
+async function checkCompose(): Promise<string> {
+  const dir = mkdtempSync(join(tmpdir(), 'tally-compose-'));
+  try {
+    // Without its anchors: the linter takes no more than a hundred.
+    const path = join(dir, 'compose.yaml');
+    writeFileSync(path, JSON.stringify(Bun.YAML.parse(readFileSync(join(ROOT, 'compose.yaml'), 'utf8')), null, 2));
+    return await run([bin('dclint'), '--max-warnings', '0', '-c', join(ROOT, 'ops/compose/dclint.json'), path]);
+  } catch (error) {
+    return `compose.yaml cannot be read: ${String(error)}`;
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
 }
 
 /** Generates everything into an empty folder and compares. */

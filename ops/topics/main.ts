@@ -1,0 +1,35 @@
+import { TOPICS } from '@tally/notifier/topics';
+import { retry, systemClock } from '@tally/platform/concurrency';
+import { ConfigError, readConfig } from '@tally/platform/config';
+import { AppError } from '@tally/platform/errors';
+import { openEventLog } from '@tally/platform/events';
+import { openDb } from '@tally/platform/postgres';
+
+import { readTopicsConfig } from './config.ts';
+
+/*
+  Makes the topics of the event log where they are missing, as the services do when they start, and waits for it: who
+  starts behind it finds a log with the copies it should have. What is there stays.
+*/
+
+const deps = { clock: systemClock, random: Math.random, onError: () => {} };
+// A broker's port is open a little before the others count on it.
+const TRIES = { maxTries: 30, firstPauseMs: 500, maxPauseMs: 2_000 };
+
+try {
+  const config = readConfig(process.env, readTopicsConfig);
+  await using stack = new AsyncDisposableStack();
+  const open = (url: string, maxConnections: number) =>
+    stack.use(openDb({ url, applicationName: 'topics', maxConnections }));
+  const logDeps = { ...deps, name: 'topics', openDb: open, giveUp: () => {} };
+  const log = stack.use(await openEventLog(logDeps, config, { topics: [], maxConnections: 1 }));
+  const isRetryable = (error: unknown) => error instanceof AppError && error.kind === 'unavailable';
+  for (const { topic, partitions } of TOPICS) {
+    await retry(deps, { ...TRIES, isRetryable }, () => log.ensureTopic(topic, partitions));
+    console.log(`${topic}: ${partitions} partitions`);
+  }
+} catch (error) {
+  const isExpected = error instanceof AppError || error instanceof ConfigError;
+  console.error(isExpected ? `topics: ${error.message}` : error);
+  process.exit(1);
+}
