@@ -113,3 +113,11 @@ test('secrets do not reach the log, nor does what a database driver tells of a r
   expect(lines.join()).not.toContain('Anna');
   expect(JSON.parse(lines.join()).error).toMatchObject({ message: 'duplicate key', code: '23505' });
 });
+
+test('several names are refused with what to do; a list of IPv4 addresses and one name are fine', async () => {
+  const { tracer } = openTracing('loms');
+  const open = (...addresses: string[]) => openGrpcClient(Loms, { addresses, tracer });
+  expect(() => open('a:1', 'b:2')).toThrow('give one name that resolves to all');
+  for (const addresses of [['127.0.0.1:1', '127.0.0.1:2'], ['localhost:1']])
+    await open(...addresses)[Symbol.asyncDispose]();
+});

@@ -2,6 +2,7 @@ import type { DescMethodUnary, DescService, MessageInitShape, MessageShape } fro
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import * as grpc from '@grpc/grpc-js';
 
+import { AppError } from '../errors/index.ts';
 import { SpanKind, type Tracer, currentTraceparent, inSpan } from '../telemetry/index.ts';
 import { pathOf, unaryMethods } from './handler.ts';
 import { RpcError } from './rpc-error.ts';
@@ -31,7 +32,7 @@ export type ClientOf<S extends DescService> = {
 };
 
 export interface GrpcClientOptions {
-  /** `host:port` of one or more instances, used in turn. */
+  /** `host:port` of one instance, of a name that resolves to several, or `ipv4:port` of several; used in turn. */
   readonly addresses: readonly string[];
   readonly tracer: Tracer;
   /** The first is the outermost. */
@@ -71,8 +72,10 @@ export function openGrpcClient<S extends DescService>(
 }
 
 function toTarget(addresses: readonly string[]): string {
-  const isNumeric = addresses.every((address) => /^[\d.]+:\d+$/.test(address));
-  return isNumeric ? `ipv4:${addresses.join(',')}` : `dns:///${addresses.join(',')}`;
+  if (addresses.every((address) => /^[\d.]+:\d+$/.test(address))) return `ipv4:${addresses.join(',')}`;
+  if (addresses.length === 1) return `dns:///${addresses[0]}`;
+  const message = `${addresses.join(',')}: several addresses must be IPv4 addresses; or give one name that resolves to all`;
+  throw new AppError('invalid-argument', message);
 }
 
 function traced(tracer: Tracer): ClientInterceptor {
