@@ -108,7 +108,7 @@ demo *ARGS: install
 smoke *ARGS: install
     @'{{ bun }}' --preload ./ops/local/addresses.ts ops/smoke/main.ts "$@"
 
-# Measure: `just bench hot`, orders a second on one hot sku.
+# Measure: `just bench hot`, orders a second on one sku; `just bench verify`, verify over a million orders.
 [group('prove')]
 [no-exit-message]
 bench *ARGS: install
@@ -118,7 +118,7 @@ bench *ARGS: install
 [group('run')]
 [no-exit-message]
 checkout *ARGS: bun
-    @'{{ bun }}' --preload ./ops/local/addresses.ts cart/src/close-main.ts "$@"
+    @'{{ bun }}' --preload ./ops/local/addresses.ts cart/src/checkout-main.ts "$@"
 
 # List, retry or skip events that the log refused: `just outbox list`.
 [group('run')]

@@ -10,7 +10,11 @@ import { type Neighbours, within } from './service.ts';
 const SRC = join(import.meta.dir, '../src');
 
 /** Runs a program of cart, with nothing in its environment but this. */
-export function run(program: 'main.ts' | 'close-main.ts', env: Record<string, string>, args: readonly string[] = []) {
+export function run(
+  program: 'main.ts' | 'checkout-main.ts',
+  env: Record<string, string>,
+  args: readonly string[] = [],
+) {
   const child = Bun.spawn([process.execPath, join(SRC, program), ...args], {
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdout: 'pipe',

@@ -46,7 +46,7 @@ export function start(config: LomsConfig): Promise<RunningService> {
     const maxCommands = Math.ceil(config.maxQueuedCommands * EXPIRY_SHARE);
     stack.use(startExpiry({ ...loop, store, batcher }, { intervalMs: config.expiryIntervalMs, maxCommands }));
     stack.use(startKeyExpiry({ ...loop, store }));
-    return frame.serve([bindService(Loms, createLomsRpc({ batcher, store }))]);
+    return frame.serve([bindService(Loms, createLomsRpc({ batcher, store, clock: loop.clock, newId: randomUUID }))]);
   });
 }
 

@@ -1,6 +1,7 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 
 import { timestampMs } from '@bufbuild/protobuf/wkt';
+import type { Clock } from '@tally/platform/concurrency';
 import { type Call, type Implementation, idempotencyKey } from '@tally/platform/grpc';
 import { currentTraceparent } from '@tally/platform/telemetry';
 import type { Loms, OrderCreateRequest } from '@tally/proto/loms';
@@ -15,13 +16,17 @@ import type { Store } from './store.ts';
 export interface LomsRpcDeps {
   readonly batcher: Pick<Batcher, 'submit'>;
   readonly store: Pick<Store, 'findOrder' | 'findStock'>;
+  readonly clock: Pick<Clock, 'nowMs'>;
+  /** Draws a UUID. */
+  readonly newId: () => string;
 }
 
 /** Message in, use case, message out. */
-export function createLomsRpc({ batcher, store }: LomsRpcDeps): Implementation<typeof Loms> {
+export function createLomsRpc({ batcher, store, clock, newId }: LomsRpcDeps): Implementation<typeof Loms> {
+  const timeLeftMs = ({ deadlineMs }: Call) => deadlineMs - clock.nowMs();
   return {
     async orderCreate(request, call) {
-      return { orderId: (await batcher.submit(toCreateOrder(request, call), call.signal)) ?? 0n };
+      return { orderId: (await batcher.submit(toCreateOrder(request, call, newId), call.signal)) ?? 0n };
     },
     async orderInfo({ orderId }, call) {
       const { status, userId, lines } = await orderInfo(store, orderId, timeLeftMs(call));
@@ -41,15 +46,13 @@ export function createLomsRpc({ batcher, store }: LomsRpcDeps): Implementation<t
   };
 }
 
-const timeLeftMs = (call: Call) => call.deadlineMs - Date.now();
-
 const commanded = ({ deadlineMs }: Call) => ({ deadlineMs, traceparent: currentTraceparent() });
 
-function toCreateOrder(request: OrderCreateRequest, call: Call): CreateOrder {
+function toCreateOrder(request: OrderCreateRequest, call: Call, newId: () => string): CreateOrder {
   const { user, items, checkoutId, decideBefore } = request;
   const lines = sumLines(items.map(({ sku, count, name, price }) => ({ sku, count: Number(count), name, price })));
   const isNamed = checkoutId !== '';
-  const requestId = isNamed ? checkoutId.toLowerCase() : randomUUID();
+  const requestId = isNamed ? checkoutId.toLowerCase() : newId();
   const key = idempotencyKey(call);
   return {
     kind: 'create',

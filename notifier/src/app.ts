@@ -42,6 +42,6 @@ export function start(config: NotifierConfig): Promise<RunningService> {
         handler: (batch) => consume(deps, batch),
       }),
     );
-    return serve([bindService(Notifier, createNotifierRpc(store))]);
+    return serve([bindService(Notifier, createNotifierRpc({ store, clock: loop.clock }))]);
   });
 }

@@ -1,15 +1,21 @@
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import type { Clock } from '@tally/platform/concurrency';
 import type { Implementation } from '@tally/platform/grpc';
 import type { Notifier } from '@tally/proto/notifier';
 
 import { list } from './list.ts';
 import type { Store } from './store.ts';
 
+export interface NotifierRpcDeps {
+  readonly store: Pick<Store, 'list'>;
+  readonly clock: Pick<Clock, 'nowMs'>;
+}
+
 /** Message in, use case, message out. */
-export function createNotifierRpc(store: Pick<Store, 'list'>): Implementation<typeof Notifier> {
+export function createNotifierRpc({ store, clock }: NotifierRpcDeps): Implementation<typeof Notifier> {
   return {
     async list({ orderId }, { deadlineMs }) {
-      const notifications = await list(store, orderId, deadlineMs - Date.now());
+      const notifications = await list(store, orderId, deadlineMs - clock.nowMs());
       return {
         items: notifications.map(({ moment, ...told }) => ({ orderId, ...told, moment: timestampFromDate(moment) })),
       };

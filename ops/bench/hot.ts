@@ -1,15 +1,15 @@
-import { chmodSync, closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 import { AppError } from '@tally/platform/errors';
 import { type ClientOf, openGrpcClient } from '@tally/platform/grpc';
-import { asAdmin, createDatabase, migrate, startEmbeddedPostgres } from '@tally/platform/postgres';
+import { type EmbeddedPostgres, asAdmin } from '@tally/platform/postgres';
 import { openTracing } from '@tally/platform/telemetry';
 import { freePort } from '@tally/platform/testing';
 import { Loms } from '@tally/proto/loms';
 
+import { createBenchDatabase, startBenchPostgres } from './bench-postgres.ts';
 import { type LoadResult, runLoad } from './load.ts';
+import { describeMachine, measureFsyncUs, median } from './measure.ts';
 
 const ROOT = resolve(import.meta.dir, '../..');
 const STOCK = 1_000_000_000;
@@ -28,14 +28,10 @@ const LOADS = [
 /** Orders a second on one sku: loms through gRPC with everything on, in turn with pgbench on the same server. */
 export async function benchHot({ seconds, rounds }: { seconds: number; rounds: number }): Promise<void> {
   await using stack = new AsyncDisposableStack();
-  const dir = mkdtempSync(join(tmpdir(), 'tally-bench-'));
-  chmodSync(dir, 0o755);
-  stack.defer(() => rmSync(dir, { recursive: true, force: true }));
-  console.log(
-    `${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), Bun ${Bun.version}`,
-  );
-  const fsyncUs = measureFsync(dir);
-  const { lomsUrl, usualUrl, logUrl } = await startDatabases(stack, dir);
+  console.log(describeMachine());
+  const { dir, server } = await startBenchPostgres(stack);
+  const fsyncUs = measureFsyncUs(dir);
+  const { lomsUrl, usualUrl, logUrl } = await prepareDatabases(server);
   const client = await startLoms(stack, lomsUrl, logUrl);
   const pgbench = Bun.which('pgbench');
   if (pgbench === null) console.log('skipped: the usual transaction, because pgbench is not on PATH');
@@ -57,34 +53,11 @@ function push<K, V>(into: Map<K, V[]>, key: K, value: V): void {
   into.set(key, [...(into.get(key) ?? []), value]);
 }
 
-/** Time to make 8 KiB durable on the disk that the databases lie on, in microseconds; the median of many. */
-function measureFsync(dir: string): number {
-  const file = openSync(join(dir, 'fsync'), 'w');
-  const block = Buffer.alloc(8192, 1);
-  const tookUs = Array.from({ length: 200 }, () => {
-    const startedMs = performance.now();
-    writeSync(file, block, 0, block.length, 0);
-    fdatasyncSync(file);
-    return (performance.now() - startedMs) * 1000;
-  });
-  closeSync(file);
-  return median(tookUs);
-}
-
-async function startDatabases(stack: AsyncDisposableStack, dir: string) {
-  const programsDir = join(tmpdir(), `tally-postgres-18-${process.getuid?.() ?? 0}`);
-  const options = { dir, programsDir, port: freePort(), password: 'tally', lifetime: 'parent' } as const;
-  const server = await startEmbeddedPostgres(options);
-  stack.defer(() => server.stop());
-  const create = async (name: string, schema: string) => {
-    const url = await createDatabase(server.adminUrl, name);
-    await migrate({ url, dir: join(ROOT, 'sql', schema, 'migrations') });
-    return url;
-  };
+async function prepareDatabases(server: EmbeddedPostgres) {
   const [lomsUrl, usualUrl, logUrl] = [
-    await create('loms', 'loms'),
-    await create('usual', 'loms'),
-    await create('log', 'log'),
+    await createBenchDatabase(server, 'loms', 'loms'),
+    await createBenchDatabase(server, 'usual', 'loms'),
+    await createBenchDatabase(server, 'log', 'log'),
   ];
   for (const url of [lomsUrl, usualUrl]) {
     await asAdmin(url, (db) => db.query(`insert into stocks (sku, total, held, reserved) values (1, ${STOCK}, 0, 0)`));
@@ -170,11 +143,6 @@ function report(usual: Map<number, number[]>, loads: Map<string, LoadResult[]>, 
 
 function judge(what: string, ratio: number, budget: number): void {
   console.log(`${ratio >= budget ? 'within' : 'BELOW '} budget: ${what} ${ratio.toFixed(2)} x; expected ${budget} x`);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }
 
 const format = (perSecond: number) => Math.round(perSecond).toLocaleString('en').padStart(7);

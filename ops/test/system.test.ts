@@ -33,7 +33,7 @@ test('a shopper fills a cart, checks out and pays; the notifier tells of it, in 
 }, 60_000);
 
 test('one checkout pressed 20 times over two instances of loms is one order, and every caller hears its id', async () => {
-  await using system = await openSystem({ lomsInstances: 2, notifierInstances: 1 });
+  await using system = await openSystem({ lomsInstances: 2 });
   await system.stock(1, 100);
   for (const user of upTo(5).map((n) => BigInt(n + 1))) {
     await add(system, user, 1, 2n);
@@ -48,6 +48,38 @@ test('one checkout pressed 20 times over two instances of loms is one order, and
   }
   const { rows } = await system.db.loms.query('select count(*)::int as n from orders', []);
   expect(rows).toEqual([{ n: 5 }]);
+  await system.settle();
+}, 60_000);
+
+test('live callers and resumers of two carts race over two instances of loms: every checkout is one order', async () => {
+  await using system = await openSystem({ cartInstances: 2, lomsInstances: 2 });
+  await system.stock(1, 1000);
+  const users = upTo(20).map((n) => BigInt(n + 1));
+  for (const user of users) await add(system, user, 1, 3n);
+  // Every claim ends at once: whatever a live caller works on, the resumers take up too.
+  const isOver = { yet: false };
+  const ending = (async () => {
+    while (!isOver.yet)
+      await system.db.cart.query(`update checkouts set claimed_until = '-infinity' where state = 'open'`, []);
+  })();
+  const answers = await Promise.all(
+    users.map(async (user) => {
+      const presses = upTo(5).map(async () => {
+        const call = system.cart.checkout({ user }, within(10_000));
+        const failure = await failureOfCall(call);
+        return failure === undefined ? String((await call).orderID) : `${failure.values['lastOrderId']}`;
+      });
+      return new Set(await Promise.all(presses));
+    }),
+  );
+  isOver.yet = true;
+  await ending;
+  expect(answers.map(({ size }) => size)).toEqual(users.map(() => 1));
+  const { rows } = await system.db.loms.query(
+    'select user_id::int as u, count(*)::int as n from orders group by 1',
+    [],
+  );
+  expect(rows.map(({ n }) => n)).toEqual(users.map(() => 1));
   await system.settle();
 }, 60_000);
 

@@ -4,6 +4,7 @@ import { start as startNotifier } from '@tally/notifier';
 import { readConfig } from '@tally/platform/config';
 import type { EventLogConfig } from '@tally/platform/events';
 import { openGrpcClient } from '@tally/platform/grpc';
+import type { RunningService } from '@tally/platform/lifecycle';
 import { type Db, openDb } from '@tally/platform/postgres';
 import { openTracing } from '@tally/platform/telemetry';
 import { openTestDatabase, waitUntil } from '@tally/platform/testing';
@@ -34,6 +35,7 @@ export interface TestSystem extends AsyncDisposable {
 }
 
 export interface SystemOptions {
+  readonly cartInstances?: number;
   readonly lomsInstances?: number;
   readonly notifierInstances?: number;
   /** Made-up products, with the skus from 1 on. */
@@ -47,12 +49,13 @@ const { tracer } = openTracing('test');
 const openCart = (addresses: string[]) => openGrpcClient(Cart, { addresses, tracer });
 const openLoms = (addresses: string[]) => openGrpcClient(Loms, { addresses, tracer });
 const openNotifier = (addresses: string[]) => openGrpcClient(Notifier, { addresses, tracer });
+const addressOf = (port: number) => `127.0.0.1:${port}`;
 const DATABASES = ['cart', 'loms', 'notifier', 'log'] as const;
 
 export async function openSystem(options: SystemOptions = {}): Promise<TestSystem> {
-  const { lomsInstances = 1, notifierInstances = 1, products = 100, maxProductCallsPerSecond = 1000 } = options;
-  const { kafkaBrokers } = options;
-  const stack = new AsyncDisposableStack();
+  const { cartInstances = 1, lomsInstances = 1, notifierInstances = 2 } = options;
+  const { products = 100, maxProductCallsPerSecond = 1000, kafkaBrokers } = options;
+  await using stack = new AsyncDisposableStack();
   const opened = await Promise.all(
     DATABASES.map(async (name) => {
       const { url } = stack.use(await openTestDatabase(name));
@@ -115,46 +118,44 @@ export async function openSystem(options: SystemOptions = {}): Promise<TestSyste
     for (const running of lomsRunning.splice(0)) await running[Symbol.asyncDispose]();
   };
   stack.defer(stopLoms);
-  for (let i = 0; i < notifierInstances; i += 1) {
-    stack.use(
-      await startNotifier({
-        ...common,
-        name: 'notifier',
-        databaseUrl: urls.notifier,
-        ...logOf(),
-        maxBatchEvents: 200,
-      }),
-    );
-  }
-  const lomsAddresses = lomsPorts.map((port) => `127.0.0.1:${port}`);
-  const cart = stack.use(
-    await startCart({
+  const lomsAddresses = lomsPorts.map(addressOf);
+  const startOneNotifier = () =>
+    startNotifier({
+      ...common,
+      name: 'notifier',
+      databaseUrl: urls.notifier,
+      ...logOf(),
+      maxBatchEvents: 200,
+    });
+  const startOneCart = () =>
+    startCart({
       ...common,
       name: 'cart',
       databaseUrl: urls.cart,
       lomsAddresses,
-      productAddresses: [`127.0.0.1:${product.grpcPort}`],
+      productAddresses: [addressOf(product.grpcPort)],
       productToken: 'testtoken',
       lookUpWorkers: 64,
       maxQueuedLookUps: 10_000,
       resumeIntervalMs: 50,
-    }),
-  );
-  const notifier = await startNotifier({
-    ...common,
-    name: 'notifier',
-    databaseUrl: urls.notifier,
-    ...logOf(),
-    maxBatchEvents: 200,
-  });
-  stack.use(notifier);
+    });
+  const startMany = async (instances: number, startOne: () => Promise<RunningService>) => {
+    const running = await Promise.all(Array.from({ length: instances }, async () => stack.use(await startOne())));
+    return running.map(({ grpcPort }) => addressOf(grpcPort));
+  };
+  const notifierAddresses = await startMany(notifierInstances, startOneNotifier);
+  const cartAddresses = await startMany(cartInstances, startOneCart);
+  const clients = {
+    cart: stack.use(openCart(cartAddresses)),
+    loms: stack.use(openLoms(lomsAddresses)),
+    notifier: stack.use(openNotifier(notifierAddresses)),
+  };
+  const owned = stack.move();
   return {
     urls,
     db,
     product,
-    cart: stack.use(openCart([`127.0.0.1:${cart.grpcPort}`])),
-    loms: stack.use(openLoms(lomsAddresses)),
-    notifier: stack.use(openNotifier([`127.0.0.1:${notifier.grpcPort}`])),
+    ...clients,
     stopLoms,
     async startLoms() {
       lomsRunning = await Promise.all(lomsPorts.map(startOneLoms));
@@ -178,6 +179,6 @@ export async function openSystem(options: SystemOptions = {}): Promise<TestSyste
       const broken = report.invariants.filter(({ verdict }) => verdict === 'late' || verdict === 'violated');
       if (broken.length > 0) throw new Error(`verify: ${JSON.stringify(broken, null, 1)}`);
     },
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

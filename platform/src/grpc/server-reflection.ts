@@ -2,16 +2,16 @@ import { type DescFile, toBinary } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import type { Server } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
-import { service as healthService } from 'grpc-health-check';
+import { Health } from '@tally/proto/grpc/health';
 
 import type { BoundService } from './handler.ts';
 
 /** Lets tools such as grpcurl ask the server for its services and messages. */
 export function addReflection(server: Server, services: readonly BoundService[]): void {
   const files = new Map<string, Buffer>();
-  for (const { desc } of services) collect(desc.file, files);
-  const health = Object.values(healthService)[0]?.requestType.fileDescriptorProtos ?? [];
-  const fileDescriptorProtos = [...files.values(), ...health];
+  // The descriptor that comes with the health package leaves type names unqualified, on which strict tools give up.
+  for (const desc of [...services.map((service) => service.desc), Health]) collect(desc.file, files);
+  const fileDescriptorProtos = [...files.values()];
   // It wants a package definition as proto-loader makes it, of which it reads these files only.
   const everything = { format: 'Protocol Buffer 3 DescriptorProto', type: {}, fileDescriptorProtos } as const;
   new ReflectionService({ all: everything }).addToServer(server);

@@ -143,6 +143,8 @@ function toServer(pid: number, { dir, port, password }: EmbeddedOptions): Embedd
       const children = childrenOf(pid);
       await end('SIGKILL');
       for (const child of children) await untilGone(child);
+      // Nobody works on the data any more. A next server would take a killed one that its parent has not buried yet for alive.
+      if (readPid(dataDir) === pid) rmSync(join(dataDir, 'postmaster.pid'), { force: true });
     },
   };
 }
@@ -303,10 +305,12 @@ function launch(programs: string, dataDir: string, { dir, port, lifetime, settin
   return child.pid;
 }
 
-async function createRole(adminUrl: string, password: string): Promise<void> {
+/** Makes the role `tally`, or gives it this password; its timeouts hold for every transaction of every service. */
+export async function createRole(adminUrl: string, password: string): Promise<void> {
   await asAdmin(adminUrl, async (client) => {
     const { rowCount } = await client.query(`select from pg_roles where rolname = 'tally'`);
-    if (rowCount === 0) await client.query(`create role tally login password ${client.escapeLiteral(password)}`);
+    const verb = rowCount === 0 ? 'create' : 'alter';
+    await client.query(`${verb} role tally login password ${client.escapeLiteral(password)}`);
     for (const [name, value] of Object.entries(ROLE_TIMEOUTS)) {
       await client.query(`alter role tally set ${name} = '${value}'`);
     }

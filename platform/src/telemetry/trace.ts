@@ -10,6 +10,8 @@ export interface Tracing extends AsyncDisposable {
   readonly tracer: Tracer;
 }
 
+const FLUSH_LIMIT_MS = 2_000;
+
 /**
  * Traces of one service.
  *
@@ -28,8 +30,8 @@ export function openTracing(service: string, otlpEndpoint?: string): Tracing {
   });
   return {
     tracer: provider.getTracer(service),
-    // A collector that is away must not hold a shutdown up.
-    [Symbol.asyncDispose]: () => provider.shutdown().catch(() => {}),
+    // A collector that is away must not hold a shutdown up: the exporter alone would try for 8 s.
+    [Symbol.asyncDispose]: () => Promise.race([provider.shutdown().catch(() => {}), Bun.sleep(FLUSH_LIMIT_MS)]),
   };
 }
 

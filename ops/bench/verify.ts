@@ -1,0 +1,41 @@
+import { AppError } from '@tally/platform/errors';
+
+import { DATABASE_NAMES, type DatabaseUrls } from '../verify/databases.ts';
+import { seed } from '../verify/seed/seed.ts';
+import { verify } from '../verify/verify.ts';
+import { createBenchDatabase, startBenchPostgres } from './bench-postgres.ts';
+import { describeMachine, median } from './measure.ts';
+
+const NEWEST_ORDERS = 10_000;
+const BUDGET_SECONDS = 5;
+
+/** How long `just verify` takes over a made-up history of so many orders: as every day, and once over all of it. */
+export async function benchVerify({ orders, rounds }: { orders: number; rounds: number }): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  console.log(describeMachine());
+  const { server } = await startBenchPostgres(stack);
+  const names = await Promise.all(
+    DATABASE_NAMES.map(async (name) => [name, await createBenchDatabase(server, name, name)] as const),
+  );
+  const urls = Object.fromEntries(names) as DatabaseUrls;
+  console.log(`making a history of ${orders.toLocaleString('en')} orders`);
+  await seed(urls, { orders, newest: NEWEST_ORDERS });
+
+  const seconds: number[] = [];
+  for (let round = 1; round <= rounds; round += 1) seconds.push(await timeVerify(urls, false));
+  const fast = median(seconds);
+  const full = await timeVerify(urls, true);
+  console.log(`verify, as every day   ${fast.toFixed(1)} s, the median of ${rounds}`);
+  console.log(`verify --full          ${full.toFixed(1)} s`);
+  console.log(`${fast <= BUDGET_SECONDS ? 'within' : 'OVER  '} budget: ${BUDGET_SECONDS} s`);
+}
+
+async function timeVerify(urls: DatabaseUrls, full: boolean): Promise<number> {
+  const startedMs = performance.now();
+  const { verdict, invariants } = await verify({ urls, full });
+  if (verdict !== 'holds') {
+    const broken = invariants.filter((each) => each.verdict !== 'holds').map(({ name }) => name);
+    throw new AppError('failed-precondition', `the made-up history is ${verdict}: ${broken.join(', ')}`);
+  }
+  return (performance.now() - startedMs) / 1000;
+}

@@ -1,0 +1,85 @@
+import { readConfig } from '@tally/platform/config';
+import { AppError } from '@tally/platform/errors';
+
+import { type Command, runCommand } from '../local/command.ts';
+import { type CallCheck, type ServiceChecks, listChecks } from './checks.ts';
+import { type GrpcTool, findGrpcTool } from './grpc-tool.ts';
+
+const HTTP_LIMIT_MS = 5_000;
+const HEALTH = 'grpc.health.v1.Health';
+
+const command: Command = {
+  name: 'smoke',
+  purpose: 'asks each service of the running system from outside: reflection, health, a call, a refusal.',
+  options: [],
+  notes: ['It changes nothing. It takes grpcurl where that is on PATH, else buf curl.'],
+  run: async () => {
+    const { token } = readConfig(process.env, (reader) => ({
+      token: reader.text('PRODUCT_TOKEN', 'token for the product stand-in', 'testtoken'),
+    }));
+    const tool = findGrpcTool();
+    let passed = 0;
+    let failed = 0;
+    for (const checks of listChecks(token)) {
+      for (const [what, check] of toSteps(tool, checks)) {
+        const fault = await check().catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
+        console.log(`${fault === undefined ? 'ok    ' : 'FAILED'}  ${checks.name.padEnd(9)} ${what}`);
+        if (fault === undefined) passed += 1;
+        else {
+          failed += 1;
+          console.log(`        ${fault.replaceAll('\n', '\n        ')}`);
+        }
+      }
+    }
+    console.log(`\n${passed} checks passed, ${failed} failed, with ${tool.name}`);
+    return failed === 0 ? 0 : 1;
+  },
+};
+
+type Step = readonly [what: string, check: () => Promise<string | undefined>];
+
+/** Each resolves with what is wrong. */
+function toSteps(tool: GrpcTool, { service, grpcPort, httpPort, paths, calls }: ServiceChecks): Step[] {
+  const address = `127.0.0.1:${portOf(grpcPort)}`;
+  return [
+    [`reflection lists ${service}`, () => checkReflection(tool, address, service)],
+    ['health is SERVING', () => checkCall(tool, address, healthCheck(service))],
+    ...calls.map((each): Step => [`${each.what}: ${each.code}`, () => checkCall(tool, address, each)]),
+    ...paths.map((path): Step => [`GET ${path}`, () => checkPath(`http://127.0.0.1:${portOf(httpPort)}${path}`)]),
+  ];
+}
+
+function portOf(variable: string): string {
+  const port = process.env[variable];
+  if (port === undefined)
+    throw new AppError('failed-precondition', `${variable} is not set: is Tally up? See just up.`);
+  return port;
+}
+
+async function checkReflection(tool: GrpcTool, address: string, service: string): Promise<string | undefined> {
+  const services = await tool.services(address);
+  const missing = [service, HEALTH].filter((name) => !services.includes(name));
+  return missing.length === 0 ? undefined : `it lists ${services.join(', ')}; missing: ${missing.join(', ')}`;
+}
+
+const healthCheck = (service: string): CallCheck => ({
+  what: 'health',
+  method: `${HEALTH}/Check`,
+  request: { service },
+  code: 'OK',
+  words: ['"SERVING"'],
+});
+
+async function checkCall(tool: GrpcTool, address: string, check: CallCheck): Promise<string | undefined> {
+  const { code, text } = await tool.call(address, check.method, check.request);
+  if (code !== check.code) return `${check.method} answered ${code}, not ${check.code}: ${text}`;
+  const missing = check.words.filter((word) => !text.includes(word));
+  return missing.length === 0 ? undefined : `${check.method} answered without ${missing.join(', ')}: ${text}`;
+}
+
+async function checkPath(url: string): Promise<string | undefined> {
+  const { status } = await fetch(url, { signal: AbortSignal.timeout(HTTP_LIMIT_MS) });
+  return status === 200 ? undefined : `${url} answered ${status}`;
+}
+
+await runCommand(command, process.argv.slice(2));

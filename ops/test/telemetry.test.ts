@@ -1,0 +1,115 @@
+import { expect, test } from 'bun:test';
+
+import { create } from '@bufbuild/protobuf';
+import { AppError } from '@tally/platform/errors';
+import { type Implementation, bindService, openGrpcClient, startGrpcServer } from '@tally/platform/grpc';
+import { createLog, createMetrics, openTracing } from '@tally/platform/telemetry';
+import { outcomeOf } from '@tally/platform/testing';
+import { Loms, OrderInfoRequestSchema } from '@tally/proto/loms';
+
+/** Takes what an OTLP exporter sends; the texts in it can be searched. */
+function openCollector() {
+  const received: string[] = [];
+  const server = Bun.serve({
+    port: 0,
+    hostname: '127.0.0.1',
+    async fetch(request) {
+      received.push(`${new URL(request.url).pathname} ${Buffer.from(await request.arrayBuffer()).toString('latin1')}`);
+      return new Response(null, { status: 200 });
+    },
+  });
+  return {
+    url: `http://127.0.0.1:${server.port}`,
+    received,
+    [Symbol.asyncDispose]: () => server.stop(true),
+  };
+}
+
+const unused = async () => {
+  throw new AppError('not-found', 'nothing here', { reason: 'NOTHING' });
+};
+
+function implement(orderInfo: Implementation<typeof Loms>['orderInfo']) {
+  const rpc: Implementation<typeof Loms> = {
+    orderCreate: unused,
+    orderPay: unused,
+    orderCancel: unused,
+    stockInfo: unused,
+    orderInfo,
+  };
+  return bindService(Loms, rpc);
+}
+
+const options = { name: 'loms', host: '127.0.0.1', port: 0, drainMs: 500, metrics: createMetrics('loms') };
+
+test('spans of client and server go to the collector as one trace, the incoming one', async () => {
+  await using collector = openCollector();
+  const traceId = 'c'.repeat(32);
+  {
+    await using tracing = openTracing('loms', collector.url);
+    const { tracer } = tracing;
+    const log = createLog('loms', 'silent');
+    const service = implement(async () => ({ status: 'payed', user: 1n, items: [] }));
+    await using server = await startGrpcServer({
+      ...options,
+      metrics: createMetrics('loms'),
+      log,
+      tracer,
+      services: [service],
+    });
+    await using client = openGrpcClient(Loms, {
+      addresses: [`127.0.0.1:${server.port}`],
+      tracer: openTracing('x').tracer,
+    });
+    const headers = { traceparent: `00-${traceId}-${'d'.repeat(16)}-01` };
+    const call = { deadlineMs: Date.now() + 5000, headers };
+    expect((await client.orderInfo(create(OrderInfoRequestSchema, { orderId: 1n }), call)).status).toBe('payed');
+  }
+  const sent = collector.received.join('\n');
+  expect(sent).toStartWith('/v1/traces ');
+  expect(sent).toContain('loms.Loms/OrderInfo');
+  expect(sent).toContain(Buffer.from(traceId, 'hex').toString('latin1'));
+});
+
+test('a collector that is away holds nothing up', async () => {
+  const tracing = openTracing('loms', 'http://127.0.0.1:1');
+  tracing.tracer.startSpan('lonely').end();
+  const startedMs = performance.now();
+  await tracing[Symbol.asyncDispose]();
+  expect(performance.now() - startedMs).toBeLessThan(5_000);
+});
+
+test('a bug is answered as INTERNAL without a word of it, logged whole, and the service lives on', async () => {
+  const lines: string[] = [];
+  const log = createLog('loms', 'info', { write: (line) => void lines.push(line) });
+  let calls = 0;
+  const service = implement(async () => {
+    calls += 1;
+    if (calls === 1) throw new Error('the secret of the house');
+    return { status: 'payed', user: 1n, items: [] };
+  });
+  const { tracer } = openTracing('loms');
+  await using server = await startGrpcServer({
+    ...options,
+    metrics: createMetrics('loms'),
+    log,
+    tracer,
+    services: [service],
+  });
+  await using client = openGrpcClient(Loms, { addresses: [`127.0.0.1:${server.port}`], tracer });
+  const ask = () => client.orderInfo({ orderId: 1n }, { deadlineMs: Date.now() + 5000 });
+  const failure = await ask().catch((error: unknown) => error);
+  expect(failure).toMatchObject({ code: 13, message: 'internal error', reason: undefined });
+  expect(lines.join()).toContain('the secret of the house');
+  expect(await outcomeOf(ask())).toBe('OK');
+});
+
+test('secrets do not reach the log, nor does what a database driver tells of a row', () => {
+  const lines: string[] = [];
+  const log = createLog('cart', 'info', { write: (line) => void lines.push(line) });
+  const error = Object.assign(new Error('duplicate key'), { code: '23505', detail: 'Key (name)=(Anna) exists.' });
+  log.info({ token: 'hush', nested: { password: 'hush' }, headers: { 'x-product-token': 'hush' }, error }, 'seen');
+  expect(lines.join()).not.toContain('hush');
+  expect(lines.join()).not.toContain('Anna');
+  expect(JSON.parse(lines.join()).error).toMatchObject({ message: 'duplicate key', code: '23505' });
+});
