@@ -87,12 +87,13 @@ async function judge(databaseUrl: string, firstUser: bigint, result: RushResult)
   await using db = openDb({ url: databaseUrl, applicationName: 'demo', maxConnections: 1 });
   const { rows } = await db.query(
     `select count(*) filter (where o.status <> 'failed')::int as orders,
-            count(*) filter (where o.status = 'failed')::int as refused,
+            count(distinct o.user_id) filter (where o.status = 'failed')::int as refused,
             count(*) filter (where o.status <> 'failed' and o.id = any($3))::int as told
        from orders o
       where o.user_id >= $1 and o.user_id < $2`,
     [firstUser, firstUser + BigInt(SHOPPERS), result.orderIds],
   );
+  // Shoppers, not orders: who lost a refusal's answer presses again, and that is another checkout, refused again.
   const { orders, refused, told } = rows[0] as { orders: number; refused: number; told: number };
   const { rows: pressed } = await db.query('select count(*)::int as orders from orders where user_id = $1', [
     firstUser + BigInt(SHOPPERS),
