@@ -54,12 +54,7 @@ const DATABASES = ['cart', 'loms', 'notifier', 'log'] as const;
 
 export async function openSystem(options: SystemOptions = {}): Promise<TestSystem> {
   const { cartInstances = 1, lomsInstances = 1, notifierInstances = 2 } = options;
-<<<<<<< HEAD
-  const { products = 100, maxProductCallsPerSecond = 1000 } = options;
-  const { kafkaBrokers } = options;
-=======
   const { products = 100, maxProductCallsPerSecond = 1000, kafkaBrokers } = options;
->>>>>>> kafka
   await using stack = new AsyncDisposableStack();
   const opened = await Promise.all(
     DATABASES.map(async (name) => {
