@@ -1,12 +1,12 @@
 # Tally's commands. `just` alone lists them; `npx -y rust-just@1.40.0 COMMAND` runs one where just is not installed.
 
 set positional-arguments
-bun := justfile_directory() / ".local/bin/bun"
+bun := quote(justfile_directory() / ".local/bin/bun")
 
 # List the commands.
 [private]
 default:
-    @'{{ just_executable() }}' --justfile '{{ justfile() }}' --list --unsorted
+    @{{ quote(just_executable()) }} --justfile {{ quote(justfile()) }} --list --unsorted
 
 [private]
 install:
@@ -14,23 +14,27 @@ install:
 
 # Run every test against servers of its own, or those of one folder or file.
 [group('develop')]
+[no-exit-message]
 test *ARGS: install
-    @'{{ bun }}' ops/test-run/main.ts all "$@"
+    @{{ bun }} ops/test-run/main.ts all "$@"
 
 # Run the tests that need no server and no socket.
 [group('develop')]
+[no-exit-message]
 test-unit *ARGS: install
-    @'{{ bun }}' ops/test-run/main.ts unit "$@"
+    @{{ bun }} ops/test-run/main.ts unit "$@"
 
 # Run the tests on real PostgreSQL and real processes.
 [group('develop')]
+[no-exit-message]
 test-integration *ARGS: install
-    @'{{ bun }}' ops/test-run/main.ts integration "$@"
+    @{{ bun }} ops/test-run/main.ts integration "$@"
 
 # Check all but the tests: format, lint, types, protos, generated code.
 [group('develop')]
+[no-exit-message]
 check: install
-    @'{{ bun }}' ops/test-run/check.ts
+    @{{ bun }} ops/test-run/check.ts
 
 # Format the code and the protos.
 [group('develop')]
@@ -42,86 +46,86 @@ fmt: install
 [group('develop')]
 gen: install
     @cd proto && PATH="$PWD/node_modules/.bin:$PATH" node_modules/.bin/buf generate
-    @'{{ bun }}' sql/gen.ts
+    @{{ bun }} sql/gen.ts
 
 # Bring the databases of CART_, LOMS_, NOTIFIER_ and LOG_DATABASE_URL to the newest schema.
 [group('develop')]
 migrate: install
-    @'{{ bun }}' sql/migrate.ts
+    @{{ bun }} sql/migrate.ts
 
 # Only where Bun is missing: ending and looking must not depend on a registry.
 [private]
 bun:
-    @test -x '{{ bun }}' || sh ops/local/install.sh
+    @test -x {{ bun }} || sh ops/local/install.sh
 
 # Start the whole system in the background, or mend what of it does not run; `just up kafka`: with Kafka as its log.
 [group('run')]
 [no-exit-message]
 up *ARGS:
-    @started="$(date +%s%3N)" && sh ops/local/install.sh && TALLY_STARTED_AT_MS="$started" '{{ bun }}' ops/local/up.ts "$@"
+    @started="$(date +%s%3N)" && sh ops/local/install.sh && TALLY_STARTED_AT_MS="$started" {{ bun }} ops/local/up.ts "$@"
 
 # End the whole system. Its data stays, unless --remove is given.
 [group('run')]
 [no-exit-message]
 down *ARGS: bun
-    @'{{ bun }}' ops/local/down.ts "$@"
+    @{{ bun }} ops/local/down.ts "$@"
 
 # Show what runs, and how it is.
 [group('run')]
 [no-exit-message]
 status *ARGS: bun
-    @'{{ bun }}' ops/local/status.ts "$@"
+    @{{ bun }} ops/local/status.ts "$@"
 
 # Print the last lines of the logs, of all or of one service; -f follows.
 [group('run')]
 [no-exit-message]
 logs *ARGS: bun
-    @'{{ bun }}' ops/local/logs.ts "$@"
+    @{{ bun }} ops/local/logs.ts "$@"
 
 # Print the URL of a database: cart, loms, notifier or log; of a log on Kafka its address.
 [group('run')]
 [no-exit-message]
 url *ARGS: bun
-    @'{{ bun }}' ops/local/url.ts "$@"
+    @{{ bun }} ops/local/url.ts "$@"
 
 # Set what there is of each sku in a stock file.
 [group('run')]
 [no-exit-message]
 stock *ARGS: install
-    @'{{ bun }}' --preload ./ops/local/addresses.ts ops/stock/main.ts "$@"
+    @TALLY_CALLED_FROM={{ quote(invocation_directory()) }} {{ bun }} --preload ./ops/local/addresses.ts ops/stock/main.ts "$@"
 
 # Prove that everything adds up, or say what does not. --full looks at all there is.
 [group('prove')]
 [no-exit-message]
 verify *ARGS: bun
-    @'{{ bun }}' --preload ./ops/local/addresses.ts ops/verify/main.ts "$@"
+    @TALLY_NOT_UP_EXIT_CODE=3 {{ bun }} --preload ./ops/local/addresses.ts ops/verify/main.ts "$@"
 
 # Play shoppers through the running system, then 400 of them at once with loms killed in the middle.
 [group('prove')]
 [no-exit-message]
 demo *ARGS: install
-    @'{{ bun }}' ops/demo/main.ts "$@"
+    @{{ bun }} ops/demo/main.ts "$@"
 
 # Check the running system from outside: reflection, health, a call and a refusal of each service.
 [group('prove')]
 [no-exit-message]
 smoke *ARGS: install
-    @'{{ bun }}' --preload ./ops/local/addresses.ts ops/smoke/main.ts "$@"
+    @{{ bun }} --preload ./ops/local/addresses.ts ops/smoke/main.ts "$@"
 
 # Measure: `just bench hot`, orders a second on one sku; `list`, what the worker pool is worth; `verify`, verify over a million orders.
 [group('prove')]
 [no-exit-message]
 bench *ARGS: install
-    @'{{ bun }}' ops/bench/main.ts "$@"
+    @{{ bun }} ops/bench/main.ts "$@"
 
 # Close a checkout by hand, when nothing else can: `just checkout close ID REASON`.
 [group('run')]
 [no-exit-message]
 checkout *ARGS: bun
-    @'{{ bun }}' --preload ./ops/local/addresses.ts cart/src/checkout-main.ts "$@"
+    @{{ bun }} --preload ./ops/local/addresses.ts cart/src/checkout-main.ts "$@"
 
 # List, retry or skip events that the log refused: `just outbox list`.
 [group('run')]
 [no-exit-message]
 outbox *ARGS: bun
-    @'{{ bun }}' --preload ./ops/local/addresses.ts loms/src/outbox-main.ts "$@"
+    @{{ bun }} --preload ./ops/local/addresses.ts loms/src/outbox-main.ts "$@"

@@ -11,7 +11,7 @@ import { createPostgresStore } from './store-postgres.ts';
 
 const USAGE = `just checkout close ID REASON [--abandon]: the last resort for a checkout that stays open.
 
-Closes the open checkout ID with what loms says of it, and keeps REASON in cart's table audit.
+just verify names checkouts that stay open. This closes checkout ID with what loms says of it, and keeps REASON in cart's table audit.
 
   --abandon   closes it as refused even where loms cannot say: an order of it may exist all the same
 
@@ -27,7 +27,7 @@ async function main(args: readonly string[]): Promise<void> {
   }
   const isAbandoned = args.includes('--abandon');
   const [verb, id = '', ...words] = args.filter((arg) => arg !== '--abandon');
-  if (verb !== 'close') throw new Error(`'${args.join(' ')}' is no command of it.\n\n${USAGE}`);
+  if (verb !== 'close') throw new Error(`'${args.join(' ')}' is not one of its commands.\n\n${USAGE}`);
   if (!UUID.test(id)) throw new Error(`'${id}' is no checkout id: it is a UUID.\n\n${USAGE}`);
   if (words.length === 0) throw new Error(`the reason is missing.\n\n${USAGE}`);
   const config = readConfig(process.env, (reader) => ({

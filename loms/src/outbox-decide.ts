@@ -29,7 +29,7 @@ export async function decideOutbox(db: Db, args: readonly string[]): Promise<str
       'is skipped',
     );
   }
-  throw new AppError('invalid-argument', `'${args.join(' ')}' is no command of it.\n\n${OUTBOX_USAGE}`);
+  throw new AppError('invalid-argument', `'${args.join(' ')}' is not one of its commands.\n\n${OUTBOX_USAGE}`);
 }
 
 async function list(db: Db): Promise<string[]> {

@@ -198,5 +198,5 @@ test('what does not wait is neither retried nor skipped, and words that it does 
     ['skip', '1', '1'],
     ['drop', '1', '1'],
   ])
-    expect(decideOutbox(database.db, args)).rejects.toThrow('is no command of it');
+    expect(decideOutbox(database.db, args)).rejects.toThrow('is not one of its commands');
 });

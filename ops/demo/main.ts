@@ -1,8 +1,14 @@
+import { join } from 'node:path';
+
+import { systemClock } from '@tally/platform/concurrency';
+import { AppError } from '@tally/platform/errors';
+import { RpcError } from '@tally/platform/grpc';
 import { openDb } from '@tally/platform/postgres';
 
 import { logUrl, readLog } from '../local/chosen-log.ts';
 import { type Command, runCommand } from '../local/command.ts';
 import { CHECKOUT, type LocalConfig, readLocalConfig } from '../local/config.ts';
+import { takeLock } from '../local/lock.ts';
 import { createPostgres } from '../local/postgres.ts';
 import { findOwnProcesses } from '../local/processes.ts';
 import { toRunFiles } from '../local/run-files.ts';
@@ -18,6 +24,7 @@ import { SKUS, playStory } from './story.ts';
 */
 
 const LATE_LIMIT_MS = 8_000;
+const LOCK_LIMIT_MS = 60_000;
 const MS_PER_DAY = 86_400_000;
 
 const command: Command = {
@@ -28,32 +35,51 @@ const command: Command = {
   run: async () => {
     const config = readLocalConfig(process.env, CHECKOUT);
     bringUp(config);
-    const postgres = createPostgres(config);
-    const urlOf = (name: 'cart' | 'loms' | 'notifier') => postgres.url(name, postgres.find()?.port);
-    const log = logUrl(config, postgres);
-    const urls = { cart: urlOf('cart'), loms: urlOf('loms'), notifier: urlOf('notifier'), log };
-    await using clients = openClients(config);
-    // Nobody else has users of this size, and no two runs have the same.
-    const firstUser = BigInt(Date.now() - 20_000 * MS_PER_DAY) * 1000n;
-
-    await setStock(urls.loms);
-    await playStory({ clients, firstUser, say: (line) => console.log(line) });
-
-    console.log(
-      `${SHOPPERS} shoppers rush at ${UNITS} tickets; one checkout is pressed ${PRESSES} times; loms is killed with -9.`,
-    );
-    const rushUser = firstUser + 100n;
-    const result = await rush({ clients, firstUser: rushUser, killLoms: () => killLoms(config) });
-    console.log(
-      `  all have their answer after ${result.seconds.toFixed(1)} s; ${result.pressedAgain} had to press again\n`,
-    );
-    const isRight = await judge(urls.loms, rushUser, result);
-    bringUp(config, false);
-    const report = await verifyUntilSettled(urls);
-    console.log(summarise(report));
-    return isRight && report.verdict === 'holds' ? 0 : 1;
+    // Two at once would take each other's last teapots.
+    using _lock = await takeLock(systemClock, {
+      path: join(toRunFiles(config.stateDir).run, 'demo.lock'),
+      purpose: 'just demo',
+      waitLimitMs: LOCK_LIMIT_MS,
+      onWait: (holder) => console.log(`waiting: ${holder} plays here already`),
+    });
+    try {
+      return await play(config);
+    } catch (error) {
+      if (!(error instanceof RpcError)) throw error;
+      const message = `Tally stopped answering in the middle of the demo (${error.message.split('\n')[0]}): see just status.`;
+      throw new AppError('unavailable', message, { cause: error });
+    }
   },
 };
+
+/** Returns the exit code. */
+async function play(config: LocalConfig): Promise<number> {
+  const postgres = createPostgres(config);
+  const urlOf = (name: 'cart' | 'loms' | 'notifier') => postgres.url(name, postgres.find()?.port);
+  const log = logUrl(config, postgres);
+  const urls = { cart: urlOf('cart'), loms: urlOf('loms'), notifier: urlOf('notifier'), log };
+  await using clients = openClients(config);
+  // Nobody else has users of this size, and no two runs have the same.
+  const firstUser = BigInt(Date.now() - 20_000 * MS_PER_DAY) * 1000n;
+
+  await setStock(urls.loms);
+  console.log('');
+  await playStory({ clients, firstUser, say: (line) => console.log(line) });
+
+  console.log(
+    `${SHOPPERS} shoppers rush for ${UNITS} tickets; one checkout is pressed ${PRESSES} times; loms is killed with -9.`,
+  );
+  const rushUser = firstUser + 100n;
+  const result = await rush({ clients, firstUser: rushUser, killLoms: () => killLoms(config) });
+  console.log(
+    `  all answered after ${result.seconds.toFixed(1)} s; ${result.pressedAgain} presses had to be repeated\n`,
+  );
+  const isRight = await judge(urls.loms, rushUser, result);
+  bringUp(config, false);
+  const report = await verifyUntilSettled(urls);
+  console.log(summarise(report));
+  return isRight && report.verdict === 'holds' ? 0 : 1;
+}
 
 /** Finds a system that is up, or starts it; behind the killing it waits until loms is back. */
 function bringUp({ root, stateDir }: LocalConfig, isShown = true): void {

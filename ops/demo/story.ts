@@ -23,7 +23,7 @@ export async function playStory({ clients: { cart, loms, notifier }, firstUser, 
     for (;;) {
       const { items } = await notifier.list({ orderId }, call());
       if (items.at(-1)?.status === last || Date.now() > untilMs) {
-        say(`    notified: ${items.map(({ version, status }) => `${version} ${status}`).join(', ')}`);
+        say(`    notified: ${items.map(({ status }) => status).join(' → ')}`);
         return;
       }
       await Bun.sleep(20);
@@ -48,17 +48,22 @@ export async function playStory({ clients: { cart, loms, notifier }, firstUser, 
   say(`  Checkout  Ben: order ${first.orderID}`);
   const refusal = await cart.checkout({ user: cleo }, call()).catch((error: unknown) => error);
   if (!(refusal instanceof RpcError)) throw new Error('Cleo was not refused: there were only three teapots');
-  say(`  Checkout  Cleo: ${refusal.reason}, ${refusal.values['shortages']}`);
+  say(`  Checkout  Cleo: ${refusal.reason}, ${describeShortage(refusal)}`);
   await tell(BigInt(refusal.values['orderId'] ?? 0), 'failed');
 
   say('Ben lets go, and the teapots come back.');
   await loms.orderCancel({ orderId: first.orderID }, call());
   await tell(first.orderID, 'cancelled');
   const { count } = await loms.stockInfo({ sku: SKUS.teapot }, call());
-  say(`  StockInfo sku ${SKUS.teapot}: ${count} to be had`);
+  say(`  StockInfo sku ${SKUS.teapot}: ${count} available`);
   await add(dan, SKUS.teapot, 3n);
   const second = await cart.checkout({ user: dan }, call());
   await loms.orderPay({ orderId: second.orderID }, call());
   say(`  Checkout  Dan: order ${second.orderID}, and he pays`);
   await tell(second.orderID, 'payed');
+}
+
+function describeShortage({ values }: RpcError): string {
+  const [first] = JSON.parse(values['shortages'] ?? '[]') as { requested: number; available: number }[];
+  return `${first?.requested} asked for, ${first?.available} available`;
 }

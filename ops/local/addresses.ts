@@ -15,7 +15,8 @@ try {
 } catch (error) {
   if (!(error instanceof AppError || error instanceof ConfigError)) throw error;
   console.error(error.message);
-  process.exit(1);
+  // A command whose own codes mean something else says which one means that nothing was looked at.
+  process.exit(Number(process.env['TALLY_NOT_UP_EXIT_CODE'] ?? 1));
 }
 
 function setAddresses(): void {

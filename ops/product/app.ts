@@ -45,7 +45,7 @@ export async function start(config: ProductConfig): Promise<RunningProduct> {
       ...telemetry,
     }),
   );
-  const http = listen(config, createProductHttp({ rpc, calls, control }));
+  const http = listen(config, createProductHttp({ rpc, calls, control, maxCallsPerSecond: config.maxCallsPerSecond }));
   stack.defer(() => http.stop(true));
   telemetry.log.info(
     { grpcPort: server.port, httpPort: http.port, products: catalogue.size },

@@ -10,6 +10,7 @@ import { toPage } from './page.ts';
 export interface ProductHttpDeps {
   readonly rpc: Implementation<typeof ProductService>;
   readonly calls: CallCounter;
+  readonly maxCallsPerSecond: number;
   /** Applies a change of behaviour and returns what holds now. */
   readonly control: (change: unknown) => unknown;
 }
@@ -53,7 +54,9 @@ export function createProductHttp(deps: ProductHttpDeps): (request: Request) => 
     'GET /readyz': async () => 'ok',
     'GET /healthz': async () => 'ok',
     'GET /': async () =>
-      new Response(toPage(deps.calls.seconds()), { headers: { 'content-type': 'text/html; charset=utf-8' } }),
+      new Response(toPage(deps.calls.seconds(), deps.maxCallsPerSecond), {
+        headers: { 'content-type': 'text/html; charset=utf-8' },
+      }),
   };
 
   return async (request) => {

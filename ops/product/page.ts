@@ -3,9 +3,11 @@ import type { Second } from './calls.ts';
 const SHOWN_SECONDS = 60;
 
 /** What was asked in each of the last seconds, for a person to look at. It loads itself again every second. */
-export function toPage(seconds: readonly Second[]): string {
+export function toPage(seconds: readonly Second[], maxCallsPerSecond: number): string {
   const shown = seconds.slice(-SHOWN_SECONDS).toReversed();
-  const most = Math.max(1, ...shown.map(({ calls }) => calls));
+  const most = Math.max(0, ...shown.map(({ calls }) => calls));
+  // The bars' full width: the limit, and what was asked above it.
+  const scale = Math.max(most, maxCallsPerSecond);
   const total = shown.reduce((sum, { calls }) => sum + calls, 0);
   const refused = shown.reduce((sum, second) => sum + second.refused, 0);
   return `<!doctype html>
@@ -29,19 +31,20 @@ export function toPage(seconds: readonly Second[]): string {
 </head>
 <body>
 <h1>Product stand-in</h1>
-<p>${total} calls in the last ${shown.length} seconds, at most ${most === 1 && total === 0 ? 0 : most} in one, ${refused} refused for the limit.</p>
+<p>What Tally asked the product service. ${total} calls in the last ${shown.length} seconds, at most ${most} in one;
+${refused} refused, for more than ${maxCallsPerSecond} in a second. A full bar is ${scale} calls.</p>
 <table>
 <tr><th>Second (UTC)</th><th>Calls</th><th>Refused</th><th></th></tr>
-${shown.map((second) => toRow(second, most)).join('\n')}
+${shown.map((second) => toRow(second, scale)).join('\n')}
 </table>
 </body>
 </html>
 `;
 }
 
-function toRow({ second, calls, refused }: Second, most: number): string {
+function toRow({ second, calls, refused }: Second, scale: number): string {
   const time = new Date(second * 1000).toISOString().slice(11, 19);
-  const width = ((calls / most) * 100).toFixed(0);
+  const width = ((calls / scale) * 100).toFixed(0);
   const marked = refused > 0 ? ' class="refused"' : '';
   return `<tr><td>${time}</td><td>${calls}</td><td${marked}>${refused}</td><td><div class="bar" style="width:${width}%"></div></td></tr>`;
 }

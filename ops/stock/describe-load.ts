@@ -17,7 +17,7 @@ export function describeLoad(loaded: readonly LoadedSku[], entries: number): str
     );
   const more = refused.length - listed.length;
   return [
-    `${loaded.length} skus: ${count('received')} new, ${count('adjusted')} adjusted, ${count('unchanged')} unchanged, ${refused.length} refused`,
+    `${loaded.length} ${loaded.length === 1 ? 'sku' : 'skus'}: ${count('received')} new, ${count('adjusted')} adjusted, ${count('unchanged')} unchanged, ${refused.length} refused`,
     ...listed,
     ...(more > 0 ? [`  and ${more} more`] : []),
   ].join('\n');

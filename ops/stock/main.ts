@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 
 import { ConfigError, readConfig } from '@tally/platform/config';
 import { AppError } from '@tally/platform/errors';
@@ -44,10 +45,13 @@ async function run(words: readonly string[]): Promise<number> {
   return loaded.some(({ outcome }) => outcome === 'refused') ? 2 : 0;
 }
 
+/** A path is meant from where the command was called. */
 function readText(path: string): string {
+  const full = resolve(process.env['TALLY_CALLED_FROM'] ?? '.', path);
+  if (!existsSync(full)) throw new AppError('invalid-argument', `${full} does not exist`);
   try {
-    return readFileSync(path, 'utf8');
+    return readFileSync(full, 'utf8');
   } catch (cause) {
-    throw new AppError('invalid-argument', `${path} cannot be read: ${String(cause)}`);
+    throw new AppError('invalid-argument', `${full} cannot be read: ${cause instanceof Error ? cause.message : cause}`);
   }
 }

@@ -28,7 +28,19 @@ const ALL_RULES: readonly CoverageRule[] = ['cart', 'loms', 'notifier', 'platfor
   minPercent: 90,
 }));
 
+const HELP = `just test [PATH …]: runs the tests, all or those of folders and files, and ends with 'N passed, N failed'.
+
+  PATH        a folder or a test file of this checkout: loms, loms/src/batch.test.ts
+  -h, --help  this text
+
+just test-unit runs those that need no server, just test-integration the others, which start servers of their own. With
+CI=true a skipped test counts as failed.`;
+
 const [mode, ...args] = process.argv.slice(2);
+if (args.some((arg) => arg === '--help' || arg === '-h')) {
+  console.log(HELP);
+  process.exit(0);
+}
 process.exit(await main(mode as Mode, args));
 
 async function main(wanted: Mode, paths: readonly string[]): Promise<number> {
@@ -76,8 +88,9 @@ async function testFiles(paths: readonly string[]): Promise<string[]> {
   const files: string[] = [];
   for (const path of paths.length === 0 ? ['platform', 'cart', 'loms', 'notifier', 'ops'] : paths) {
     const full = join(ROOT, path);
-    if (statSync(full).isFile()) files.push(path);
-    else
+    if (statSync(full).isFile()) {
+      if (path.endsWith('.test.ts')) files.push(path);
+    } else
       for await (const file of new Bun.Glob('**/*.test.ts').scan({ cwd: full }))
         files.push(relative(ROOT, join(full, file)));
   }

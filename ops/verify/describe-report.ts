@@ -18,7 +18,7 @@ function describeFaults({ verdict, meaning, offenders, total, advice }: Invarian
   if (verdict !== 'late' && verdict !== 'violated') return [];
   const more = total - offenders.length;
   return [
-    `  broken ${total} times: ${meaning}`,
+    `  broken ${total === 1 ? 'once' : `${total} times`}: ${meaning}`,
     ...offenders.map(({ id, what }) => `    ${id}: ${what}`),
     ...(more > 0 ? [`    and ${more} more (the first ${MAX_OFFENDERS} are shown)`] : []),
     `  what to do: ${advice}`,

@@ -8,7 +8,7 @@ import { describeReport, summarise } from './describe-report.ts';
 import { describeMend, planRepair, repair, type Repaired } from './repair/repair.ts';
 import { type Verdict, verify } from './verify.ts';
 
-const HELP = `just verify [OPTIONS]: proves that everything adds up, or says what does not. It only reads.
+const HELP = `just verify [OPTIONS]: proves that everything adds up, or says what does not. It only reads, but with --repair --yes.
 
   --full             all orders, checkouts and records, not only the open and recent ones
   --repair           shows which counters of stock could be mended from the ledger

@@ -61,7 +61,7 @@ export interface Rule {
   readonly onlyFull?: boolean;
 }
 
-const FOREVER = 'nothing mends this by itself: find out who wrote it, begin with the ids';
+const FOREVER = 'nothing mends this by itself: look these ids up, and find out who wrote them';
 
 export const RULES: readonly Rule[] = [
   {

@@ -8,7 +8,7 @@ with history as (
     join notifications n on n.order_id = given.id
 )
 select format('order %s version %s', h.order_id, h.version) as id,
-       format('is %s behind %s passed versions', h.state, h.passed) as what
+       format('is %s, and %s of the versions before it have passed', h.state, h.passed) as what
   from history h
  where (h.state = 'applied' and h.passed < h.version - 1)
     or (h.state = 'parked'  and h.passed = h.version - 1)

@@ -16,11 +16,18 @@ export function logCalls(log: Log): Interceptor {
       } catch (error) {
         if (error instanceof AppError) {
           const line = { method: name, ms: performance.now() - startedMs, kind: error.kind, reason: error.reason };
-          if (error.kind === 'unavailable') log.warn({ ...line, error }, 'call refused');
+          if (error.kind === 'unavailable') log.warn({ ...line, because: causesOf(error) }, 'call refused');
           else log.debug(line, 'call refused');
         }
         throw error;
       }
     };
   };
+}
+
+/** What lay behind it, in words: an expected failure needs no stack. */
+function causesOf(error: Error): string[] {
+  const causes: string[] = [];
+  for (let { cause } = error; cause instanceof Error; cause = cause.cause) causes.push(cause.message);
+  return causes;
 }
