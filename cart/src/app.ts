@@ -33,7 +33,7 @@ export function start(config: CartConfig): Promise<RunningService> {
     const finishing = { ...loop, store, orders, watch: createCheckoutWatch(frame) };
     stack.use(startResumer(finishing, { intervalMs: config.resumeIntervalMs, maxCheckouts: MAX_RESUMED_CHECKOUTS }));
     stack.use(startKeyExpiry({ ...loop, store }));
-    const checkouts = stack.use(createCheckouts({ ...finishing, newId: randomUUID }));
+    const checkouts = stack.use(createCheckouts({ ...finishing, newId: randomUUID, cutOff: frame.cutOff }));
     return frame.serve([bindService(Cart, createCartRpc({ store, products, orders, pool, checkouts, clock }))]);
   });
 }

@@ -8,6 +8,8 @@ export interface CheckoutDeps extends FinishDeps {
   readonly store: Pick<Store, 'update'>;
   /** Draws a UUID. */
   readonly newId: () => string;
+  /** Ends the asking of loms: what is not decided then stays open, and a resumer ends it. */
+  readonly cutOff?: AbortSignal;
 }
 
 export interface CheckoutCommand {
@@ -15,7 +17,7 @@ export interface CheckoutCommand {
   readonly key: string | undefined;
 }
 
-/** Disposing it waits for the checkouts in progress, also for those whose callers went away: each has a deadline. */
+/** Disposing it waits for the checkouts in progress, also for those whose callers went away, until they are cut off. */
 export interface Checkouts extends AsyncDisposable {
   /** Resolves with the order's id. */
   press(command: CheckoutCommand, call: Pick<Call, 'deadlineMs'>): Promise<bigint>;
@@ -28,7 +30,7 @@ export interface Checkouts extends AsyncDisposable {
  * what became of it.
  */
 export function createCheckouts(deps: CheckoutDeps): Checkouts {
-  const { store, clock, newId } = deps;
+  const { store, clock, newId, cutOff } = deps;
   const running = new Set<Promise<unknown>>();
 
   async function run({ userId, key }: CheckoutCommand, deadlineMs: number): Promise<bigint> {
@@ -38,7 +40,7 @@ export function createCheckouts(deps: CheckoutDeps): Checkouts {
     const answer = await store.update(userId, { checkoutKey: key }, (cart) => press(cart, pressed), limits);
     if (answer.kind === 'empty') throw emptyCart(answer.lastOrderId);
     if (answer.kind === 'ordered') return answer.orderId;
-    return orderOf(await finish(deps, answer, { deadlineMs }));
+    return orderOf(await finish(deps, answer, { deadlineMs, ...(cutOff && { signal: cutOff }) }));
   }
 
   return {

@@ -32,6 +32,26 @@ describe('the end of the service', () => {
     expect(await state()).toBe('done');
   }, 30_000);
 
+  test('a loms that never answers holds the end up no longer than the drain limit; the checkout ends after the restart', async () => {
+    const cart = await openCart(around(), { drainMs: 300, resumeIntervalMs: 50 });
+    await at(cart).add(1, 2n);
+    street.loms.fake.onCreate = () => new Promise(() => {});
+    const cut = outcomeOf(at(cart).checkout(within(25_000)));
+    await waitUntil(async () => (await state()) === 'open', { what: 'it is frozen' });
+    const startedMs = performance.now();
+    await cart.running[Symbol.asyncDispose]();
+    expect(performance.now() - startedMs).toBeLessThan(5_000);
+    expect(await cut).not.toBe('OK');
+    await cart[Symbol.asyncDispose]();
+    expect(await state()).toBe('open');
+    street.loms.fake.onCreate = (proceed) => proceed();
+    await street.database.db.query(`update checkouts set claimed_until = '-infinity' where user_id = $1`, [
+      street.user,
+    ]);
+    await using _ = await openCart(around(), { resumeIntervalMs: 50 });
+    await waitUntil(async () => (await state()) === 'done', { what: 'the resumer ends it' });
+  }, 30_000);
+
   test('a checkout whose caller went away is finished before the end', async () => {
     const cart = await openCart(around(), { resumeIntervalMs: 60_000 });
     await at(cart).add(1, 2n);

@@ -38,7 +38,7 @@ export function start(config: LomsConfig): Promise<RunningService> {
     const watch = createBatchWatch(metrics);
     const batcher = stack.use(
       startBatcher(
-        { ...loop, store, log, onEvents: relay.wake, onBatch: watch.onBatch },
+        { ...loop, store, log, onEvents: relay.wake, onBatch: watch.onBatch, cutOff: frame.cutOff },
         { ...config, paymentTimeoutMs: config.paymentTimeoutSeconds * 1000 },
       ),
     );

@@ -18,7 +18,7 @@ const LIMITS: BatcherLimits = {
 };
 
 /** A batcher on a memory store whose updates can be made to fail, before or behind the commit. */
-function setUp(limits: Partial<BatcherLimits> = {}) {
+function setUp(limits: Partial<BatcherLimits> = {}, cutOff?: AbortSignal) {
   const clock = createFakeClock();
   const memory = createMemoryStore(clock.nowMs);
   memory.state.stocks.set(1, { total: 100n, held: 0n, reserved: 0n });
@@ -48,6 +48,7 @@ function setUp(limits: Partial<BatcherLimits> = {}) {
       log: createLog('loms', 'silent'),
       onEvents: () => {},
       onBatch: (commands) => batches.push(commands),
+      ...(cutOff && { cutOff }),
     },
     { ...LIMITS, ...limits },
   );
@@ -136,6 +137,29 @@ test('one poison command in a batch fails alone', async () => {
   expect(told.filter((answer) => !answer?.startsWith('id '))).toHaveLength(1);
   expect(told[41]).toContain('could not be written: culprit');
   expect(state.orders.size).toBe(63);
+});
+
+test('a conflict behind many lost tries is still a conflict: the next try finds what was committed', async () => {
+  const { batcher, clock, fail } = setUp();
+  for (let i = 0; i < 9; i += 1) fail('lost');
+  fail('conflict');
+  const answer = outcome(batcher.submit(one()));
+  await clock.advance(10_000);
+  expect(await answer).toStartWith('id ');
+});
+
+test('a disposed batcher asks a database that is away at its pace, and ends when it is cut off', async () => {
+  const cutOff = new AbortController();
+  const { batcher, batches, clock, fail } = setUp({}, cutOff.signal);
+  for (let i = 0; i < 1000; i += 1) fail('lost');
+  const answer = outcome(batcher.submit(one()));
+  const disposed = Promise.resolve(batcher[Symbol.asyncDispose]());
+  await clock.advance(5_000);
+  expect(batches.length).toBeLessThan(50);
+  cutOff.abort();
+  await clock.advance(1_000);
+  await disposed;
+  expect(await answer).toBe('NOT_DECIDED');
 });
 
 test('a conflict that never ends is no conflict: its command fails', async () => {

@@ -15,6 +15,8 @@ export interface BatcherDeps {
   /** Called behind each batch that wrote events. */
   readonly onEvents: () => void;
   readonly onBatch?: (commands: number, failure?: UpdateFailure) => void;
+  /** What is undecided when it aborts stays undecided. */
+  readonly cutOff?: AbortSignal;
 }
 
 export interface BatcherLimits {
@@ -51,20 +53,29 @@ interface Waiting {
 const ANSWER_MARGIN_MS = 50;
 const FIRST_PAUSE_MS = 20;
 const MAX_PAUSE_MS = 500;
-// A conflict means that another instance was first, which the next try sees. More than this is no conflict but a bug.
-const MAX_CONFLICTS = 8;
+// A conflict means that another instance was first, which the next try sees. More in a row are no conflicts but a bug.
+const MAX_CONFLICTS_IN_ROW = 8;
+
+/** What follows a failed batch before it runs again. */
+const RECOVERIES: Record<UpdateFailure, { readonly isHalved: boolean; readonly isPaused: boolean }> = {
+  conflict: { isHalved: false, isPaused: true },
+  timeout: { isHalved: true, isPaused: true },
+  lost: { isHalved: false, isPaused: true },
+  culprit: { isHalved: true, isPaused: false },
+};
 
 export function startBatcher(deps: BatcherDeps, limits: BatcherLimits): Batcher {
   const { store, clock, random, log } = deps;
   const queue: Waiting[] = [];
-  const closing = new AbortController();
+  let isClosing = false;
   let running: Promise<void> | undefined;
   // Halved when a batch fails, doubled when one succeeds: so a culprit ends up alone.
   let batchLimit = limits.maxBatchCommands;
   let failuresInRow = 0;
+  let conflictsInRow = 0;
 
   const isAlive = ({ command, signal }: Waiting) =>
-    signal?.aborted !== true && clock.nowMs() < command.deadlineMs - ANSWER_MARGIN_MS;
+    signal?.aborted !== true && deps.cutOff?.aborted !== true && clock.nowMs() < command.deadlineMs - ANSWER_MARGIN_MS;
 
   function take(): Waiting[] {
     const batch: Waiting[] = [];
@@ -104,12 +115,13 @@ export function startBatcher(deps: BatcherDeps, limits: BatcherLimits): Batcher 
 
   /** Puts a failed batch back in its place at the head, or fails the one command that is left of it. */
   async function recover(batch: Waiting[], error: unknown): Promise<void> {
-    const failure = error instanceof UpdateError ? error.failure : 'culprit';
-    deps.onBatch?.(batch.length, failure);
+    const given = error instanceof UpdateError ? error.failure : 'culprit';
+    conflictsInRow = given === 'conflict' ? conflictsInRow + 1 : 0;
+    const failure = conflictsInRow > MAX_CONFLICTS_IN_ROW ? 'culprit' : given;
+    deps.onBatch?.(batch.length, given);
     failuresInRow += 1;
-    const isCulprit = failure === 'culprit' || (failure === 'conflict' && failuresInRow > MAX_CONFLICTS);
     const [only] = batch;
-    if (isCulprit && batch.length === 1 && only !== undefined) {
+    if (failure === 'culprit' && batch.length === 1 && only !== undefined) {
       log.error({ kind: only.command.kind, error }, 'a command cannot be decided or stored');
       only.reject(error);
       failuresInRow = 0;
@@ -117,12 +129,14 @@ export function startBatcher(deps: BatcherDeps, limits: BatcherLimits): Batcher 
     }
     for (const waiting of batch) waiting.tries += 1;
     queue.unshift(...batch);
-    if (isCulprit || failure === 'timeout') batchLimit = Math.max(1, batch.length >> 1);
     if (failure === 'lost' || failure === 'timeout')
       log.warn({ failure, commands: batch.length }, 'a batch runs again');
-    if (isCulprit) return;
+    const { isHalved, isPaused } = RECOVERIES[failure];
+    if (isHalved) batchLimit = Math.max(1, batch.length >> 1);
+    if (!isPaused) return;
+    // Also while it closes: without the pause a database that is away would be asked without end.
     const pauseMs = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failuresInRow - 1, 10));
-    await sleep(clock, pauseMs * (0.5 + random() / 2), closing.signal).catch(() => {});
+    await sleep(clock, pauseMs * (0.5 + random() / 2));
   }
 
   async function run(): Promise<void> {
@@ -133,6 +147,7 @@ export function startBatcher(deps: BatcherDeps, limits: BatcherLimits): Batcher 
         await write(batch);
         deps.onBatch?.(batch.length);
         failuresInRow = 0;
+        conflictsInRow = 0;
         batchLimit = Math.min(limits.maxBatchCommands, batchLimit * 2);
       } catch (error) {
         await recover(batch, error);
@@ -154,14 +169,14 @@ export function startBatcher(deps: BatcherDeps, limits: BatcherLimits): Batcher 
     },
     submit(command, signal) {
       if (queue.length >= limits.maxQueuedCommands) return Promise.reject(queueFull(limits.maxQueuedCommands));
-      if (closing.signal.aborted) return Promise.reject(goneAway());
+      if (isClosing) return Promise.reject(goneAway());
       return new Promise((resolve, reject) => {
         queue.push({ command, signal, settle: (answer) => settle(answer, resolve, reject), reject, tries: 0 });
         wake();
       });
     },
     async [Symbol.asyncDispose]() {
-      closing.abort();
+      isClosing = true;
       // Every queued command has a deadline, so this ends.
       while (running !== undefined) await running;
     },

@@ -23,13 +23,15 @@ const COMMAND_DEADLINE_MS = 10_000;
  */
 export function startExpiry(deps: ExpiryDeps, { intervalMs, maxCommands }: ExpiryLimits): Loop {
   const { store, batcher, clock } = deps;
-  return startEvery(deps, { intervalMs }, async () => {
+  return startEvery(deps, { intervalMs }, async (signal) => {
     const due = await store.findDueOrders(maxCommands);
     const deadlineMs = clock.nowMs() + COMMAND_DEADLINE_MS;
-    const expired = due.map((orderId) =>
-      batcher.submit({ kind: 'expire', orderId, deadlineMs, traceparent: undefined }),
+    // All of them, before the next round: else one that fails would let the others pass their share of the queue.
+    const expired = await Promise.allSettled(
+      due.map((orderId) => batcher.submit({ kind: 'expire', orderId, deadlineMs, traceparent: undefined }, signal)),
     );
-    await Promise.all(expired);
+    const failed = expired.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
     return due.length === maxCommands;
   });
 }

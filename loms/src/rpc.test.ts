@@ -185,6 +185,33 @@ describe('what runs on its own', () => {
     for (const sweep of sweeps) await sweep[Symbol.asyncDispose]();
   });
 
+  test('a sweep never has more than its share in the queue, also while some of its commands fail', async () => {
+    const clock = createFakeClock();
+    let outstanding = 0;
+    let most = 0;
+    const batcher = {
+      submit: async () => {
+        outstanding += 1;
+        most = Math.max(most, outstanding);
+        const isRefused = outstanding % 3 === 0;
+        await new Promise<void>((resolve) => clock.schedule(isRefused ? 10 : 5_000, resolve));
+        outstanding -= 1;
+        if (isRefused) throw new Error('refused');
+        return undefined;
+      },
+    };
+    const store = { findDueOrders: async (limit: number) => Array.from({ length: limit }, (_, i) => BigInt(i + 1)) };
+    const errors: unknown[] = [];
+    const loop = { clock, random: () => 0.5, onError: (error: unknown) => errors.push(error) };
+    const sweep = startExpiry({ ...loop, store, batcher }, { intervalMs: 100, maxCommands: 10 });
+    await clock.advance(30_000);
+    expect(most).toBe(10);
+    expect(errors.length).toBeGreaterThan(0);
+    const ended = Promise.resolve(sweep[Symbol.asyncDispose]());
+    await clock.advance(10_000);
+    await ended;
+  });
+
   test('more due orders than one sweep takes are all cancelled', async () => {
     const world = setUp();
     for (let i = 0; i < 5; i += 1) await orderCreate(world, [[1, 1n]]);

@@ -30,6 +30,9 @@ stamp=.local/packages.stamp
 wanted="$(cat bun.lock package.json ./*/package.json | cksum)"
 if [ "$(cat "$stamp" 2>/dev/null || true)" != "$wanted" ] || [ ! -d node_modules ]; then
   echo "installing the node packages"
+  # Bun would wait for two minutes on a registry that takes connections and says nothing.
+  npm view bun-types version --fetch-retries 0 --fetch-timeout 15000 >/dev/null 2>&1 ||
+    echo "the npm registry did not answer within 15 s; trying on, for two minutes at most" >&2
   timeout 120 "$bun" install --frozen-lockfile --ignore-scripts >.local/packages.log 2>&1 ||
     fail "the node packages could not be installed; does the npm registry answer? bun said: $(tail -n 3 .local/packages.log)"
   echo "$wanted" >"$stamp"

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { randomUUID } from 'node:crypto';
 
 import { systemClock } from '../src/concurrency/index.ts';
+import { AppError } from '../src/errors/index.ts';
 import { eventLogContract } from '../src/events/contract.ts';
 import { type EventLog, openPostgresLog } from '../src/events/index.ts';
 import { type Db, openDb } from '../src/postgres/index.ts';
@@ -67,6 +68,20 @@ test('a slow publisher that commits last hides nothing from a reader that follow
   await quick;
   await waitUntil(() => seen.length === 2, { what: 'both came' });
   expect(seen).toEqual(['1', '2']);
+});
+
+test('partitions that are gone fail the publish, as no fault of the record; they come back and it goes on', async () => {
+  await log.ensureTopic('gone', 2);
+  await log.publish([event('gone', 'a', 1)]);
+  const kinds = async () => {
+    const failed = await log.publish([event('gone', 'a', 2)]).catch((error: unknown) => error);
+    return failed instanceof AppError ? failed.kind : failed;
+  };
+  await db.query(`update partitions set topic = 'elsewhere' where topic = 'gone'`);
+  // Once by what the publisher remembers, once by what it then finds.
+  expect([await kinds(), await kinds()]).toEqual(['unavailable', 'unavailable']);
+  await db.query(`update partitions set topic = 'gone' where topic = 'elsewhere'`);
+  expect(await log.publish([event('gone', 'a', 3)])).toHaveLength(1);
 });
 
 test('a holder whose lease was taken over cannot commit: the offset never goes back', async () => {

@@ -35,6 +35,8 @@ export interface PostgresLog extends EventLog {
 export function openPostgresLog(deps: PostgresLogDeps, limits: Partial<MemberLimits> = {}): PostgresLog {
   const { db } = deps;
   const partitionCounts = new Map<string, number>();
+  /** Made by this process: one that is missing all the same is no fault of a record. */
+  const ensured = new Set<string>();
   const readers = new Set<{ topic: string; wake: () => void; close: () => Promise<void> }>();
 
   async function countsOf(topics: readonly string[]): Promise<Map<string, number>> {
@@ -61,11 +63,14 @@ export function openPostgresLog(deps: PostgresLogDeps, limits: Partial<MemberLim
         await addPartitions.run({ topic, partitions }, tx);
       });
       partitionCounts.delete(topic);
+      ensured.add(topic);
     },
 
     async publish(events) {
       if (events.length === 0) return [];
       const counts = await countsOf(events.map(({ topic }) => topic));
+      const lost = events.find(({ topic }) => !counts.has(topic) && ensured.has(topic));
+      if (lost !== undefined) throw new AppError('unavailable', `topic ${lost.topic} is gone from the log`);
       for (const event of events) refuseUnfit(event, counts.has(event.topic), events.length);
       const placed = await appendRecords.run(
         {
@@ -78,6 +83,11 @@ export function openPostgresLog(deps: PostgresLogDeps, limits: Partial<MemberLim
         db,
       );
       const topics = new Set(events.map(({ topic }) => topic));
+      if (placed.length !== events.length) {
+        for (const topic of topics) partitionCounts.delete(topic);
+        const message = `the log took ${placed.length} of ${events.length} events: partitions of ${[...topics].join()} are gone`;
+        throw new AppError('unavailable', message);
+      }
       for (const reader of readers) if (topics.has(reader.topic)) reader.wake();
       return placed;
     },

@@ -83,6 +83,8 @@ export interface ServiceFrame extends Telemetry {
   readonly loop: EveryDeps;
   /** Another pool of the service, on the same or another database. */
   openDb(url: string, maxConnections: number): Db;
+  /** Aborts when the drain limit has passed since the service's end began: who still works stops where it stands. */
+  readonly cutOff: AbortSignal;
   /** Something cannot go on in this process: it ends, and its supervisor starts it again. */
   giveUp(error: Error): void;
   /** Serves gRPC and the admin port; calls come from here on. */
@@ -127,12 +129,14 @@ export async function startService<C extends ServiceConfig>(
         () => 'the database does not answer',
       );
   const gaveUp = Promise.withResolvers<Error>();
+  const cutOff = new AbortController();
   const frame: ServiceFrame = {
     ...telemetry,
     name: config.name,
     db,
     loop: { clock: systemClock, random: Math.random, onError },
     openDb: open,
+    cutOff: cutOff.signal,
     giveUp(error) {
       log.error({ error }, 'it cannot go on in this process, which ends');
       gaveUp.resolve(error);
@@ -147,7 +151,14 @@ export async function startService<C extends ServiceConfig>(
   const ports = await build(frame, stack);
   log.info(ports, `${config.name} is up`);
   const owned = stack.move();
-  return { ...ports, gaveUp: gaveUp.promise, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    ...ports,
+    gaveUp: gaveUp.promise,
+    async [Symbol.asyncDispose]() {
+      const timer = setTimeout(() => cutOff.abort(), config.drainMs);
+      await owned.disposeAsync().finally(() => clearTimeout(timer));
+    },
+  };
 }
 
 /** Refuses to go on in production while the database's business clock is shifted: only tests move it. */

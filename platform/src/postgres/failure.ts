@@ -14,8 +14,8 @@ export type PostgresFailure = 'conflict' | 'timeout' | 'data' | 'lost' | 'bug';
 const CONFLICTS = new Set(['23505', '40001', '40P01']);
 // query_canceled, lock_not_available, idle_in_transaction_session_timeout, transaction_timeout
 const TIMEOUTS = new Set(['57014', '55P03', '25P03', '25P04']);
-// too_many_connections, and the states of a server that starts, stops or crashed
-const AWAY = new Set(['53300', '57P01', '57P02', '57P03', '57P05']);
+// A server that has no room, starts, stops, crashed, only reads or lacks the database: it may come back.
+const AWAY = new Set(['53100', '53200', '53300', '57P01', '57P02', '57P03', '57P05', '25006', '3D000', '58030']);
 const LOST_MESSAGES =
   /connection terminated|connection ended|not queryable|timeout exceeded when trying to connect|client has encountered|socket/i;
 
