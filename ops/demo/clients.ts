@@ -4,19 +4,18 @@ import { Cart } from '@tally/proto/cart';
 import { Loms } from '@tally/proto/loms';
 import { Notifier } from '@tally/proto/notifier';
 
-import type { LocalConfig } from '../local/config.ts';
+import { type Plan, grpcAddresses } from '../local/plan.ts';
 
 const CALL_LIMIT_MS = 10_000;
 
 /** Clients of the running system, as a shopper's shop would have them. */
-export function openClients({ ports }: LocalConfig) {
+export function openClients(plan: Plan) {
   const stack = new AsyncDisposableStack();
   const { tracer } = openTracing('demo');
-  const address = (port: { readonly port: number }) => [`127.0.0.1:${port.port}`];
   return {
-    cart: stack.use(openGrpcClient(Cart, { addresses: address(ports.cartGrpc), tracer })),
-    loms: stack.use(openGrpcClient(Loms, { addresses: address(ports.lomsGrpc), tracer })),
-    notifier: stack.use(openGrpcClient(Notifier, { addresses: address(ports.notifierGrpc), tracer })),
+    cart: stack.use(openGrpcClient(Cart, { addresses: grpcAddresses(plan, 'cart'), tracer })),
+    loms: stack.use(openGrpcClient(Loms, { addresses: grpcAddresses(plan, 'loms'), tracer })),
+    notifier: stack.use(openGrpcClient(Notifier, { addresses: grpcAddresses(plan, 'notifier'), tracer })),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }

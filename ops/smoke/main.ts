@@ -20,10 +20,10 @@ const command: Command = {
     const tool = findGrpcTool();
     let passed = 0;
     let failed = 0;
-    for (const checks of listChecks(token)) {
+    for (const checks of listChecks(token).flatMap(everyInstance)) {
       for (const [what, check] of toSteps(tool, checks)) {
         const fault = await check().catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
-        console.log(`${fault === undefined ? 'ok    ' : 'FAILED'}  ${checks.name.padEnd(9)} ${what}`);
+        console.log(`${fault === undefined ? 'ok    ' : 'FAILED'}  ${checks.name.padEnd(10)} ${what}`);
         if (fault === undefined) passed += 1;
         else {
           failed += 1;
@@ -35,6 +35,14 @@ const command: Command = {
     return failed === 0 ? 0 : 1;
   },
 };
+
+/** Each instance that the environment names: its variables have its number in them, `LOMS_2_GRPC_PORT`. */
+function everyInstance(checks: ServiceChecks): ServiceChecks[] {
+  const numbered = (variable: string) => variable.replace('_', '_2_');
+  if (process.env[numbered(checks.grpcPort)] === undefined) return [checks];
+  const { name, grpcPort, httpPort } = checks;
+  return [checks, { ...checks, name: `${name}-2`, grpcPort: numbered(grpcPort), httpPort: numbered(httpPort) }];
+}
 
 type Step = readonly [what: string, check: () => Promise<string | undefined>];
 

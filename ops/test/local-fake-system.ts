@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 
 import { systemClock } from '@tally/platform/concurrency';
 
-import type { Databases, LauncherDeps } from '../local/launcher-deps.ts';
+import type { LauncherDeps, Servers } from '../local/launcher-deps.ts';
 import { bringUp, lockState } from '../local/launcher.ts';
 import type { Plan, PlannedProcess } from '../local/plan.ts';
 import { type OwnProcess, findOwnProcesses } from '../local/processes.ts';
@@ -23,7 +23,7 @@ export interface FakeSystem extends AsyncDisposable {
   /** What the commands printed. */
   readonly output: () => string;
   readonly plan: (changes?: Readonly<Record<string, Partial<FakeService>>>) => Plan;
-  readonly up: (plan?: Plan, databases?: Databases) => Promise<void>;
+  readonly up: (plan?: Plan, servers?: readonly Servers[]) => Promise<void>;
   readonly down: () => Promise<boolean>;
   readonly find: (name: string) => OwnProcess | undefined;
   readonly all: () => OwnProcess[];
@@ -78,7 +78,7 @@ export async function openFakeSystem(names: readonly string[], maxLogBytes = 1 <
   });
   const down = async () => {
     using _lock = await lockState(deps, 'just down');
-    return await takeDown(deps, stateDir, undefined);
+    return await takeDown(deps, stateDir, []);
   };
   const system: FakeSystem = {
     deps,
@@ -86,9 +86,9 @@ export async function openFakeSystem(names: readonly string[], maxLogBytes = 1 <
     output: () => output,
     plan,
     down,
-    up: async (wanted = plan(), databases) => {
+    up: async (wanted = plan(), servers = []) => {
       using _lock = await lockState(deps, 'just up');
-      await bringUp(deps, wanted, databases);
+      await bringUp(deps, wanted, servers);
     },
     find: (name) => findOwnProcesses(stateDir).find((found) => found.name === name),
     all: () => findOwnProcesses(stateDir),

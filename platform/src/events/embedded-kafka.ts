@@ -39,6 +39,7 @@ export interface EmbeddedBroker {
   readonly id: number;
   readonly pid: number;
   readonly port: number;
+  readonly controllerPort: number;
   /** Hands its partitions over, closes its files, waits until the process is gone; killed when that takes too long. */
   stop(): Promise<void>;
   /** SIGKILL, as a crash would. Waits until it is gone. */
@@ -100,7 +101,7 @@ export async function fetchKafka(options: FetchOptions): Promise<KafkaPrograms> 
 
 /** Starts every broker that does not run, making its files first where there are none; waits until all serve. */
 export async function startEmbeddedKafka(options: EmbeddedKafkaOptions): Promise<EmbeddedBroker[]> {
-  for (const node of options.nodes) await prepareNode(options, node);
+  await Promise.all(options.nodes.map((node) => prepareNode(options, node)));
   const brokers = options.nodes.map((node) => findEmbeddedBroker(options.dir, node.id) ?? launch(options, node));
   await untilReady(options, brokers);
   return brokers;
@@ -147,7 +148,7 @@ function toBroker(pid: number, id: number, settings: string): EmbeddedBroker {
   return {
     id,
     pid,
-    port: readPort(settings),
+    ...readPorts(settings),
     kill,
     async stop() {
       if (!(await end('SIGTERM', STOP_LIMIT_MS))) await kill();
@@ -165,8 +166,10 @@ const toPaths = (dir: string, id: number) => {
   };
 };
 
-function readPort(settings: string): number {
-  return Number(/^advertised\.listeners=.*:(\d+)$/m.exec(readFileSync(settings, 'utf8'))?.[1]);
+function readPorts(settings: string): { readonly port: number; readonly controllerPort: number } {
+  const [, port, controllerPort] =
+    /^listeners=PLAINTEXT:.*:(\d+),CONTROLLER:.*:(\d+)$/m.exec(readFileSync(settings, 'utf8')) ?? [];
+  return { port: Number(port), controllerPort: Number(controllerPort) };
 }
 
 function isBroker(pid: number, settings: string): boolean {
