@@ -1,4 +1,4 @@
-import { type CallOptions, openGrpcClient } from '@tally/platform/grpc';
+import { type CallOptions, Code, RpcError, openGrpcClient } from '@tally/platform/grpc';
 import { openTracing } from '@tally/platform/telemetry';
 import { Cart } from '@tally/proto/cart';
 import { Loms } from '@tally/proto/loms';
@@ -25,4 +25,22 @@ export type Clients = ReturnType<typeof openClients>;
 /** A deadline from now, and the call's idempotency key where it has one. */
 export function call(key?: string): CallOptions {
   return { deadlineMs: Date.now() + CALL_LIMIT_MS, ...(key !== undefined && { headers: { 'idempotency-key': key } }) };
+}
+
+const AGAIN_MS = 150;
+const KNOWN_LIMIT_MS = 20_000;
+const UNKNOWN = [Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.DEADLINE_EXCEEDED];
+
+/** Asks again, as a shopper with the same key would, while the outcome is not known. */
+export async function untilKnown<T>(work: () => Promise<T>, onAgain: () => void = () => {}): Promise<T> {
+  const untilMs = Date.now() + KNOWN_LIMIT_MS;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof RpcError) || !UNKNOWN.includes(error.code) || Date.now() > untilMs) throw error;
+      onAgain();
+      await Bun.sleep(Math.min(error.retryAfterMs ?? AGAIN_MS, AGAIN_MS));
+    }
+  }
 }

@@ -85,7 +85,7 @@ async function judge(databaseUrl: string, firstUser: bigint, result: RushResult)
   await using db = openDb({ url: databaseUrl, applicationName: 'demo', maxConnections: 1 });
   const { rows } = await db.query(
     `select count(*) filter (where o.status <> 'failed')::int as orders,
-            count(*) filter (where o.status = 'failed')::int as refused,
+            count(distinct o.user_id) filter (where o.status = 'failed')::int as refused,
             count(*) filter (where o.status <> 'failed' and o.id = any($3))::int as told
        from orders o
       where o.user_id >= $1 and o.user_id < $2`,

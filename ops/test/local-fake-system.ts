@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 import { systemClock } from '@tally/platform/concurrency';
+import { quietPorts } from '@tally/platform/testing';
 
 import type { LauncherDeps, Servers } from '../local/launcher-deps.ts';
 import { bringUp, lockState } from '../local/launcher.ts';
@@ -12,8 +13,6 @@ import { toRunFiles } from '../local/run-files.ts';
 import { createSteps } from '../local/steps.ts';
 import { takeDown } from '../local/take-down.ts';
 
-const FIRST_PORT = 20_000;
-const PORTS = 12_000;
 const ROOT = resolve(import.meta.dir, '../..');
 
 /** Fake services under the real launcher, in a state folder of their own. Disposing ends and removes everything. */
@@ -47,7 +46,7 @@ export async function openFakeSystem(names: readonly string[], maxLogBytes = 1 <
   const stateDir = realpathSync(mkdtempSync(join(tmpdir(), 'tally local ')));
   const files = toRunFiles(stateDir);
   mkdirSync(files.logs, { recursive: true });
-  const ports = freePorts(names.length);
+  const ports = quietPorts(names.length);
   let output = '';
   const deps: LauncherDeps = {
     clock: systemClock,
@@ -100,25 +99,6 @@ export async function openFakeSystem(names: readonly string[], maxLogBytes = 1 <
   };
   opened.add(system);
   return system;
-}
-
-/** Ports that are free now; below those that the system gives to clients, so that they stay free until they are used. */
-export function freePorts(count: number): number[] {
-  const ports = new Set<number>();
-  while (ports.size < count) {
-    const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
-    if (isFree(port)) ports.add(port);
-  }
-  return [...ports];
-}
-
-function isFree(port: number): boolean {
-  try {
-    void Bun.serve({ hostname: '127.0.0.1', port, fetch: () => new Response() }).stop(true);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 export async function until(

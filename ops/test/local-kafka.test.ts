@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { systemClock } from '@tally/platform/concurrency';
-import { withoutKafka } from '@tally/platform/testing';
+import { quietPorts, withoutKafka } from '@tally/platform/testing';
 
 import { CHECKOUT, readLocalConfig } from '../local/config.ts';
 import { type LocalKafka, createKafka } from '../local/kafka.ts';
 import { refuseStrangers } from '../local/launcher.ts';
 import { SHAPES } from '../local/shape.ts';
 import { createSteps } from '../local/steps.ts';
-import { freePorts } from './local-fake-system.ts';
+import {} from './local-fake-system.ts';
 
 const onKafka = test.skipIf(withoutKafka !== undefined);
 
@@ -20,7 +20,7 @@ const brokerOf = (kafka: LocalKafka) => kafka.brokers[0]!.find();
 /** The broker of a state folder, whose name has a space in it. */
 function openBench() {
   const stateDir = mkdtempSync(join(tmpdir(), 'tally kafka '));
-  const [port = 0, controllerPort = 0, otherPort = 0] = freePorts(3);
+  const [port = 0, controllerPort = 0, otherPort = 0] = quietPorts(3);
   let output = '';
   const steps = createSteps(systemClock, (text) => (output += text));
   const on = (kafkaPort: number): LocalKafka => {

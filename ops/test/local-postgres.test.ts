@@ -3,6 +3,7 @@ import { chmodSync, existsSync, readFileSync, readdirSync, renameSync, rmSync, w
 import { join } from 'node:path';
 
 import { asAdmin } from '@tally/platform/postgres';
+import { quietPorts } from '@tally/platform/testing';
 
 import { readLocalConfig } from '../local/config.ts';
 import { type LocalPostgres, createPostgres } from '../local/postgres.ts';
@@ -10,7 +11,7 @@ import type { LocalServer } from '../local/postgres-server.ts';
 import { readStat } from '../local/processes.ts';
 import { SHAPES } from '../local/shape.ts';
 import { takeDown } from '../local/take-down.ts';
-import { type FakeSystem, freePorts, openFakeSystem, until } from './local-fake-system.ts';
+import { type FakeSystem, openFakeSystem, until } from './local-fake-system.ts';
 
 setDefaultTimeout(60_000);
 
@@ -31,7 +32,7 @@ afterAll(async () => {
 });
 
 /** The fake system on a real PostgreSQL, its folder open to everybody or not. */
-async function openBench({ mode = 0o755, port = freePorts(1)[0]! } = {}): Promise<Bench> {
+async function openBench({ mode = 0o755, port = quietPorts(1)[0]! } = {}): Promise<Bench> {
   const system = await openFakeSystem(['only']);
   chmodSync(system.stateDir, mode);
   const env = { TALLY_STATE_DIR: system.stateDir, TALLY_POSTGRES_PORT: String(port) };
@@ -102,7 +103,7 @@ test('PostgreSQL on a port of an earlier configuration moves to the new one', as
   await using bench = await openBench();
   await bench.up();
   const { pid } = bench.server.find()!;
-  const [port] = freePorts(1);
+  const [port] = quietPorts(1);
   const env = { TALLY_STATE_DIR: bench.system.stateDir, TALLY_POSTGRES_PORT: String(port) };
   const moved = createPostgres(readLocalConfig(env, CHECKOUT), SHAPES.light);
   await bench.system.up(bench.system.plan(), [moved]);
