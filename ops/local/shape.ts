@@ -53,7 +53,13 @@ const LIGHT: Shape = {
   hasPrometheus: false,
 };
 
-const KAFKA: Shape = { ...LIGHT, call: 'just up kafka', data: 'one PostgreSQL and one Kafka broker', brokers: 1 };
+const KAFKA: Shape = {
+  ...LIGHT,
+  call: 'just up kafka',
+  data: 'one PostgreSQL and one Kafka broker',
+  servers: [{ name: 'postgres', port: 'postgres', databases: ['cart', 'loms', 'notifier'] }],
+  brokers: 1,
+};
 
 export const SHAPES = {
   light: LIGHT,

@@ -65,7 +65,7 @@ const MIN_JAVA_VERSION = 17;
 const FETCH_LIMIT_MS = 300_000;
 const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 20_000;
-const CONNECT_LIMIT_MS = 1_000;
+const CONNECT_LIMIT_MS = 2_000;
 const POLL_MS = 50;
 const MAX_HEAP_MIB = 128;
 // The cluster is known by it; every cluster has a folder and ports of its own.
@@ -279,10 +279,14 @@ function toProperties({ dir, nodes }: Pick<EmbeddedKafkaOptions, 'dir' | 'nodes'
     .join('');
 }
 
-/** A broker's port opens before it serves: all are asked for until they know each other. */
+/**
+ * A broker's port opens before it serves, and one that lost its likes goes on telling of them: each is asked until it
+ * knows all.
+ */
 async function untilReady({ dir, nodes }: EmbeddedKafkaOptions, brokers: readonly Pid[]): Promise<void> {
   const untilMs = Date.now() + START_LIMIT_MS;
-  while (!(await answers(nodes, brokers.length))) {
+  const isReady = async () => (await Promise.all(nodes.map((node) => knowsAll(node, nodes.length)))).every(Boolean);
+  while (!(await isReady())) {
     // By the pid alone: its command line is empty for a moment while it becomes Java.
     const dead = brokers.find(({ pid }) => isGone(pid));
     if (dead !== undefined) {
@@ -305,11 +309,11 @@ function isGone(pid: number): boolean {
   }
 }
 
-async function answers(nodes: readonly KafkaNode[], wanted: number): Promise<boolean> {
+async function knowsAll({ port }: KafkaNode, wanted: number): Promise<boolean> {
   const { Admin } = await import('@platformatic/kafka');
   const admin = new Admin({
     clientId: 'tally-start',
-    bootstrapBrokers: nodes.map(({ port }) => `127.0.0.1:${port}`),
+    bootstrapBrokers: [`127.0.0.1:${port}`],
     connectTimeout: CONNECT_LIMIT_MS,
     requestTimeout: CONNECT_LIMIT_MS,
     retries: 0,
