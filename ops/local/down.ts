@@ -6,7 +6,7 @@ import { type Command, runCommand } from './command.ts';
 import { CHECKOUT, readLocalConfig } from './config.ts';
 import { lockState } from './launcher.ts';
 import { prometheusDir } from './prometheus.ts';
-import { toRunFiles } from './run-files.ts';
+import { readPlan, toRunFiles } from './run-files.ts';
 import { createServers } from './servers.ts';
 import { SHAPES, readShape } from './shape.ts';
 import { createSteps } from './steps.ts';
@@ -29,13 +29,10 @@ const command: Command = {
       console.log(ran ? `Tally is down. Its data stays in ${folders.join(', ')}.` : 'Nothing was running.');
       return 0;
     }
+    const settings = readPlan(files)?.processes.flatMap((planned) => Object.keys(planned.files ?? {})) ?? [];
     // Not the lock: somebody may be waiting for it.
-    for (const path of [
-      ...folders,
-      kafka.dir,
-      prometheusDir(stateDir),
-      ...[files.logs, files.plan, files.keepings, files.shape],
-    ])
+    const own = [files.logs, files.plan, files.keepings, files.shape];
+    for (const path of [...folders, kafka.dir, prometheusDir(stateDir), ...settings, ...own])
       rmSync(path, { recursive: true, force: true });
     console.log(`Tally is down, its data and logs are removed. What is left is this checkout: ${CHECKOUT}`);
     return 0;

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
-import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -130,10 +130,12 @@ describe.skipIf(withoutKafka !== undefined || !hasPgbouncer)('the full system', 
     expect({ verdict: report.verdict, orders: report.seen.orders }).toEqual({ verdict: 'holds', orders: 30 });
   });
 
-  test('down leaves nothing behind', async () => {
+  test('down leaves no process behind, and down --remove no file', async () => {
     expect((await just('down')).code).toBe(0);
     expect(findOwnProcesses(stateDir)).toEqual([]);
     expect(serverPids()).toEqual([]);
     expect(listPids().filter((pid) => readCommand(pid)?.includes(stateDir))).toEqual([]);
+    expect((await just('down', '--remove')).code).toBe(0);
+    expect(readdirSync(stateDir, { recursive: true }).toSorted()).toEqual(['run', 'run/lock', 'run/lock.holder']);
   });
 });
