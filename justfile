@@ -58,7 +58,7 @@ migrate: install
 bun:
     @test -x {{ bun }} || sh ops/local/install.sh
 
-# Start the whole system in the background, or mend what of it does not run; `just up kafka`: with Kafka as its log.
+# Start the whole system in the background, or mend what of it does not run; `just up kafka`: with Kafka as its log; `full`: all parts, two of each.
 [group('run')]
 [no-exit-message]
 up *ARGS:
@@ -117,6 +117,12 @@ smoke *ARGS: install
 [no-exit-message]
 bench *ARGS: install
     @{{ bun }} ops/bench/main.ts "$@"
+
+# Break a system of its own under load and let verify judge: `just faults kafka`, brokers and instances killed with -9.
+[group('prove')]
+[no-exit-message]
+faults *ARGS: install
+    @'{{ bun }}' ops/faults/main.ts "$@"
 
 # Close a checkout by hand, when nothing else can: `just checkout close ID REASON`.
 [group('run')]

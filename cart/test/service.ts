@@ -124,6 +124,7 @@ export async function openCart(around: Neighbours, more: Partial<CartConfig> = {
     adminPort: 0,
     databaseUrl: around.databaseUrl,
     databaseConnections: 6,
+    namedStatements: true,
     logLevel: 'silent',
     otlpEndpoint: undefined,
     drainMs: 2000,

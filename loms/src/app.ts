@@ -51,7 +51,9 @@ export function start(config: LomsConfig): Promise<RunningService> {
 }
 
 function openRelay({ db, loop, log }: ServiceFrame, eventLog: EventLog, intervalMs: number) {
-  const lease = createLease(db, 'relay', randomUUID(), RELAY_LEASE_MS);
+  const holder = randomUUID();
+  const lease = createLease(db, 'relay', holder, RELAY_LEASE_MS);
+  log.info({ holder }, 'the relay asks for its lease by this name');
   const deps = { ...loop, log, eventLog, lease, outbox: createPostgresOutbox(db) };
   return startRelay(deps, { intervalMs, minPauseMs: RELAY_MIN_PAUSE_MS, maxEvents: RELAY_MAX_EVENTS });
 }

@@ -25,6 +25,7 @@ export async function openLoms(
     grpcPort: 0,
     adminPort: 0,
     databaseConnections: 6,
+    namedStatements: true,
     logLevel: 'silent',
     otlpEndpoint: undefined,
     drainMs: 2000,

@@ -44,6 +44,7 @@ async function openNotifier(more: { databaseUrl?: string; logUrl?: string } = {}
     adminPort: 0,
     databaseUrl: database.url,
     databaseConnections: 4,
+    namedStatements: true,
     logUrl: logDatabase.url,
     logLevel: 'silent',
     otlpEndpoint: undefined,

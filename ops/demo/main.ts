@@ -5,13 +5,13 @@ import { AppError } from '@tally/platform/errors';
 import { RpcError } from '@tally/platform/grpc';
 import { openDb } from '@tally/platform/postgres';
 
-import { logUrl, readLog } from '../local/chosen-log.ts';
 import { type Command, runCommand } from '../local/command.ts';
 import { CHECKOUT, type LocalConfig, readLocalConfig } from '../local/config.ts';
 import { takeLock } from '../local/lock.ts';
-import { createPostgres } from '../local/postgres.ts';
 import { findOwnProcesses } from '../local/processes.ts';
-import { toRunFiles } from '../local/run-files.ts';
+import { readPlan, toRunFiles } from '../local/run-files.ts';
+import { createServers, dataUrls } from '../local/servers.ts';
+import { SHAPES, readShape, readShapeName } from '../local/shape.ts';
 import { applyStock } from '../stock/apply-stock.ts';
 import { summarise } from '../verify/describe-report.ts';
 import { type Report, verify } from '../verify/verify.ts';
@@ -54,11 +54,9 @@ const command: Command = {
 
 /** Returns the exit code. */
 async function play(config: LocalConfig): Promise<number> {
-  const postgres = createPostgres(config);
-  const urlOf = (name: 'cart' | 'loms' | 'notifier') => postgres.url(name, postgres.find()?.port);
-  const log = logUrl(config, postgres);
-  const urls = { cart: urlOf('cart'), loms: urlOf('loms'), notifier: urlOf('notifier'), log };
-  await using clients = openClients(config);
+  const files = toRunFiles(config.stateDir);
+  const urls = dataUrls(createServers(config, readShape(files) ?? SHAPES.light));
+  await using clients = openClients(readPlan(files)!);
   // Nobody else has users of this size, and no two runs have the same.
   const firstUser = BigInt(Date.now() - 20_000 * MS_PER_DAY) * 1000n;
 
@@ -84,8 +82,8 @@ async function play(config: LocalConfig): Promise<number> {
 /** Finds a system that is up, or starts it; behind the killing it waits until loms is back. */
 function bringUp({ root, stateDir }: LocalConfig, isShown = true): void {
   const stdout = isShown ? 'inherit' : 'ignore';
-  const log = readLog(toRunFiles(stateDir)) === 'kafka' ? ['kafka'] : [];
-  const command = [process.execPath, 'ops/local/up.ts', ...log];
+  const shape = readShapeName(toRunFiles(stateDir)) ?? 'light';
+  const command = [process.execPath, 'ops/local/up.ts', ...(shape === 'light' ? [] : [shape])];
   const { exitCode } = Bun.spawnSync(command, { cwd: root, stdout, stderr: 'inherit' });
   if (exitCode !== 0) process.exit(exitCode);
 }

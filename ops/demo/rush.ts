@@ -1,6 +1,6 @@
-import { Code, RpcError } from '@tally/platform/grpc';
+import { RpcError } from '@tally/platform/grpc';
 
-import { type Clients, call } from './clients.ts';
+import { type Clients, call, untilKnown } from './clients.ts';
 import { SKUS } from './story.ts';
 
 export const SHOPPERS = 400;
@@ -26,9 +26,6 @@ export interface RushResult {
   readonly seconds: number;
 }
 
-const PRESS_AGAIN_MS = 150;
-const RUSH_LIMIT_MS = 20_000;
-
 type Outcome = { readonly orderId: bigint } | 'refused';
 
 /**
@@ -38,7 +35,8 @@ type Outcome = { readonly orderId: bigint } | 'refused';
 export async function rush({ clients, firstUser, killLoms }: RushDeps): Promise<RushResult> {
   const users = Array.from({ length: SHOPPERS }, (_, i) => firstUser + BigInt(i));
   const presser = firstUser + BigInt(SHOPPERS);
-  const add = (user: bigint, sku: number) => clients.cart.addItem({ user, item: { sku, count: 1n } }, call());
+  const add = (user: bigint, sku: number) =>
+    untilKnown(() => clients.cart.addItem({ user, item: { sku, count: 1n } }, call(`add-${user}`)));
   await add(presser, SKUS.lantern);
   await Promise.all(users.map((user) => add(user, SKUS.ticket)));
 
@@ -67,20 +65,20 @@ export async function rush({ clients, firstUser, killLoms }: RushDeps): Promise<
   };
 }
 
-async function checkOut({ cart }: Clients, user: bigint, key: string, onAgain: () => void): Promise<Outcome> {
-  const untilMs = Date.now() + RUSH_LIMIT_MS;
-  for (;;) {
-    try {
-      return { orderId: (await cart.checkout({ user }, call(key))).orderID };
-    } catch (error) {
-      if (!(error instanceof RpcError)) throw error;
-      // A press behind the end of its checkout finds an empty cart, which names the order.
-      if (error.reason === 'EMPTY_CART') return { orderId: BigInt(error.values['lastOrderId'] ?? 0) };
-      if (error.reason === 'INSUFFICIENT_STOCK') return 'refused';
-      const isUnknown = [Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.DEADLINE_EXCEEDED].includes(error.code);
-      if (!isUnknown || Date.now() > untilMs) throw error;
-      onAgain();
-      await Bun.sleep(error.retryAfterMs === undefined ? PRESS_AGAIN_MS : Math.min(error.retryAfterMs, PRESS_AGAIN_MS));
-    }
+/** Presses until the outcome is known. */
+export async function checkOut(
+  { cart }: Pick<Clients, 'cart'>,
+  user: bigint,
+  key: string,
+  onAgain: () => void,
+): Promise<Outcome> {
+  try {
+    return { orderId: (await untilKnown(() => cart.checkout({ user }, call(key)), onAgain)).orderID };
+  } catch (error) {
+    if (!(error instanceof RpcError)) throw error;
+    // A press behind the end of its checkout finds an empty cart, which names the order.
+    if (error.reason === 'EMPTY_CART') return { orderId: BigInt(error.values['lastOrderId'] ?? 0) };
+    if (error.reason === 'INSUFFICIENT_STOCK') return 'refused';
+    throw error;
   }
 }

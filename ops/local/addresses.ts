@@ -3,12 +3,10 @@
 import { ConfigError } from '@tally/platform/config';
 import { AppError } from '@tally/platform/errors';
 
-import { readLog, upCall } from './chosen-log.ts';
 import { CHECKOUT, readLocalConfig } from './config.ts';
-import { createKafka } from './kafka.ts';
-import { createPostgres } from './postgres.ts';
 import { readPlan, requireOwn, toRunFiles } from './run-files.ts';
-import { DATABASES, type DatabaseName } from './system.ts';
+import { createServers } from './servers.ts';
+import { DATABASES, type DatabaseName, SHAPES, readShape, upCall } from './shape.ts';
 
 try {
   setAddresses();
@@ -23,19 +21,21 @@ function setAddresses(): void {
   const config = readLocalConfig(process.env, CHECKOUT);
   const files = toRunFiles(config.stateDir);
   requireOwn(files.run);
-  const postgres = createPostgres(config);
-  const server = postgres.find();
-  if (server === undefined) {
+  const servers = createServers(config, readShape(files) ?? SHAPES.light);
+  if (!servers.postgres.isRunning()) {
     const asksForHelp = process.argv.some((arg) => arg === '--help' || arg === '-h');
     // Somebody who names a database may mean another system.
     const isGiven = DATABASES.some((name) => process.env[variableOf(name)] !== undefined);
     if (asksForHelp || isGiven) return;
     throw new AppError('failed-precondition', `Tally is not up: ${upCall(files)} starts it.`);
   }
-  const isOnKafka = readLog(files) === 'kafka' && process.env[variableOf('log')] === undefined;
-  if (isOnKafka) process.env['KAFKA_BROKERS'] ??= createKafka(config).address();
+  // Straight to the databases: what ops does need not pass a bouncer.
   for (const name of DATABASES) {
-    if (name !== 'log' || !isOnKafka) process.env[variableOf(name)] ??= postgres.url(name, server.port);
+    const url = servers.postgres.find(name);
+    if (url !== undefined) process.env[variableOf(name)] ??= url;
+    else if (process.env[variableOf(name)] === undefined) {
+      process.env['KAFKA_BROKERS'] ??= servers.kafka.addresses().join(',');
+    }
   }
   for (const { variable, port } of readPlan(files)?.processes.flatMap(({ ports }) => ports) ?? []) {
     process.env[variable] ??= String(port);

@@ -31,13 +31,35 @@ const PORTS = {
   lomsAdmin: { variable: 'LOMS_ADMIN_PORT', fallback: 9081, purpose: 'admin' },
   notifierGrpc: { variable: 'NOTIFIER_GRPC_PORT', fallback: 10083, purpose: 'gRPC' },
   notifierAdmin: { variable: 'NOTIFIER_ADMIN_PORT', fallback: 10081, purpose: 'admin' },
+  cart2Grpc: { variable: 'CART_2_GRPC_PORT', fallback: 8183, purpose: 'gRPC' },
+  cart2Admin: { variable: 'CART_2_ADMIN_PORT', fallback: 8181, purpose: 'admin' },
+  loms2Grpc: { variable: 'LOMS_2_GRPC_PORT', fallback: 9183, purpose: 'gRPC' },
+  loms2Admin: { variable: 'LOMS_2_ADMIN_PORT', fallback: 9181, purpose: 'admin' },
+  notifier2Grpc: { variable: 'NOTIFIER_2_GRPC_PORT', fallback: 10183, purpose: 'gRPC' },
+  notifier2Admin: { variable: 'NOTIFIER_2_ADMIN_PORT', fallback: 10181, purpose: 'admin' },
   productGrpc: { variable: 'PRODUCT_GRPC_PORT', fallback: 8082, purpose: 'gRPC' },
   productHttp: { variable: 'PRODUCT_HTTP_PORT', fallback: 8080, purpose: 'HTTP' },
   postgres: { variable: 'TALLY_POSTGRES_PORT', fallback: 15432, purpose: 'PostgreSQL' },
+  postgresCart: { variable: 'TALLY_POSTGRES_CART_PORT', fallback: 15433, purpose: 'PostgreSQL' },
+  postgresLoms: { variable: 'TALLY_POSTGRES_LOMS_PORT', fallback: 15434, purpose: 'PostgreSQL' },
+  postgresNotifier: { variable: 'TALLY_POSTGRES_NOTIFIER_PORT', fallback: 15435, purpose: 'PostgreSQL' },
+  pgbouncerCart: { variable: 'TALLY_PGBOUNCER_CART_PORT', fallback: 16433, purpose: 'pgbouncer' },
+  pgbouncerLoms: { variable: 'TALLY_PGBOUNCER_LOMS_PORT', fallback: 16434, purpose: 'pgbouncer' },
+  pgbouncerNotifier: { variable: 'TALLY_PGBOUNCER_NOTIFIER_PORT', fallback: 16435, purpose: 'pgbouncer' },
   kafka: { variable: 'TALLY_KAFKA_PORT', fallback: 19092, purpose: 'Kafka' },
   kafkaController: { variable: 'TALLY_KAFKA_CONTROLLER_PORT', fallback: 19093, purpose: "Kafka's controller" },
+  kafka2: { variable: 'TALLY_KAFKA_2_PORT', fallback: 19094, purpose: 'Kafka' },
+  kafka2Controller: { variable: 'TALLY_KAFKA_2_CONTROLLER_PORT', fallback: 19095, purpose: "Kafka's controller" },
+  kafka3: { variable: 'TALLY_KAFKA_3_PORT', fallback: 19096, purpose: 'Kafka' },
+  kafka3Controller: { variable: 'TALLY_KAFKA_3_CONTROLLER_PORT', fallback: 19097, purpose: "Kafka's controller" },
   redis: { variable: 'TALLY_REDIS_PORT', fallback: 16399, purpose: 'Redis' },
+  redisCache1: { variable: 'TALLY_REDIS_CACHE_1_PORT', fallback: 16400, purpose: 'Redis' },
+  redisCache2: { variable: 'TALLY_REDIS_CACHE_2_PORT', fallback: 16401, purpose: 'Redis' },
+  prometheus: { variable: 'TALLY_PROMETHEUS_PORT', fallback: 19090, purpose: 'HTTP' },
 } as const satisfies Record<string, { variable: string; fallback: number; purpose: string }>;
+
+/** The variables that move a port. */
+export const PORT_VARIABLES = Object.values(PORTS).map(({ variable }) => variable);
 
 const MIB = 1024 * 1024;
 

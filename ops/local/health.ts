@@ -1,3 +1,4 @@
+import { openDb } from '@tally/platform/postgres';
 import { pingRedis } from '@tally/platform/redis';
 
 import { isListening } from './ports.ts';
@@ -21,11 +22,29 @@ export async function notReady(planned: PlannedProcess, own: OwnProcess | undefi
 async function askReadiness(url: string): Promise<NotReady> {
   const { protocol, port } = new URL(url);
   if (protocol === 'redis:') return (await pingRedis(Number(port))) ? undefined : 'does not answer';
+  if (protocol === 'postgres:') return await askDatabase(url);
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_LIMIT_MS) });
     const text = (await response.text()).trim();
     return response.ok ? undefined : text || `answers ${response.status}`;
   } catch {
     return 'does not answer';
+  }
+}
+
+async function askDatabase(url: string): Promise<NotReady> {
+  await using db = openDb({
+    url,
+    applicationName: 'health',
+    maxConnections: 1,
+    connectTimeoutMs: ANSWER_LIMIT_MS,
+    answerTimeoutMs: ANSWER_LIMIT_MS,
+    namedStatements: false,
+  });
+  try {
+    await db.query('select 1');
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : 'does not answer';
   }
 }

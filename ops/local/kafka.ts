@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 
-import { AppError } from '@tally/platform/errors';
 import {
   type EmbeddedBroker,
   type KafkaNode,
@@ -12,61 +11,71 @@ import {
   startEmbeddedKafka,
 } from '@tally/platform/events';
 
-import type { LocalConfig } from './config.ts';
-import { describeStranger } from './ports.ts';
+import type { LocalConfig, PortName } from './config.ts';
+import type { Servers } from './launcher-deps.ts';
 import { readStat } from './processes.ts';
-import type { Steps } from './steps.ts';
+import type { Shape } from './shape.ts';
+import { type Steps, describeEach } from './steps.ts';
 
-/** The one broker of a state folder. */
-export interface LocalKafka {
-  /** Holds its data, its settings and its log. */
+/** The brokers of a state folder. */
+export interface LocalKafka extends Servers {
+  /** Holds their data, their settings and their logs. */
   readonly dir: string;
-  readonly logPath: string;
-  /** `host:port`: of the broker that runs, else where it would. */
-  readonly address: () => string;
-  /** Fetches what it is run with, once for a checkout. Comes before anything is started. */
+  readonly brokers: readonly LocalBroker[];
+  /** `host:port` of each: of the broker that runs, else where it would. */
+  readonly addresses: () => readonly string[];
+  /** Fetches what they are run with, once for a checkout. Comes before anything is started. */
   readonly prepare: (steps: Steps) => Promise<void>;
-  readonly find: () => EmbeddedBroker | undefined;
-  /** Starts it, or moves it to its configured port. */
-  readonly raise: (steps: Steps) => Promise<void>;
-  /** Returns what happened, in words. */
-  readonly end: () => Promise<string>;
 }
 
-const ID = 1;
+export interface LocalBroker {
+  readonly name: string;
+  readonly node: KafkaNode;
+  readonly logPath: string;
+  readonly find: () => EmbeddedBroker | undefined;
+}
 
-export function createKafka({ root, stateDir, ports }: LocalConfig): LocalKafka {
+const PORTS: readonly (readonly [PortName, PortName])[] = [
+  ['kafka', 'kafkaController'],
+  ['kafka2', 'kafka2Controller'],
+  ['kafka3', 'kafka3Controller'],
+];
+
+export function createKafka({ root, stateDir, ports }: LocalConfig, { brokers: count }: Shape): LocalKafka {
   // Beside the programs, which are the checkout's.
   const dir = join(stateDir, 'brokers');
   const fetching = { pom: join(root, 'ops/local/kafka/pom.xml'), dir: join(root, '.local/kafka') };
-  const node: KafkaNode = { id: ID, port: ports.kafka.port, controllerPort: ports.kafkaController.port };
-  const find = () => findEmbeddedBroker(dir, ID);
-
-  function refuseStrangers(ownPid: number | undefined): void {
-    for (const { port, variable, purpose } of [ports.kafka, ports.kafkaController]) {
-      const stranger = describeStranger(port, ownPid === undefined ? [] : [ownPid]);
-      if (stranger === undefined) continue;
-      const message = `Port ${port} (${purpose}) is in use by ${stranger}: end that, or choose another port with ${variable}.`;
-      throw new AppError('failed-precondition', message);
-    }
-  }
+  const brokers = PORTS.slice(0, count).map(([port, controllerPort], i): LocalBroker => {
+    const id = i + 1;
+    return {
+      name: count === 1 ? 'kafka' : `kafka-${id}`,
+      node: { id, port: ports[port].port, controllerPort: ports[controllerPort].port },
+      logPath: brokerLogPath(dir, id),
+      find: () => findEmbeddedBroker(dir, id),
+    };
+  });
+  const findAll = () => brokers.flatMap(({ find }) => find() ?? []);
 
   async function raise(): Promise<string> {
-    const running = find();
-    refuseStrangers(running?.pid);
-    if (running !== undefined && readStat(running.pid)?.state === 'T') process.kill(running.pid, 'SIGCONT');
-    const moves = running !== undefined && running.port !== node.port;
-    if (moves) await running.stop();
-    const programs = await fetchKafka(fetching);
-    const [broker] = await startEmbeddedKafka({ dir, programs, nodes: [node], lifetime: 'detached' });
-    if (moves) return `moved from port ${running.port} to ${node.port}`;
-    return `${broker?.pid === running?.pid ? 'runs' : 'started'} on port ${node.port}`;
+    const before = new Map(findAll().map((broker) => [broker.id, broker]));
+    for (const { pid } of before.values()) if (readStat(pid)?.state === 'T') process.kill(pid, 'SIGCONT');
+    // All know the ports of all.
+    const moves = brokers.some(({ node }) => isElsewhere(before.get(node.id), node));
+    if (moves) await Promise.all([...before.values()].map((broker) => broker.stop()));
+    const nodes = brokers.map(({ node }) => node);
+    await startEmbeddedKafka({ dir, programs: await fetchKafka(fetching), nodes, lifetime: 'detached' });
+    return await describeEach(brokers, async ({ node, find }) => {
+      const was = before.get(node.id);
+      if (isElsewhere(was, node)) return `moved from port ${was?.port} to ${node.port}`;
+      return `${find()?.pid === was?.pid ? 'runs' : 'started'} on port ${node.port}`;
+    });
   }
 
   return {
+    name: 'kafka',
     dir,
-    logPath: brokerLogPath(dir, ID),
-    address: () => `127.0.0.1:${find()?.port ?? node.port}`,
+    brokers,
+    addresses: () => brokers.map(({ node, find }) => `127.0.0.1:${find()?.port ?? node.port}`),
     async prepare(steps) {
       const missing = missingForKafka(fetching);
       if (missing !== undefined) throw new AppError('failed-precondition', missing);
@@ -76,11 +85,20 @@ export function createKafka({ root, stateDir, ports }: LocalConfig): LocalKafka 
         return `fetched into ${fetching.dir}`;
       });
     },
-    find,
+    settle: async () => {},
+    isRunning: () => findAll().length > 0,
+    missingPorts() {
+      const held = findAll().flatMap((broker) => [broker.port, broker.controllerPort]);
+      const wanted = PORTS.slice(0, count).flatMap((names) => names.map((name) => ports[name]));
+      return wanted.filter(({ port }) => !held.includes(port));
+    },
     raise: (steps) => steps.run('kafka', raise),
     async end() {
-      await find()?.stop();
+      await Promise.all(findAll().map((broker) => broker.stop()));
       return 'ended';
     },
   };
 }
+
+const isElsewhere = (broker: EmbeddedBroker | undefined, { port, controllerPort }: KafkaNode) =>
+  broker !== undefined && (broker.port !== port || broker.controllerPort !== controllerPort);

@@ -10,14 +10,16 @@ export interface LauncherDeps {
   readonly files: RunFiles;
 }
 
-/** What stands before the processes of the plan start, and ends after them. */
-export interface Databases {
-  readonly port: PlannedPort;
+/** Servers that stand before the processes of the plan start, and end after them: PostgreSQL, Kafka. */
+export interface Servers {
+  /** In the lines of steps. */
+  readonly name: string;
   /** Brings to an end what a killed command left half done. Comes before the end. */
   readonly settle: () => Promise<void>;
-  /** The port that it listens on; undefined when it does not run. */
-  readonly runningPort: () => number | undefined;
-  /** Starts what is not running and brings the schemas up to date. */
+  readonly isRunning: () => boolean;
+  /** Ports that they will take, and do not hold yet. */
+  readonly missingPorts: () => readonly PlannedPort[];
+  /** Starts what is not running, on the planned ports, and makes it fit to be used. */
   readonly raise: (steps: Steps) => Promise<void>;
   /** Returns what happened, in words. */
   readonly end: () => Promise<string>;

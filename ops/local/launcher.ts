@@ -5,7 +5,7 @@ import { sleep } from '@tally/platform/concurrency';
 import { AppError } from '@tally/platform/errors';
 
 import { toFingerprint } from './fingerprint.ts';
-import type { Databases, LauncherDeps } from './launcher-deps.ts';
+import type { LauncherDeps, Servers } from './launcher-deps.ts';
 import { takeLock } from './lock.ts';
 import type { Plan } from './plan.ts';
 import { describeStranger } from './ports.ts';
@@ -48,22 +48,26 @@ function makeOwnFolder(dir: string): void {
  *
  * The caller holds the lock. Running it again changes nothing.
  */
-export async function bringUp(deps: LauncherDeps, plan: Plan, databases: Databases | undefined): Promise<void> {
-  await refuseStrangers(deps, plan, databases);
+export async function bringUp(deps: LauncherDeps, plan: Plan, servers: readonly Servers[]): Promise<void> {
+  await refuseStrangers(deps, plan, servers);
   for (const stopped of findOwnProcesses(plan.stateDir).filter(({ state }) => state === 'T')) {
     signal(stopped, 'SIGCONT');
     deps.steps.say(stopped.name, `process ${stopped.pid} was stopped by a signal and goes on`);
   }
-  await databases?.raise(deps.steps);
+  for (const each of servers) await each.raise(deps.steps);
   await raiseProcesses(deps, plan);
   await waitUntilReady(deps, plan);
 }
 
 /** A port that somebody else holds is found before anything is started. */
-async function refuseStrangers({ clock }: LauncherDeps, plan: Plan, databases: Databases | undefined): Promise<void> {
+export async function refuseStrangers(
+  { clock }: Pick<LauncherDeps, 'clock'>,
+  plan: Pick<Plan, 'stateDir' | 'processes'>,
+  servers: readonly Servers[],
+): Promise<void> {
   const untilMs = clock.nowMs() + PORT_LIMIT_MS;
   for (;;) {
-    const faults = findStrangers(plan, databases);
+    const faults = findStrangers(plan, servers);
     if (faults.length === 0) return;
     // The kernel takes a moment to close the ports of a process that was killed.
     if (clock.nowMs() >= untilMs) throw new AppError('failed-precondition', faults.join('\n'));
@@ -71,13 +75,13 @@ async function refuseStrangers({ clock }: LauncherDeps, plan: Plan, databases: D
   }
 }
 
-function findStrangers(plan: Plan, databases: Databases | undefined): string[] {
+function findStrangers(plan: Pick<Plan, 'stateDir' | 'processes'>, servers: readonly Servers[]): string[] {
   const pids = findOwnProcesses(plan.stateDir).map(({ pid }) => pid);
   const ports = plan.processes.flatMap((planned) =>
     planned.ports.map((port) => ({ ...port, purpose: `${port.purpose} of ${planned.name}` })),
   );
-  // Its processes may be another user's, whose open ports are hidden from us.
-  if (databases !== undefined && databases.runningPort() !== databases.port.port) ports.push(databases.port);
+  // Their processes may be another user's, whose open ports are hidden from us.
+  ports.push(...servers.flatMap((each) => each.missingPorts()));
   return ports.flatMap(({ port, variable, purpose }) => {
     const stranger = describeStranger(port, pids);
     return stranger === undefined

@@ -4,43 +4,60 @@ import { join } from 'node:path';
 import { sleep, systemClock } from '@tally/platform/concurrency';
 
 import { type Command, runCommand } from './command.ts';
-import { CHECKOUT, readLocalConfig } from './config.ts';
-import { createKafka } from './kafka.ts';
+import { CHECKOUT, type LocalConfig, readLocalConfig } from './config.ts';
 import { readLastLines } from './log-file.ts';
 import { mergeByTime } from './log-lines.ts';
-import { createPostgres } from './postgres.ts';
 import { SUPERVISOR } from './processes.ts';
 import { requireOwn, toRunFiles } from './run-files.ts';
-import { PROCESSES, REDIS } from './system.ts';
+import { createServers } from './servers.ts';
+import { SHAPES, type Shape, readShape, upCall } from './shape.ts';
+import { processNames } from './system.ts';
 
 const POLL_MS = 200;
 const MAX_READ_BYTES = 1 << 20;
-const SERVICES = [...PROCESSES, REDIS, SUPERVISOR, 'postgres', 'kafka'];
+
+interface LogFile {
+  readonly name: string;
+  readonly path: string;
+}
+
+/** All that a state folder of this shape can have. */
+function listLogs(config: LocalConfig, shape: Shape): LogFile[] {
+  const { postgres, kafka } = createServers(config, shape);
+  const { logs } = toRunFiles(config.stateDir);
+  return [
+    ...[...processNames(shape), SUPERVISOR].map((name) => ({ name, path: join(logs, `${name}.log`) })),
+    ...[...postgres.servers, ...kafka.brokers].map(({ name, logPath }) => ({ name, path: logPath })),
+  ];
+}
+
+const everyName = () => {
+  const config = readLocalConfig({}, CHECKOUT);
+  return [...new Set(Object.values(SHAPES).flatMap((shape) => listLogs(config, shape).map(({ name }) => name)))];
+};
 
 const command: Command = {
   name: 'logs',
   purpose: 'prints the last lines of the logs, oldest first.',
-  argument: { name: 'SERVICE', choices: SERVICES, required: false },
+  argument: { name: 'SERVICE', choices: everyName(), required: false },
   options: [
     { name: '--follow', short: '-f', meaning: 'go on with what is written from now on, until Ctrl-C' },
     { name: '--lines', short: '-n', meaning: 'lines of each log', number: { min: 0, max: 10_000, fallback: 40 } },
   ],
   run: async (given) => {
     const config = readLocalConfig(process.env, CHECKOUT);
-    const { run, logs } = toRunFiles(config.stateDir);
-    requireOwn(run);
-    const pathOf = (name: string) => {
-      if (name === 'postgres') return createPostgres(config).logPath;
-      return name === 'kafka' ? createKafka(config).logPath : join(logs, `${name}.log`);
-    };
-    const names = given.argument === undefined ? SERVICES : [given.argument];
-    const files = names.map((name) => ({ name, path: pathOf(name) }));
+    const state = toRunFiles(config.stateDir);
+    requireOwn(state.run);
+    const all = listLogs(config, readShape(state) ?? SHAPES.light);
+    const files = all.filter(({ name }) => given.argument === undefined || name === given.argument);
     if (!files.some(({ path }) => existsSync(path))) {
-      console.error(`There is no log of ${names.join(', ')} yet: just up starts the system.`);
+      const names = given.argument ?? all.map(({ name }) => name).join(', ');
+      console.error(`There is no log of ${names} yet: ${upCall(state)} starts the system.`);
       return 1;
     }
+    const columns = Math.max(...files.map(({ name }) => name.length));
     const print = (name: string, line: string) =>
-      void process.stdout.write(names.length > 1 ? `${name.padEnd(10)} | ${line}\n` : `${line}\n`);
+      void process.stdout.write(files.length > 1 ? `${name.padEnd(columns)} | ${line}\n` : `${line}\n`);
     // Where following goes on: taken before the last lines are read, so that none falls between.
     const tails = files.map((file) => ({ ...file, offset: sizeOf(file.path) }));
     const last = files.map(({ name, path }) => ({ name, lines: readLastLines(path, given.number('--lines')) }));
@@ -50,9 +67,7 @@ const command: Command = {
   },
 };
 
-interface Tail {
-  readonly name: string;
-  readonly path: string;
+interface Tail extends LogFile {
   offset: number;
 }
 

@@ -14,8 +14,10 @@ export interface PlannedProcess {
   readonly name: string;
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** Settings that it reads: text by path, written before each start. */
+  readonly files?: Readonly<Record<string, string>>;
   readonly ports: readonly PlannedPort[];
-  /** `http://…` answers 200 when it serves callers, else the reason; `redis://…` answers a PING. */
+  /** `http://…` answers 200 when it serves callers, else the reason; `redis://…` a PING, `postgres://…` a query. */
   readonly readyUrl: string;
   readonly logPath: string;
   /** From SIGTERM to SIGKILL. */
@@ -29,4 +31,11 @@ export interface PlannedPort {
   /** The variable that moves it. */
   readonly variable: string;
   readonly purpose: string;
+}
+
+/** Where the instances of a service answer gRPC. */
+export function grpcAddresses({ processes }: Plan, service: string): string[] {
+  const instances = processes.filter(({ name }) => name.replace(/-\d+$/, '') === service);
+  const ports = instances.flatMap((each) => each.ports.filter(({ purpose }) => purpose === 'gRPC'));
+  return ports.map(({ port }) => `127.0.0.1:${port}`);
 }

@@ -22,13 +22,13 @@ const ROOT = 0;
 const PORT_LINE = 3;
 
 /**
- * Where PostgreSQL keeps its files: in the state folder, unless we are root, PostgreSQL therefore runs as nobody, and
+ * Where the PostgreSQL of this name keeps its files: in the state folder, unless we are root, PostgreSQL therefore runs as nobody, and
  * nobody may not enter the state folder; then in a folder below /var/tmp, named after the state folder.
  */
-export function choosePostgresFolder(stateDir: string): string {
-  const inside = join(stateDir, 'postgres');
+export function choosePostgresFolder(stateDir: string, name: string): string {
+  const inside = join(stateDir, name);
   if (process.getuid?.() !== ROOT) return inside;
-  const outside = join(OPEN_PLACE, `tally-${Bun.hash(stateDir).toString(16).padStart(16, '0')}`);
+  const outside = join(OPEN_PLACE, `tally-${Bun.hash(stateDir).toString(16).padStart(16, '0')}${suffixOf(name)}`);
   if (existsSync(join(outside, 'data'))) return outside;
   const closed = findClosedFolder(stateDir);
   if (closed === undefined) return inside;
@@ -40,6 +40,9 @@ export function choosePostgresFolder(stateDir: string): string {
   }
   return outside;
 }
+
+/** `-cart` of `postgres-cart`. */
+const suffixOf = (name: string) => name.replace(/^postgres/, '');
 
 /** The first folder on the way to this one that not everybody may enter. */
 function findClosedFolder(dir: string): string | undefined {

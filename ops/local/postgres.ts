@@ -1,128 +1,71 @@
 import { join } from 'node:path';
 
-import { sleep, systemClock } from '@tally/platform/concurrency';
 import { AppError } from '@tally/platform/errors';
-import {
-  type EmbeddedOptions,
-  type EmbeddedPostgres,
-  createDatabase,
-  findEmbeddedPostgres,
-  migrate,
-  startEmbeddedPostgres,
-} from '@tally/platform/postgres';
+import { createDatabase, migrate } from '@tally/platform/postgres';
 
 import type { LocalConfig } from './config.ts';
 import { loadFirstStock } from './first-stock.ts';
-import type { Databases } from './launcher-deps.ts';
-import {
-  choosePostgresFolder,
-  confirmPassword,
-  prepareFolder,
-  readPassword,
-  readServerPort,
-} from './postgres-folder.ts';
-import { clearPidFile, settleRemains } from './postgres-remains.ts';
-import { readStat } from './processes.ts';
-import { DATABASES, type DatabaseName } from './system.ts';
+import type { Servers } from './launcher-deps.ts';
+import { type LocalServer, createServer } from './postgres-server.ts';
+import type { DatabaseName, Shape } from './shape.ts';
+import { describeEach } from './steps.ts';
 
-const MAX_STARTS = 5;
-const START_PAUSE_MS = 300;
-
-/** The embedded PostgreSQL of a state folder. */
-export interface LocalPostgres extends Databases {
-  /** Holds its data, its programs, its password and its log. */
-  readonly dir: string;
-  readonly logPath: string;
-  /** Makes the folder and the password; the URLs are right from then on. */
+/** The embedded PostgreSQL servers of a state folder. */
+export interface LocalPostgres extends Servers {
+  readonly servers: readonly LocalServer[];
+  /** Makes the folders and the passwords; the URLs are right from then on. */
   readonly prepare: () => Promise<void>;
-  /** The server that runs; undefined when none does. */
-  readonly find: () => EmbeddedPostgres | undefined;
-  /** For the role that owns the databases. */
-  readonly url: (database: DatabaseName, port?: number) => string;
+  /** Straight to a database where it runs now, else where it would. Undefined: no server of this shape has it. */
+  readonly find: (database: DatabaseName) => string | undefined;
+  /** The same on the planned port. */
+  readonly url: (database: DatabaseName) => string;
 }
 
-export function createPostgres(config: LocalConfig): LocalPostgres {
-  const dir = choosePostgresFolder(config.stateDir);
-  const { postgres: wanted } = config.ports;
-  const toOptions = (port: number): EmbeddedOptions => ({
-    dir,
-    programsDir: join(dir, 'programs'),
-    port,
-    password: readPassword(dir) ?? '',
-    lifetime: 'detached',
-  });
-  const toUrl = (database: DatabaseName, port = wanted.port) =>
-    `postgres://tally:${readPassword(dir) ?? ''}@127.0.0.1:${port}/${database}`;
-  // The one that runs may still have the port of an earlier configuration.
-  const find = () => findEmbeddedPostgres(toOptions(readServerPort(dir) ?? wanted.port));
+export function createPostgres(config: LocalConfig, shape: Shape): LocalPostgres {
+  const servers = shape.servers.map((server) => createServer(config, server));
+  const all = async (work: (server: LocalServer) => Promise<void>) => void (await Promise.all(servers.map(work)));
+  const serverOf = (database: DatabaseName) => servers.find(({ databases }) => databases.includes(database));
 
-  const settle = () => settleRemains(dir, () => find()?.pid);
+  function url(database: DatabaseName): string {
+    const server = serverOf(database);
+    if (server === undefined) throw new Error(`no server has the database ${database}`);
+    return server.url(database, server.port.port);
+  }
 
   return {
-    dir,
-    logPath: join(dir, 'postgres.log'),
-    port: wanted,
-    async prepare() {
-      await settle();
-      prepareFolder(dir);
+    name: 'postgres',
+    servers,
+    prepare: () => all((server) => server.prepare()),
+    settle: () => all((server) => server.settle()),
+    isRunning: () => servers.some((server) => server.find() !== undefined),
+    missingPorts: () => servers.filter(({ find, port }) => find()?.port !== port.port).map(({ port }) => port),
+    url,
+    find(database) {
+      const server = serverOf(database);
+      return server?.url(database, server.find()?.port ?? server.port.port);
     },
-    find,
-    url: toUrl,
-    settle,
-    runningPort: () => find()?.port,
     async raise(steps) {
-      await steps.run('postgres', () => raiseServer(find(), toOptions(wanted.port)));
-      const { adminUrl } = find()!;
-      await steps.run('databases', () => raiseDatabases(config.root, adminUrl));
-      confirmPassword(dir);
+      await steps.run('postgres', () => describeEach(servers, (server) => server.raise()));
+      await steps.run('databases', () => raiseDatabases(config.root, servers));
+      for (const server of servers) server.confirm();
       const stockFile = join(config.root, 'ops/stock/stock.json');
-      await steps.run('stock', () => loadFirstStock(toUrl('loms', wanted.port), stockFile));
+      await steps.run('stock', () => loadFirstStock(url('loms'), stockFile));
     },
-    async end() {
-      const server = find();
-      try {
-        await server?.stop();
-        return 'ended';
-      } catch (error) {
-        if (!(error instanceof AppError)) throw error;
-        await server?.kill();
-        return 'killed: it did not end in time; the next start recovers its data';
-      }
-    },
+    end: () => describeEach(servers, (server) => server.end()),
   };
 }
 
-async function raiseServer(running: EmbeddedPostgres | undefined, options: EmbeddedOptions): Promise<string> {
-  if (running !== undefined && readStat(running.pid)?.state === 'T') process.kill(running.pid, 'SIGCONT');
-  const moves = running !== undefined && running.port !== options.port;
-  if (moves) await running.stop();
-  const { pid } = await startPatiently(options);
-  if (moves) return `moved from port ${running.port} to ${options.port}`;
-  return `${pid === running?.pid ? 'runs' : 'started'} on port ${options.port}`;
-}
-
-/** After a crash the first tries may fail: the killed server's children hold its memory until they notice. */
-async function startPatiently(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      clearPidFile(options.dir);
-      return await startEmbeddedPostgres(options);
-    } catch (error) {
-      if (!(error instanceof AppError) || error.kind !== 'unavailable' || tries === MAX_STARTS) throw error;
-      await sleep(systemClock, START_PAUSE_MS);
-    }
-  }
-}
-
-async function raiseDatabases(root: string, adminUrl: string): Promise<string> {
+async function raiseDatabases(root: string, servers: readonly LocalServer[]): Promise<string> {
+  const wanted = servers.flatMap((server) => server.databases.map((name) => ({ name, server })));
   const applied = await Promise.all(
-    DATABASES.map(async (name) => {
-      const url = await createDatabase(adminUrl, name);
+    wanted.map(async ({ name, server }) => {
+      const url = await createDatabase(server.find()!.adminUrl, name);
       return await migrateDatabase(name, url, join(root, 'sql', name, 'migrations'));
     }),
   );
   const count = applied.flat().length;
-  return `${DATABASES.join(', ')}: ${count === 0 ? 'schemas up to date' : `${count} migrations applied`}`;
+  const names = wanted.map(({ name }) => name).join(', ');
+  return `${names}: ${count === 0 ? 'schemas up to date' : `${count} migrations applied`}`;
 }
 
 async function migrateDatabase(name: DatabaseName, url: string, dir: string): Promise<string[]> {

@@ -1,9 +1,29 @@
 import { join } from 'node:path';
 
-import { type RedisPrograms, fetchRedisPrograms, findRedisPrograms } from '@tally/platform/redis';
+import {
+  type EmbeddedRedisOptions,
+  type RedisPrograms,
+  fetchRedisPrograms,
+  findRedisPrograms,
+  toRedisCommand,
+} from '@tally/platform/redis';
 
 import type { LocalConfig } from './config.ts';
+import { toFingerprint } from './fingerprint.ts';
+import type { PlannedProcess } from './plan.ts';
+import { toRunFiles } from './run-files.ts';
+import type { RedisShape } from './shape.ts';
 import type { Steps } from './steps.ts';
+
+const MEMORY_MIB = 64;
+const STOP_LIMIT_MS = 5_000;
+
+/** On one server for both, only what has a TTL is dropped when it is full, and the limit has none. */
+const EVICTIONS: Record<RedisShape['holds'], EmbeddedRedisOptions['eviction']> = {
+  limit: 'noeviction',
+  cache: 'allkeys-lru',
+  both: 'volatile-lru',
+};
 
 /**
  * A redis-server for the limit and the cache, where one can be had: see `fetchRedisPrograms`. Undefined where none can, and
@@ -21,4 +41,25 @@ export async function prepareRedis({ root, env }: LocalConfig, steps: Steps): Pr
     return `redis-server comes from ${programs.origin}`;
   });
   return programs;
+}
+
+export function planRedis(
+  programs: RedisPrograms,
+  { name, port: portName, holds }: RedisShape,
+  { ports, root, stateDir }: LocalConfig,
+): PlannedProcess {
+  const port = ports[portName];
+  const eviction = EVICTIONS[holds];
+  const command = toRedisCommand({ programs, port: port.port, maxMemoryMib: MEMORY_MIB, eviction });
+  const env = { ...programs.env, TZ: 'UTC' };
+  return {
+    name,
+    command,
+    env,
+    ports: [port],
+    readyUrl: `redis://127.0.0.1:${port.port}`,
+    logPath: join(toRunFiles(stateDir).logs, `${name}.log`),
+    stopLimitMs: STOP_LIMIT_MS,
+    fingerprint: toFingerprint([command, env], root, []),
+  };
 }

@@ -15,8 +15,8 @@ export interface RunFiles {
   /** What the supervisor has seen. */
   readonly keepings: string;
   readonly lock: string;
-  /** Which log the data goes with. */
-  readonly log: string;
+  /** Which way of running the system the data goes with. */
+  readonly shape: string;
   readonly supervisorLog: string;
 }
 
@@ -29,7 +29,7 @@ export function toRunFiles(stateDir: string): RunFiles {
     plan: join(run, 'plan.json'),
     keepings: join(run, 'supervisor.json'),
     lock: join(run, 'lock'),
-    log: join(run, 'log'),
+    shape: join(run, 'shape'),
     supervisorLog: join(logs, 'supervisor.log'),
   };
 }

@@ -1,12 +1,10 @@
 import { openDb } from '@tally/platform/postgres';
 
-import { readLog, upCall } from './chosen-log.ts';
 import { type Command, runCommand } from './command.ts';
 import { CHECKOUT, readLocalConfig } from './config.ts';
 import { notReady } from './health.ts';
-import { type LocalKafka, createKafka } from './kafka.ts';
 import type { Plan } from './plan.ts';
-import { type LocalPostgres, createPostgres } from './postgres.ts';
+import type { LocalServer } from './postgres-server.ts';
 import {
   type OwnProcess,
   SUPERVISOR,
@@ -18,6 +16,8 @@ import {
 } from './processes.ts';
 import { describePorts, findKeeping, findPlanned } from './readiness.ts';
 import { readKeepings, readPlan, requireOwn, toRunFiles } from './run-files.ts';
+import { createServers } from './servers.ts';
+import { SHAPES, readShape, upCall } from './shape.ts';
 import { toAge, toMiB, toTable } from './table.ts';
 
 const HEADER = ['', 'health', 'pid', 'up for', 'memory', 'restarts', 'ports'];
@@ -35,17 +35,18 @@ const command: Command = {
       console.log('Tally was not started here yet: just up starts it.');
       return 1;
     }
-    const postgres = createPostgres(config);
+    const { postgres, kafka } = createServers(config, readShape(files) ?? SHAPES.light);
     const own = findOwnProcesses(config.stateDir);
     const rows = [
       ...(await Promise.all(plan.processes.map((planned) => describeService(plan, planned.name, own)))),
       describeSupervisor(own),
-      describePostgres(postgres),
-      ...(readLog(files) === 'kafka' ? [describeKafka(createKafka(config))] : []),
+      ...postgres.servers.map(({ name, find }) => describeServer(name, find())),
+      ...kafka.brokers.map(({ name, find }) => describeServer(name, find())),
     ];
     console.log(toTable([HEADER, ...rows.map(({ cells }) => cells)]));
-    console.log(`\ndatabases   ${await describeDatabases(postgres)}`);
-    console.log(`data        ${postgres.dir}\nlogs        ${files.logs}`);
+    console.log(`\nmemory      ${toMiB(sumOf(rows))} in all`);
+    console.log(`databases   ${(await Promise.all(postgres.servers.map(describeDatabases))).join(', ')}`);
+    console.log(`data        ${postgres.servers.map(({ dir }) => dir).join(', ')}\nlogs        ${files.logs}`);
     const isWell = rows.every((row) => row.isWell);
     if (!isWell) console.log(`\nNot all is well: ${upCall(files)} mends it.`);
     return isWell ? 0 : 1;
@@ -54,6 +55,7 @@ const command: Command = {
 
 interface Row {
   readonly cells: readonly string[];
+  readonly bytes: number;
   readonly isWell: boolean;
 }
 
@@ -66,6 +68,7 @@ async function describeService(plan: Plan, name: string, own: readonly OwnProces
   const restarts = `${keeping?.restarts ?? 0}${end}`;
   return {
     isWell: reason === undefined,
+    bytes: bytesOf(found),
     cells: [name, reason ?? 'ready', ...describeProcess(found), restarts, describePorts(planned)],
   };
 }
@@ -74,50 +77,42 @@ function describeSupervisor(own: readonly OwnProcess[]): Row {
   const found = own.find(({ name }) => name === SUPERVISOR);
   const isWell = found !== undefined && found.state !== 'T';
   const health = found === undefined ? 'not running' : isWell ? 'running' : 'stopped by a signal';
-  return { isWell, cells: [SUPERVISOR, health, ...describeProcess(found), '', ''] };
+  return { isWell, bytes: bytesOf(found), cells: [SUPERVISOR, health, ...describeProcess(found), '', ''] };
 }
 
-function describePostgres(postgres: LocalPostgres): Row {
-  const server = postgres.find();
+/** One that the supervisor does not keep, with its children. */
+function describeServer(name: string, server: { readonly pid: number; readonly port: number } | undefined): Row {
   const stat = server && readStat(server.pid);
   if (server === undefined || stat === undefined) {
-    return { isWell: false, cells: ['postgres', 'not running', '', '', '', '', ''] };
+    return { isWell: false, bytes: 0, cells: [name, 'not running', '', '', '', '', ''] };
   }
   const isWell = stat.state !== 'T';
   const health = isWell ? 'running' : 'stopped by a signal';
-  const cells = [
-    'postgres',
-    health,
-    ...describeProcess({ pid: server.pid, ...stat }, listChildren(server.pid)),
-    '',
-    `${server.port}`,
-  ];
-  return { isWell, cells };
+  const found = { pid: server.pid, ...stat };
+  const children = listChildren(server.pid);
+  return {
+    isWell,
+    bytes: bytesOf(found, children),
+    cells: [name, health, ...describeProcess(found, children), '', `${server.port}`],
+  };
 }
 
-function describeKafka(kafka: LocalKafka): Row {
-  const broker = kafka.find();
-  const stat = broker && readStat(broker.pid);
-  if (broker === undefined || stat === undefined) {
-    return { isWell: false, cells: ['kafka', 'not running', '', '', '', '', ''] };
-  }
-  const isWell = stat.state !== 'T';
-  const health = isWell ? 'running' : 'stopped by a signal';
-  return { isWell, cells: ['kafka', health, ...describeProcess({ pid: broker.pid, ...stat }), '', `${broker.port}`] };
-}
+type Found = Pick<OwnProcess, 'pid' | 'startTicks'> | undefined;
 
-function describeProcess(
-  found: Pick<OwnProcess, 'pid' | 'startTicks'> | undefined,
-  children: readonly number[] = [],
-): string[] {
+function describeProcess(found: Found, children: readonly number[] = []): string[] {
   if (found === undefined) return ['', '', ''];
-  const { pid } = found;
-  return [String(pid), toAge(uptimeMs(found)), toMiB(residentBytes([pid, ...children]))];
+  return [String(found.pid), toAge(uptimeMs(found)), toMiB(bytesOf(found, children))];
 }
 
-async function describeDatabases(postgres: LocalPostgres): Promise<string> {
-  const server = postgres.find();
-  if (server === undefined) return 'PostgreSQL is not running';
+function bytesOf(found: Found, children: readonly number[] = []): number {
+  return found === undefined ? 0 : residentBytes([found.pid, ...children]);
+}
+
+const sumOf = (rows: readonly Row[]) => rows.reduce((sum, { bytes }) => sum + bytes, 0);
+
+async function describeDatabases({ name, find }: LocalServer): Promise<string> {
+  const server = find();
+  if (server === undefined) return `${name} is not running`;
   try {
     await using db = openDb({ url: server.adminUrl, applicationName: 'status', maxConnections: 1 });
     const { rows } = await db.query(
@@ -128,7 +123,7 @@ async function describeDatabases(postgres: LocalPostgres): Promise<string> {
     );
     return rows.map(({ name, bytes }) => `${name} ${toMiB(Number(bytes))}`).join(', ');
   } catch {
-    return 'PostgreSQL does not answer';
+    return `${name} does not answer`;
   }
 }
 

@@ -8,7 +8,7 @@ export interface Steps {
   say(name: string, text: string): void;
 }
 
-const NAME_COLUMNS = 11;
+const NAME_COLUMNS = 18;
 // Shorter ones are not worth reading.
 const SHOWN_FROM_MS = 100;
 
@@ -37,4 +37,13 @@ export function createSteps(clock: Clock, write: (text: string) => void): Steps 
 /** `1.2 s` */
 export function toSeconds(durationMs: number): string {
   return `${(durationMs / 1000).toFixed(1)} s`;
+}
+
+/** Works on all of them at once. Returns what happened to each, in words; named where there are several. */
+export async function describeEach<T extends { readonly name: string }>(
+  all: readonly T[],
+  work: (each: T) => Promise<string>,
+): Promise<string> {
+  const words = await Promise.all(all.map(work));
+  return words.map((said, i) => (all.length === 1 ? said : `${all[i]?.name} ${said}`)).join(', ');
 }

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 
 import { startEvery, systemClock } from '@tally/platform/concurrency';
 import { createLog } from '@tally/platform/telemetry';
@@ -58,6 +58,8 @@ function boundLogs(files: RunFiles, plan: Plan): void {
 }
 
 function spawnChild(plan: Plan, planned: PlannedProcess): Child {
+  // For their owner alone: passwords may be in them.
+  for (const [path, text] of Object.entries(planned.files ?? {})) writeFileSync(path, text, { mode: 0o600 });
   // Opened for appending, which is what lets the log be cut while the process writes to it.
   const log = openSync(planned.logPath, 'a');
   try {

@@ -1,13 +1,24 @@
 import { expect, test } from 'bun:test';
 
 import { CHECKOUT, readLocalConfig } from './config.ts';
-import { type DatabaseName, planSystem } from './system.ts';
+import { createKafka } from './kafka.ts';
+import { grpcAddresses } from './plan.ts';
+import { type DatabaseName, SHAPES, type Shape } from './shape.ts';
+import { type SystemParts, planSystem, processNames } from './system.ts';
 
-const toUrl = (database: DatabaseName) => `postgres://tally@127.0.0.1:1/${database}`;
+type Env = Readonly<Record<string, string>>;
 
-function plan(env: Readonly<Record<string, string>> = {}) {
-  const { processes } = planSystem(readLocalConfig(env, CHECKOUT), toUrl, []);
-  return Object.fromEntries(processes.map((planned) => [planned.name, planned]));
+const toUrl = (database: DatabaseName) => `postgres://tally:secret@127.0.0.1:1/${database}`;
+const postgres = { servers: [], url: toUrl };
+const programs = { server: '/bin/redis-server', env: { LD_LIBRARY_PATH: '/lib' }, origin: 'a test' };
+
+function planOf(shape: Shape, env: Env = {}, parts: Partial<SystemParts> = {}) {
+  const config = readLocalConfig(env, CHECKOUT);
+  return planSystem(config, { shape, postgres, kafka: createKafka(config, shape), ...parts });
+}
+
+function plan(env: Env = {}) {
+  return Object.fromEntries(planOf(SHAPES.light, env).processes.map((planned) => [planned.name, planned]));
 }
 
 test('the default ports are those of the contract, and every service gets what it needs to find the others', () => {
@@ -28,9 +39,7 @@ test('the default ports are those of the contract, and every service gets what i
 });
 
 test('with Kafka as the log its services are told of the one broker, and of no database of the log', () => {
-  const { processes } = planSystem(readLocalConfig({}, CHECKOUT), toUrl, [], {
-    kafkaAddress: '127.0.0.1:19092',
-  });
+  const { processes } = planOf(SHAPES.kafka);
   for (const { name, env } of processes.filter((planned) => planned.name === 'loms' || planned.name === 'notifier')) {
     expect({ name, ...env }).toMatchObject({
       KAFKA_BROKERS: '127.0.0.1:19092',
@@ -65,9 +74,7 @@ test('a variable reaches the service whose name it begins with, shared ones reac
 });
 
 test('where there is a redis-server, cart finds it, unless the environment names others; nobody else is touched', () => {
-  const programs = { server: '/bin/redis-server', env: { LD_LIBRARY_PATH: '/lib' }, origin: 'a test' };
-  const planWith = (env: Readonly<Record<string, string>>, redis?: typeof programs) =>
-    planSystem(readLocalConfig(env, CHECKOUT), toUrl, [], { redis }).processes;
+  const planWith = (env: Env, redis?: typeof programs) => planOf(SHAPES.light, env, { redis }).processes;
   const [redis, ...others] = planWith({ TALLY_REDIS_PORT: '26399' }, programs);
   expect(redis).toMatchObject({ name: 'redis', env: programs.env, readyUrl: 'redis://127.0.0.1:26399' });
   expect(redis?.command.join(' ')).toMatch(/^\/bin\/redis-server --bind 127.0.0.1 --port 26399 .*volatile-lru/);
@@ -83,6 +90,76 @@ test('where there is a redis-server, cart finds it, unless the environment names
     LIMITER_REDIS_URL: 'redis://l:1',
     CACHE_REDIS_URLS: 'redis://a:1,redis://b:1',
   });
+});
+
+function planFull(env: Env = {}) {
+  const pgbouncer = { server: '/sbin/pgbouncer', env: {}, origin: 'a test' };
+  return planOf(SHAPES.full, env, { redis: programs, pgbouncer, prometheus: '/bin/prometheus' });
+}
+
+test('the full system: two of each service, each with its own ports, name and part of the limit, all found by the others', () => {
+  const full = planFull();
+  expect(full.processes.map(({ name }) => name).toSorted()).toEqual(processNames(SHAPES.full).toSorted());
+  const env = (name: string) => full.processes.find((planned) => planned.name === name)?.env;
+  const kafka = {
+    KAFKA_BROKERS: '127.0.0.1:19092,127.0.0.1:19094,127.0.0.1:19096',
+    KAFKA_REPLICATION_FACTOR: '3',
+    KAFKA_MIN_INSYNC_REPLICAS: '2',
+  };
+  expect(env('loms')).toMatchObject({ ...kafka, LOMS_INSTANCE: 'loms', LOMS_GRPC_PORT: '9083' });
+  expect(env('loms-2')).toMatchObject({ ...kafka, LOMS_INSTANCE: 'loms-2', LOMS_GRPC_PORT: '9183' });
+  expect(env('notifier-2')).toMatchObject({ ...kafka, NOTIFIER_INSTANCE: 'notifier-2', NOTIFIER_ADMIN_PORT: '10181' });
+  for (const name of ['cart', 'cart-2']) {
+    expect(env(name)).toMatchObject({
+      LOMS_ADDRESS: '127.0.0.1:9083,127.0.0.1:9183',
+      CART_INSTANCES: '2',
+      LIMITER_REDIS_URL: 'redis://127.0.0.1:16399',
+      CACHE_REDIS_URLS: 'redis://127.0.0.1:16400,redis://127.0.0.1:16401',
+    });
+  }
+  expect(grpcAddresses(full, 'cart')).toEqual(['127.0.0.1:8083', '127.0.0.1:8183']);
+  const ports = full.processes.flatMap((planned) => planned.ports.map(({ port }) => port));
+  expect(new Set(ports).size).toBe(ports.length);
+  expect(Math.max(...ports)).toBeLessThan(32_768);
+});
+
+test('a variable of the second instance moves that instance, and its callers, alone', () => {
+  const before = planFull();
+  const after = planFull({ LOMS_2_GRPC_PORT: '19183' });
+  const changed = after.processes.filter(({ fingerprint }, i) => fingerprint !== before.processes[i]?.fingerprint);
+  expect(changed.map(({ name }) => name)).toEqual(['loms-2', 'cart', 'cart-2']);
+});
+
+test('in the full system each service asks its database through its pgbouncer, with statements that have no names', () => {
+  const { processes } = planFull();
+  const bouncer = processes.find(({ name }) => name === 'pgbouncer-loms');
+  const files = Object.values(bouncer?.files ?? {});
+  expect(files[0]).toContain('loms = host=127.0.0.1 port=1 dbname=loms\n');
+  expect(files[0]).toContain('pool_mode = transaction\n');
+  expect(files[1]).toBe('"tally" "secret"\n');
+  for (const name of ['loms', 'loms-2']) {
+    expect(processes.find((planned) => planned.name === name)?.env).toMatchObject({
+      LOMS_DATABASE_URL: 'postgres://tally:secret@127.0.0.1:16434/loms',
+      LOMS_DATABASE_NAMED_STATEMENTS: 'false',
+    });
+  }
+});
+
+test('Prometheus scrapes the admin port of every instance of every service', () => {
+  const planned = planFull().processes.at(-1);
+  const { scrape_configs: jobs } = JSON.parse(Object.values(planned?.files ?? {})[0] ?? '');
+  const targets = jobs[0].static_configs.map((each: { targets: string[]; labels: object }) => [
+    ...each.targets,
+    ...Object.values(each.labels),
+  ]);
+  expect(targets).toEqual([
+    ['127.0.0.1:9081', 'loms'],
+    ['127.0.0.1:9181', 'loms-2'],
+    ['127.0.0.1:10081', 'notifier'],
+    ['127.0.0.1:10181', 'notifier-2'],
+    ['127.0.0.1:8081', 'cart'],
+    ['127.0.0.1:8181', 'cart-2'],
+  ]);
 });
 
 test('bad variables are all named, with what is allowed', () => {

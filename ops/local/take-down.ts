@@ -1,6 +1,6 @@
 import { sleep } from '@tally/platform/concurrency';
 
-import type { Databases, LauncherDeps } from './launcher-deps.ts';
+import type { LauncherDeps, Servers } from './launcher-deps.ts';
 import type { Plan } from './plan.ts';
 import { type OwnProcess, SUPERVISOR, end, findOwnProcesses, isAlive, signal } from './processes.ts';
 import { readPlan } from './run-files.ts';
@@ -12,18 +12,17 @@ const DEFAULT_LIMIT_MS = 15_000;
 
 /**
  * Ends all that was started for this state folder: the services drain, callers before those they call, then the
- * supervisor ends, then the databases. Whatever does not end in time is killed. Returns whether anything was running.
+ * supervisor ends, then the servers, the last one first. Whatever does not end in time is killed. Returns whether anything was running.
  */
-export async function takeDown(
-  deps: LauncherDeps,
-  stateDir: string,
-  databases: Databases | undefined,
-): Promise<boolean> {
-  const ranProcesses = await endProcesses(deps, stateDir, findOwnProcesses(stateDir));
-  await databases?.settle();
-  const ranDatabases = databases?.runningPort() !== undefined;
-  if (ranDatabases) await deps.steps.run('postgres', databases.end);
-  return ranProcesses || ranDatabases;
+export async function takeDown(deps: LauncherDeps, stateDir: string, servers: readonly Servers[]): Promise<boolean> {
+  let ran = await endProcesses(deps, stateDir, findOwnProcesses(stateDir));
+  for (const each of servers.toReversed()) {
+    await each.settle();
+    if (!each.isRunning()) continue;
+    ran = true;
+    await deps.steps.run(each.name, each.end);
+  }
+  return ran;
 }
 
 /** Ends these processes; a supervisor among them ends its own services first. Returns whether there were any. */

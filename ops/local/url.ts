@@ -1,10 +1,8 @@
-import { readLog } from './chosen-log.ts';
 import { type Command, runCommand } from './command.ts';
 import { CHECKOUT, readLocalConfig } from './config.ts';
-import { createKafka } from './kafka.ts';
-import { createPostgres } from './postgres.ts';
 import { requireOwn, toRunFiles } from './run-files.ts';
-import { DATABASES, type DatabaseName } from './system.ts';
+import { createServers } from './servers.ts';
+import { DATABASES, type DatabaseName, SHAPES, readShape, upCall } from './shape.ts';
 
 const command: Command = {
   name: 'url',
@@ -15,18 +13,13 @@ const command: Command = {
     const config = readLocalConfig(process.env, CHECKOUT);
     const files = toRunFiles(config.stateDir);
     requireOwn(files.run);
-    if (given.argument === 'log' && readLog(files) === 'kafka') {
-      const kafka = createKafka(config);
-      console.error(
-        `The log is Kafka${kafka.find() === undefined ? ', which does not run' : ''}: for kcat -b and the like.`,
-      );
-      console.log(kafka.address());
-      return 0;
-    }
-    const postgres = createPostgres(config);
-    const server = postgres.find();
-    if (server === undefined) console.error('PostgreSQL is not running: just up starts it.');
-    console.log(postgres.url(given.argument as DatabaseName, server?.port));
+    const database = given.argument as DatabaseName;
+    const { postgres, kafka } = createServers(config, readShape(files) ?? SHAPES.light);
+    const url = postgres.find(database);
+    if (url === undefined) {
+      console.error(`The log is Kafka${kafka.isRunning() ? '' : ', which does not run'}: for kcat -b and the like.`);
+    } else if (!postgres.isRunning()) console.error(`PostgreSQL is not running: ${upCall(files)} starts it.`);
+    console.log(url ?? kafka.addresses().join(','));
     return 0;
   },
 };

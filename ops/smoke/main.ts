@@ -2,6 +2,9 @@ import { readConfig } from '@tally/platform/config';
 import { AppError } from '@tally/platform/errors';
 
 import { type Command, runCommand } from '../local/command.ts';
+import { CHECKOUT, readLocalConfig } from '../local/config.ts';
+import type { Plan } from '../local/plan.ts';
+import { readPlan, toRunFiles } from '../local/run-files.ts';
 import { type CallCheck, type ServiceChecks, listChecks } from './checks.ts';
 import { type GrpcTool, findGrpcTool } from './grpc-tool.ts';
 
@@ -20,10 +23,11 @@ const command: Command = {
     const tool = findGrpcTool();
     let passed = 0;
     let failed = 0;
-    for (const checks of listChecks(token)) {
+    const plan = readPlan(toRunFiles(readLocalConfig(process.env, CHECKOUT).stateDir));
+    for (const checks of listChecks(token).flatMap((each) => everyInstance(plan, each))) {
       for (const [what, check] of toSteps(tool, checks)) {
         const fault = await check().catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
-        console.log(`${fault === undefined ? 'ok    ' : 'FAILED'}  ${checks.name.padEnd(9)} ${what}`);
+        console.log(`${fault === undefined ? 'ok    ' : 'FAILED'}  ${checks.name.padEnd(10)} ${what}`);
         if (fault === undefined) passed += 1;
         else {
           failed += 1;
@@ -35,6 +39,14 @@ const command: Command = {
     return failed === 0 ? 0 : 1;
   },
 };
+
+/** Of each instance that is planned here; the variables of the second one have its number in them: `LOMS_2_GRPC_PORT`. */
+function everyInstance(plan: Plan | undefined, checks: ServiceChecks): ServiceChecks[] {
+  const name = `${checks.name}-2`;
+  if (!plan?.processes.some((planned) => planned.name === name)) return [checks];
+  const numbered = (variable: string) => variable.replace('_', '_2_');
+  return [checks, { ...checks, name, grpcPort: numbered(checks.grpcPort), httpPort: numbered(checks.httpPort) }];
+}
 
 type Step = readonly [what: string, check: () => Promise<string | undefined>];
 

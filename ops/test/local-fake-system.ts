@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 import { systemClock } from '@tally/platform/concurrency';
+import { quietPorts } from '@tally/platform/testing';
 
-import type { Databases, LauncherDeps } from '../local/launcher-deps.ts';
+import type { LauncherDeps, Servers } from '../local/launcher-deps.ts';
 import { bringUp, lockState } from '../local/launcher.ts';
 import type { Plan, PlannedProcess } from '../local/plan.ts';
 import { type OwnProcess, findOwnProcesses } from '../local/processes.ts';
@@ -12,8 +13,6 @@ import { toRunFiles } from '../local/run-files.ts';
 import { createSteps } from '../local/steps.ts';
 import { takeDown } from '../local/take-down.ts';
 
-const FIRST_PORT = 20_000;
-const PORTS = 12_000;
 const ROOT = resolve(import.meta.dir, '../..');
 
 /** Fake services under the real launcher, in a state folder of their own. Disposing ends and removes everything. */
@@ -23,7 +22,7 @@ export interface FakeSystem extends AsyncDisposable {
   /** What the commands printed. */
   readonly output: () => string;
   readonly plan: (changes?: Readonly<Record<string, Partial<FakeService>>>) => Plan;
-  readonly up: (plan?: Plan, databases?: Databases) => Promise<void>;
+  readonly up: (plan?: Plan, servers?: readonly Servers[]) => Promise<void>;
   readonly down: () => Promise<boolean>;
   readonly find: (name: string) => OwnProcess | undefined;
   readonly all: () => OwnProcess[];
@@ -47,7 +46,7 @@ export async function openFakeSystem(names: readonly string[], maxLogBytes = 1 <
   const stateDir = realpathSync(mkdtempSync(join(tmpdir(), 'tally local ')));
   const files = toRunFiles(stateDir);
   mkdirSync(files.logs, { recursive: true });
-  const ports = freePorts(names.length);
+  const ports = quietPorts(names.length);
   let output = '';
   const deps: LauncherDeps = {
     clock: systemClock,
@@ -78,7 +77,7 @@ export async function openFakeSystem(names: readonly string[], maxLogBytes = 1 <
   });
   const down = async () => {
     using _lock = await lockState(deps, 'just down');
-    return await takeDown(deps, stateDir, undefined);
+    return await takeDown(deps, stateDir, []);
   };
   const system: FakeSystem = {
     deps,
@@ -86,9 +85,9 @@ export async function openFakeSystem(names: readonly string[], maxLogBytes = 1 <
     output: () => output,
     plan,
     down,
-    up: async (wanted = plan(), databases) => {
+    up: async (wanted = plan(), servers = []) => {
       using _lock = await lockState(deps, 'just up');
-      await bringUp(deps, wanted, databases);
+      await bringUp(deps, wanted, servers);
     },
     find: (name) => findOwnProcesses(stateDir).find((found) => found.name === name),
     all: () => findOwnProcesses(stateDir),
@@ -100,25 +99,6 @@ export async function openFakeSystem(names: readonly string[], maxLogBytes = 1 <
   };
   opened.add(system);
   return system;
-}
-
-/** Ports that are free now; below those that the system gives to clients, so that they stay free until they are used. */
-export function freePorts(count: number): number[] {
-  const ports = new Set<number>();
-  while (ports.size < count) {
-    const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
-    if (isFree(port)) ports.add(port);
-  }
-  return [...ports];
-}
-
-function isFree(port: number): boolean {
-  try {
-    void Bun.serve({ hostname: '127.0.0.1', port, fetch: () => new Response() }).stop(true);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 export async function until(

@@ -4,19 +4,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { systemClock } from '@tally/platform/concurrency';
-import { withoutKafka } from '@tally/platform/testing';
+import { quietPorts, withoutKafka } from '@tally/platform/testing';
 
 import { CHECKOUT, readLocalConfig } from '../local/config.ts';
 import { type LocalKafka, createKafka } from '../local/kafka.ts';
+import { refuseStrangers } from '../local/launcher.ts';
+import { SHAPES } from '../local/shape.ts';
 import { createSteps } from '../local/steps.ts';
-import { freePorts } from './local-fake-system.ts';
+import {} from './local-fake-system.ts';
 
 const onKafka = test.skipIf(withoutKafka() !== undefined);
+
+const brokerOf = (kafka: LocalKafka) => kafka.brokers[0]!.find();
 
 /** The broker of a state folder, whose name has a space in it. */
 function openBench() {
   const stateDir = mkdtempSync(join(tmpdir(), 'tally kafka '));
-  const [port = 0, controllerPort = 0, otherPort = 0] = freePorts(3);
+  const [port = 0, controllerPort = 0, otherPort = 0] = quietPorts(3);
   let output = '';
   const steps = createSteps(systemClock, (text) => (output += text));
   const on = (kafkaPort: number): LocalKafka => {
@@ -25,9 +29,10 @@ function openBench() {
       TALLY_KAFKA_PORT: String(kafkaPort),
       TALLY_KAFKA_CONTROLLER_PORT: String(controllerPort),
     };
-    return createKafka(readLocalConfig(env, CHECKOUT));
+    return createKafka(readLocalConfig(env, CHECKOUT), SHAPES.kafka);
   };
   return {
+    stateDir,
     port,
     otherPort,
     on,
@@ -38,7 +43,7 @@ function openBench() {
       return output;
     },
     async [Symbol.asyncDispose]() {
-      await on(port).find()?.kill();
+      await brokerOf(on(port))?.kill();
       rmSync(stateDir, { recursive: true, force: true });
     },
   };
@@ -50,18 +55,18 @@ onKafka(
     await using bench = openBench();
     const { port, otherPort } = bench;
     const kafka = bench.on(port);
-    expect(kafka.find()).toBeUndefined();
+    expect(brokerOf(kafka)).toBeUndefined();
     expect(await bench.raise(kafka)).toContain(`started on port ${port}`);
-    const pid = kafka.find()?.pid ?? 0;
+    const pid = brokerOf(kafka)?.pid ?? 0;
     process.kill(pid, 'SIGSTOP');
     expect(await bench.raise(kafka)).toContain(`runs on port ${port}`);
-    expect(kafka.find()?.pid).toBe(pid);
+    expect(brokerOf(kafka)?.pid).toBe(pid);
     const moved = bench.on(otherPort);
-    expect(moved.address()).toBe(`127.0.0.1:${port}`);
+    expect(moved.addresses()).toEqual([`127.0.0.1:${port}`]);
     expect(await bench.raise(moved)).toContain(`moved from port ${port} to ${otherPort}`);
-    expect(moved.address()).toBe(`127.0.0.1:${otherPort}`);
+    expect(moved.addresses()).toEqual([`127.0.0.1:${otherPort}`]);
     expect(await moved.end()).toBe('ended');
-    expect(moved.find()).toBeUndefined();
+    expect(brokerOf(moved)).toBeUndefined();
   },
   60_000,
 );
@@ -87,7 +92,8 @@ onKafka(
     await using bench = openBench();
     const stranger = Bun.listen({ hostname: '127.0.0.1', port: bench.port, socket: { data() {} } });
     try {
-      expect(bench.raise(bench.on(bench.port))).rejects.toThrow(
+      const plan = { stateDir: bench.stateDir, processes: [] };
+      await expect(refuseStrangers({ clock: systemClock }, plan, [bench.on(bench.port)])).rejects.toThrow(
         new RegExp(`Port ${bench.port} \\(Kafka\\) is in use by process ${process.pid}.*TALLY_KAFKA_PORT`),
       );
     } finally {

@@ -2,9 +2,11 @@ import { afterAll, expect, test } from 'bun:test';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { quietPorts } from '@tally/platform/testing';
+
 import { isAlive, signal } from '../local/processes.ts';
 import { readKeepings } from '../local/run-files.ts';
-import { type FakeSystem, endFakeSystems, freePorts, openFakeSystem, until } from './local-fake-system.ts';
+import { type FakeSystem, endFakeSystems, openFakeSystem, until } from './local-fake-system.ts';
 
 const NAMES = ['first', 'second'] as const;
 
@@ -122,7 +124,7 @@ test('two ups at once start everything once: the second waits and says for whom'
 
 test('a port in use names the port, who holds it, and the variable that moves it', async () => {
   await using system = await openFakeSystem(NAMES);
-  const [port] = freePorts(1);
+  const [port] = quietPorts(1);
   const stranger = Bun.serve({ hostname: '0.0.0.0', port: port!, fetch: () => new Response('ok') });
   try {
     const up = system.up(system.plan({ second: { port: port! } }));
@@ -138,7 +140,7 @@ test('a changed service is replaced, the others go on', async () => {
   await using system = await openFakeSystem(NAMES);
   await system.up();
   const before = { first: system.find('first')!, second: system.find('second')! };
-  const [port] = freePorts(1);
+  const [port] = quietPorts(1);
   await system.up(system.plan({ second: { port: port! } }));
   expect(system.find('first')?.pid).toBe(before.first.pid);
   expect(isAlive(before.second)).toBe(false);

@@ -3,10 +3,10 @@ import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-import { redisForTests } from '@tally/platform/testing';
+import { quietPorts, redisForTests } from '@tally/platform/testing';
 
 import { findOwnProcesses, signal } from '../local/processes.ts';
-import { freePorts, until } from './local-fake-system.ts';
+import { until } from './local-fake-system.ts';
 
 setDefaultTimeout(120_000);
 
@@ -29,7 +29,7 @@ const NAMES = ['cart', 'loms', 'notifier', 'product', ...(hasRedis ? ['redis'] :
 
 const stateDir = realpathSync(mkdtempSync(join(tmpdir(), 'tally system ')));
 chmodSync(stateDir, 0o755);
-const ports = freePorts(PORT_VARIABLES.length);
+const ports = quietPorts(PORT_VARIABLES.length);
 // Nothing else of our environment, not even HOME.
 const env: Record<string, string> = {
   TALLY_STATE_DIR: stateDir,

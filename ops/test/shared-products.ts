@@ -60,6 +60,7 @@ export async function openSharedProducts(maxCallsPerSecond: number): Promise<Sha
           adminPort: 0,
           databaseUrl: url,
           databaseConnections: 6,
+          namedStatements: true,
           logLevel: 'silent',
           otlpEndpoint: undefined,
           drainMs: 500,

@@ -94,6 +94,7 @@ export async function openSystem(options: SystemOptions = {}): Promise<TestSyste
     grpcPort: 0,
     adminPort: 0,
     databaseConnections: 6,
+    namedStatements: true,
     logLevel: 'silent',
     otlpEndpoint: undefined,
     drainMs: 1000,

@@ -39,6 +39,7 @@ export interface EmbeddedBroker {
   readonly id: number;
   readonly pid: number;
   readonly port: number;
+  readonly controllerPort: number;
   /** Hands its partitions over, closes its files, waits until the process is gone; killed when that takes too long. */
   stop(): Promise<void>;
   /** SIGKILL, as a crash would. Waits until it is gone. */
@@ -64,7 +65,7 @@ const MIN_JAVA_VERSION = 17;
 const FETCH_LIMIT_MS = 300_000;
 const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 20_000;
-const CONNECT_LIMIT_MS = 1_000;
+const CONNECT_LIMIT_MS = 2_000;
 const POLL_MS = 50;
 const MAX_HEAP_MIB = 128;
 // The cluster is known by it; every cluster has a folder and ports of its own.
@@ -100,7 +101,7 @@ export async function fetchKafka(options: FetchOptions): Promise<KafkaPrograms> 
 
 /** Starts every broker that does not run, making its files first where there are none; waits until all serve. */
 export async function startEmbeddedKafka(options: EmbeddedKafkaOptions): Promise<EmbeddedBroker[]> {
-  for (const node of options.nodes) await prepareNode(options, node);
+  await Promise.all(options.nodes.map((node) => prepareNode(options, node)));
   const brokers = options.nodes.map((node) => findEmbeddedBroker(options.dir, node.id) ?? launch(options, node));
   await untilReady(options, brokers);
   return brokers;
@@ -147,7 +148,7 @@ function toBroker(pid: number, id: number, settings: string): EmbeddedBroker {
   return {
     id,
     pid,
-    port: readPort(settings),
+    ...readPorts(settings),
     kill,
     async stop() {
       if (!(await end('SIGTERM', STOP_LIMIT_MS))) await kill();
@@ -165,8 +166,10 @@ const toPaths = (dir: string, id: number) => {
   };
 };
 
-function readPort(settings: string): number {
-  return Number(/^advertised\.listeners=.*:(\d+)$/m.exec(readFileSync(settings, 'utf8'))?.[1]);
+function readPorts(settings: string): { readonly port: number; readonly controllerPort: number } {
+  const [, port, controllerPort] =
+    /^listeners=PLAINTEXT:.*:(\d+),CONTROLLER:.*:(\d+)$/m.exec(readFileSync(settings, 'utf8')) ?? [];
+  return { port: Number(port), controllerPort: Number(controllerPort) };
 }
 
 function isBroker(pid: number, settings: string): boolean {
@@ -276,10 +279,14 @@ function toProperties({ dir, nodes }: Pick<EmbeddedKafkaOptions, 'dir' | 'nodes'
     .join('');
 }
 
-/** A broker's port opens before it serves: all are asked for until they know each other. */
+/**
+ * A broker's port opens before it serves, and one that lost its likes goes on telling of them: each is asked until it
+ * knows all.
+ */
 async function untilReady({ dir, nodes }: EmbeddedKafkaOptions, brokers: readonly Pid[]): Promise<void> {
   const untilMs = Date.now() + START_LIMIT_MS;
-  while (!(await answers(nodes, brokers.length))) {
+  const isReady = async () => (await Promise.all(nodes.map((node) => knowsAll(node, nodes.length)))).every(Boolean);
+  while (!(await isReady())) {
     // By the pid alone: its command line is empty for a moment while it becomes Java.
     const dead = brokers.find(({ pid }) => isGone(pid));
     if (dead !== undefined) {
@@ -302,11 +309,11 @@ function isGone(pid: number): boolean {
   }
 }
 
-async function answers(nodes: readonly KafkaNode[], wanted: number): Promise<boolean> {
+async function knowsAll({ port }: KafkaNode, wanted: number): Promise<boolean> {
   const { Admin } = await import('@platformatic/kafka');
   const admin = new Admin({
     clientId: 'tally-start',
-    bootstrapBrokers: nodes.map(({ port }) => `127.0.0.1:${port}`),
+    bootstrapBrokers: [`127.0.0.1:${port}`],
     connectTimeout: CONNECT_LIMIT_MS,
     requestTimeout: CONNECT_LIMIT_MS,
     retries: 0,

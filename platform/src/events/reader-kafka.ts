@@ -8,6 +8,8 @@ import { type Bounds, type FetchedEvent, openFetcher } from './fetcher-kafka.ts'
 export interface KafkaReader extends AsyncDisposable {
   /** What each partition holds now. Fails while there is no such topic. */
   bounds(): Promise<Map<number, Bounds>>;
+  /** The id of the broker that leads each partition. */
+  leaders(): Promise<Map<number, number>>;
   /** What a group has committed, by partition; nothing for one that it never read. */
   committed(group: string): Promise<Map<number, bigint>>;
   /** The events of a partition from an offset on, below another one, a part at a time. */
@@ -31,6 +33,11 @@ export function openKafkaReader(clock: Clock, place: KafkaPlace, topic: string):
 
   return {
     bounds: async () => await fetcher.bounds(await partitions()),
+    async leaders() {
+      const points = (await partitions()).map((partition) => ({ partition, offset: 0n }));
+      const led = await fetcher.byLeader(points);
+      return new Map([...led].flatMap(([leader, some]) => some.map(({ partition }) => [partition, leader] as const)));
+    },
     async committed(group) {
       const asked = [{ groupId: group, topics: [{ name: topic, partitionIndexes: await partitions() }] }];
       const answer = await within(

@@ -24,6 +24,8 @@ export interface ServiceConfig {
   readonly adminPort: number;
   readonly databaseUrl: string;
   readonly databaseConnections: number;
+  /** Named statements save planning. Off before pgbouncer older than 1.21. */
+  readonly namedStatements: boolean;
   readonly logLevel: LogLevel;
   readonly otlpEndpoint: string | undefined;
   /** How long calls in flight may run on after SIGTERM. */
@@ -49,6 +51,13 @@ export function readServiceConfig(reader: ConfigReader, name: string, ports: Def
       min: 2,
       max: 200,
     }),
+    namedStatements:
+      reader.oneOf(
+        `${prefix}_DATABASE_NAMED_STATEMENTS`,
+        'save planning; false behind a pgbouncer older than 1.21',
+        ['true', 'false'],
+        'true',
+      ) === 'true',
     logLevel: reader.oneOf('LOG_LEVEL', 'least severe lines to log', LOG_LEVELS, 'info'),
     otlpEndpoint: reader.optional('OTEL_EXPORTER_OTLP_ENDPOINT', 'where traces go, as http://host:4318'),
     drainMs: reader.integer('DRAIN_LIMIT_MS', 'time for calls in flight after SIGTERM', {
@@ -115,9 +124,10 @@ export async function startService<C extends ServiceConfig>(
   await using stack = new AsyncDisposableStack();
   const telemetry = stack.use(openTelemetry(config));
   const { log, metrics } = telemetry;
+  const { name: applicationName, namedStatements } = config;
   const onError = (error: unknown) => log.warn({ error }, 'something failed, and is tried again');
   const open = (url: string, maxConnections: number) =>
-    stack.use(openDb({ url, applicationName: config.name, maxConnections, onError }));
+    stack.use(openDb({ url, applicationName, maxConnections, namedStatements, onError }));
   const db = open(config.databaseUrl, config.databaseConnections);
   await requireTrueClock(db, config.mode);
   const notReady = () =>

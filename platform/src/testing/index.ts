@@ -5,3 +5,4 @@ export * from './rpc.ts';
 export * from './proxy.ts';
 export * from './kafka.ts';
 export * from './redis.ts';
+export * from './ports.ts';

@@ -9,6 +9,7 @@ import {
   startEmbeddedBroker,
   startEmbeddedKafka,
 } from '../events/embedded-kafka.ts';
+import { quietPorts } from './ports.ts';
 
 /** A Kafka cluster of a test's own, whose brokers are stopped, killed and started again on their ports. */
 export interface TestKafka extends AsyncDisposable {
@@ -24,9 +25,6 @@ export interface TestKafka extends AsyncDisposable {
 
 const ROOT = resolve(import.meta.dir, '../../..');
 const PROGRAMS = { pom: join(ROOT, 'ops/local/kafka/pom.xml'), dir: join(ROOT, '.local/kafka') };
-// Below the ports that the system gives to clients: one of them could take the port of a broker that is down.
-const FIRST_PORT = 20_000;
-const PORTS = 12_000;
 
 /** Why tests cannot have a Kafka here; undefined when they can. */
 export const withoutKafka = (): string | undefined => missingForKafka(PROGRAMS);
@@ -34,10 +32,11 @@ export const withoutKafka = (): string | undefined => missingForKafka(PROGRAMS);
 export async function openTestKafka(count = 1): Promise<TestKafka> {
   const dir = mkdtempSync(join(tmpdir(), 'tally-kafka-'));
   const programs = await fetchKafka(PROGRAMS);
+  const ports = quietPorts(2 * count);
   const nodes = Array.from({ length: count }, (_, i) => ({
     id: i + 1,
-    port: quietPort(),
-    controllerPort: quietPort(),
+    port: ports[2 * i] ?? 0,
+    controllerPort: ports[2 * i + 1] ?? 0,
   }));
   const options = { dir, programs, nodes, lifetime: 'parent' } as const;
   const running = new Map<number, EmbeddedBroker>();
@@ -68,17 +67,4 @@ export function kafkaOfThisRun(): Promise<TestKafka> {
 /** Ends what this process started; called behind the last test. */
 export async function closeTestKafka(): Promise<void> {
   await (await shared)?.[Symbol.asyncDispose]();
-}
-
-/** A free port that stays free while its server is down. */
-function quietPort(): number {
-  for (;;) {
-    const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
-    try {
-      Bun.listen({ hostname: '127.0.0.1', port, socket: { data() {} } }).stop(true);
-      return port;
-    } catch {
-      // Somebody has it.
-    }
-  }
 }

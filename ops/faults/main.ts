@@ -1,0 +1,36 @@
+import { type Command, runCommand } from '../local/command.ts';
+import { toSeconds } from '../local/steps.ts';
+import { KAFKA_FAULTS, runFault } from './kafka.ts';
+import { openLaboratory } from './laboratory.ts';
+
+const command: Command = {
+  name: 'faults',
+  purpose: 'breaks a system of its own, piece by piece and under load, and lets verify judge.',
+  argument: { name: 'LABORATORY', choices: ['kafka'], required: true },
+  options: [],
+  notes: [
+    'kafka   three brokers and two instances of each service, in a temporary folder, for three minutes: the leader of a',
+    "        partition is killed, a notifier, the relay's holder; two of three brokers are down; all three start again",
+    'Exit code 1 unless everything held. The system that runs here, if any, is left alone.',
+  ],
+  run: async () => {
+    const startedMs = Date.now();
+    await using stack = new AsyncDisposableStack();
+    // Ctrl-C leaves no process behind either.
+    const end = () => void stack.disposeAsync().then(() => process.exit(1));
+    process.once('SIGINT', end).once('SIGTERM', end);
+    const lab = stack.use(await openLaboratory((text) => process.stdout.write(text)));
+    const faults = Object.values(KAFKA_FAULTS);
+    let held = 0;
+    for (const fault of faults) {
+      console.log(`\n${fault.name}`);
+      const result = await runFault(lab, fault, (text) => console.log(`  ${text}`));
+      console.log(`  ${result.held ? 'held' : 'BROKE'}: ${result.text}`);
+      if (result.held) held += 1;
+    }
+    console.log(`\n${held} of ${faults.length} faults held, in ${toSeconds(Date.now() - startedMs)}`);
+    return held === faults.length ? 0 : 1;
+  },
+};
+
+await runCommand(command, process.argv.slice(2));

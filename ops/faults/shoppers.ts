@@ -1,0 +1,63 @@
+import { call, untilKnown } from '../demo/clients.ts';
+import { checkOut } from '../demo/rush.ts';
+import { type Laboratory, SKU } from './laboratory.ts';
+
+/** Shoppers who buy, and pay or let go, one order after another, whatever happens to the system. */
+export interface Shoppers {
+  /** Orders that were made and settled so far. */
+  readonly orders: () => number;
+  /** Lets each end what it is at. Throws where one was not served in the end. */
+  stop(): Promise<Bought>;
+}
+
+export interface Bought {
+  readonly users: readonly [first: bigint, last: bigint];
+  readonly paid: number;
+  readonly cancelled: number;
+}
+
+const SHOPPERS = 4;
+const PAUSE_MS = 100;
+// Of one fault: nothing here runs on without end.
+const MAX_ORDERS = 2_000;
+// Of three orders two are paid.
+const CANCELLED = 3;
+
+/** Users from this one on are nobody else's. */
+export function startShoppers({ clients }: Laboratory, firstUser: bigint): Shoppers {
+  const stopping = new AbortController();
+  let started = 0;
+  let paid = 0;
+  let cancelled = 0;
+
+  async function buy(user: bigint): Promise<void> {
+    await untilKnown(() => clients.cart.addItem({ user, item: { sku: SKU, count: 1n } }, call(`add-${user}`)));
+    const outcome = await checkOut(clients, user, `out-${user}`, () => {});
+    if (outcome === 'refused') throw new Error(`user ${user} was refused, though there is enough`);
+    const { orderId } = outcome;
+    const isCancelled = Number(user) % CANCELLED === 0;
+    if (isCancelled) await untilKnown(() => clients.loms.orderCancel({ orderId }, call()));
+    else await untilKnown(() => clients.loms.orderPay({ orderId }, call()));
+    if (isCancelled) cancelled += 1;
+    else paid += 1;
+  }
+
+  async function shop(): Promise<void> {
+    while (!stopping.signal.aborted && started < MAX_ORDERS) {
+      started += 1;
+      await buy(firstUser + BigInt(started));
+      await Bun.sleep(PAUSE_MS);
+    }
+  }
+
+  const running = Promise.all(Array.from({ length: SHOPPERS }, shop));
+  running.catch(() => {});
+  return {
+    orders: () => paid + cancelled,
+    async stop() {
+      stopping.abort();
+      await running;
+      return { users: [firstUser, firstUser + BigInt(started)], paid, cancelled };
+    },
+  };
+}

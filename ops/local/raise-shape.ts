@@ -1,0 +1,26 @@
+import type { LocalConfig } from './config.ts';
+import { bringUp } from './launcher.ts';
+import type { LauncherDeps } from './launcher-deps.ts';
+import { preparePgbouncer } from './pgbouncer.ts';
+import type { Plan } from './plan.ts';
+import { findPrometheus } from './prometheus.ts';
+import { prepareRedis } from './redis.ts';
+import { createServers } from './servers.ts';
+import { SHAPES, type Shape, type ShapeName, rememberShape, requireSameShape } from './shape.ts';
+import { planSystem } from './system.ts';
+
+/** Makes the system of this shape run, whatever state it is in. The caller holds the lock. */
+export async function raiseShape(deps: LauncherDeps, config: LocalConfig, name: ShapeName): Promise<Plan> {
+  requireSameShape(deps.files, config.stateDir, name);
+  const shape: Shape = SHAPES[name];
+  const { postgres, kafka, all } = createServers(config, shape);
+  if (shape.brokers > 0) await kafka.prepare(deps.steps);
+  const pgbouncer = shape.hasBouncers ? await preparePgbouncer(config, deps.steps) : undefined;
+  await postgres.prepare();
+  const redis = shape.redis.length > 0 ? await prepareRedis(config, deps.steps) : undefined;
+  const prometheus = shape.hasPrometheus ? findPrometheus(config.env, deps.steps) : undefined;
+  rememberShape(deps.files, name);
+  const plan = planSystem(config, { shape, postgres, kafka, redis, pgbouncer, prometheus });
+  await bringUp(deps, plan, all);
+  return plan;
+}

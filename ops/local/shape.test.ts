@@ -1,0 +1,45 @@
+import { expect, test } from 'bun:test';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { toRunFiles } from './run-files.ts';
+import { SHAPES, type ShapeName, readShapeName, rememberShape, requireSameShape, upCall } from './shape.ts';
+
+function openState() {
+  const stateDir = mkdtempSync(join(tmpdir(), 'tally-shape-'));
+  const files = toRunFiles(stateDir);
+  mkdirSync(files.run);
+  return { stateDir, files, [Symbol.dispose]: () => rmSync(stateDir, { recursive: true }) };
+}
+
+test('a new state folder takes any shape, and keeps to the one it was first started in', () => {
+  for (const name of Object.keys(SHAPES) as ShapeName[]) {
+    using state = openState();
+    const { files, stateDir } = state;
+    expect(readShapeName(files)).toBeUndefined();
+    requireSameShape(files, stateDir, name);
+    rememberShape(files, name);
+    requireSameShape(files, stateDir, name);
+    expect(upCall(files)).toBe(SHAPES[name].call);
+    for (const other of Object.keys(SHAPES) as ShapeName[]) {
+      if (other !== name) expect(() => requireSameShape(files, stateDir, other)).toThrow(SHAPES[name].data);
+    }
+  }
+});
+
+test('the refusal says in one sentence what to do', () => {
+  using state = openState();
+  rememberShape(state.files, 'full');
+  expect(() => requireSameShape(state.files, state.stateDir, 'kafka')).toThrow(
+    `The data in ${state.stateDir} lies in a PostgreSQL for each service and three Kafka brokers: just up full goes on with it; just down --remove removes it, and then just up kafka starts anew.`,
+  );
+});
+
+test('a state folder from before there was a choice is a light one', () => {
+  using state = openState();
+  writeFileSync(state.files.plan, '{}');
+  expect(readShapeName(state.files)).toBe('light');
+  expect(upCall(state.files)).toBe('just up');
+  expect(() => requireSameShape(state.files, state.stateDir, 'kafka')).toThrow('lies in one PostgreSQL:');
+});

@@ -1,0 +1,19 @@
+import { expect, test } from 'bun:test';
+
+import { withoutKafka } from '@tally/platform/testing';
+
+import { KAFKA_FAULTS, runFault } from '../faults/kafka.ts';
+import { openLaboratory } from '../faults/laboratory.ts';
+
+test.skipIf(withoutKafka !== undefined)(
+  'the broker that leads a partition is killed with -9 under load: no event is lost, all are told once and in order',
+  async () => {
+    await using lab = await openLaboratory(() => {});
+    const result = await runFault(lab, KAFKA_FAULTS.leader, () => {});
+    expect(result).toEqual({
+      held: true,
+      text: expect.stringMatching(/longest pause \d+\.\d s; \d+ orders, \d+ events/),
+    });
+  },
+  240_000,
+);
