@@ -12,7 +12,6 @@ import {
 
 import type { LocalConfig, PortName } from './config.ts';
 import type { Servers } from './launcher-deps.ts';
-import { readStat } from './processes.ts';
 import type { Shape } from './shape.ts';
 import { type Steps, describeEach } from './steps.ts';
 
@@ -57,7 +56,8 @@ export function createKafka({ root, stateDir, ports }: LocalConfig, { brokers: c
 
   async function raise(): Promise<string> {
     const before = new Map(findAll().map((broker) => [broker.id, broker]));
-    for (const { pid } of before.values()) if (readStat(pid)?.state === 'T') process.kill(pid, 'SIGCONT');
+    // One that was stopped goes on; the others do not notice.
+    for (const { pid } of before.values()) process.kill(pid, 'SIGCONT');
     // All know the ports of all.
     const moves = brokers.some(({ node }) => isElsewhere(before.get(node.id), node));
     if (moves) await Promise.all([...before.values()].map((broker) => broker.stop()));
@@ -85,9 +85,9 @@ export function createKafka({ root, stateDir, ports }: LocalConfig, { brokers: c
     settle: async () => {},
     isRunning: () => findAll().length > 0,
     missingPorts() {
-      const held = findAll().flatMap((broker) => [broker.port, broker.controllerPort]);
+      const held = new Set(findAll().flatMap((broker) => [broker.port, broker.controllerPort]));
       const wanted = PORTS.slice(0, count).flatMap((names) => names.map((name) => ports[name]));
-      return wanted.filter(({ port }) => !held.includes(port));
+      return wanted.filter(({ port }) => !held.has(port));
     },
     raise: (steps) => steps.run('kafka', raise),
     async end() {
