@@ -29,7 +29,7 @@ export function call(key?: string): CallOptions {
 
 const AGAIN_MS = 150;
 const KNOWN_LIMIT_MS = 20_000;
-const UNKNOWN = [Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.DEADLINE_EXCEEDED];
+const UNKNOWN = new Set([Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.DEADLINE_EXCEEDED]);
 
 /** Asks again, as a shopper with the same key would, while the outcome is not known. */
 export async function untilKnown<T>(work: () => Promise<T>, onAgain: () => void = () => {}): Promise<T> {
@@ -38,7 +38,7 @@ export async function untilKnown<T>(work: () => Promise<T>, onAgain: () => void 
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof RpcError) || !UNKNOWN.includes(error.code) || Date.now() > untilMs) throw error;
+      if (!(error instanceof RpcError) || !UNKNOWN.has(error.code) || Date.now() > untilMs) throw error;
       onAgain();
       await Bun.sleep(Math.min(error.retryAfterMs ?? AGAIN_MS, AGAIN_MS));
     }

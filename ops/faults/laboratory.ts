@@ -19,7 +19,7 @@ import { takeDown } from '../local/take-down.ts';
 import { applyStock } from '../stock/apply-stock.ts';
 
 /** A system of its own, real processes under the real launcher, of which each may be killed. */
-export interface Laboratory extends AsyncDisposable {
+export interface Laboratory {
   readonly urls: ReturnType<typeof dataUrls>;
   readonly db: Readonly<Record<'loms' | 'notifier', Db>>;
   readonly clients: Clients;
@@ -35,9 +35,8 @@ export interface Laboratory extends AsyncDisposable {
 export const SKU = 1148162;
 const STOCK = 1_000_000n;
 
-/** In a temporary folder, on ports of its own. Disposing ends and removes it. */
-export async function openLaboratory(write: (text: string) => void): Promise<Laboratory> {
-  await using stack = new AsyncDisposableStack();
+/** In a temporary folder, on ports of its own. It ends with the stack, also when it did not come up. */
+export async function openLaboratory(stack: AsyncDisposableStack, write: (text: string) => void): Promise<Laboratory> {
   const stateDir = realpathSync(mkdtempSync(join(tmpdir(), 'tally-faults-')));
   chmodSync(stateDir, 0o755);
   stack.defer(() => rmSync(stateDir, { recursive: true, force: true }));
@@ -58,7 +57,6 @@ export async function openLaboratory(write: (text: string) => void): Promise<Lab
   const open = (url: string) => stack.use(openDb({ url, applicationName: 'faults', maxConnections: 2 }));
   const db = { loms: open(urls.loms), notifier: open(urls.notifier) };
   const clients = stack.use(openClients(plan));
-  const owned = stack.move();
   return {
     urls,
     db,
@@ -70,6 +68,5 @@ export async function openLaboratory(write: (text: string) => void): Promise<Lab
       await Promise.all(wanted.map(({ find }) => find()?.kill()));
     },
     startBrokers: () => servers.kafka.raise(createSteps(systemClock, () => {})),
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

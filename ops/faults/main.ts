@@ -17,14 +17,20 @@ const command: Command = {
     const startedMs = Date.now();
     await using stack = new AsyncDisposableStack();
     // Ctrl-C leaves no process behind either.
-    const end = () => void stack.disposeAsync().then(() => process.exit(1));
+    let isEnding = false;
+    const end = () => {
+      isEnding = true;
+      void stack.disposeAsync().then(() => process.exit(1));
+    };
     process.once('SIGINT', end).once('SIGTERM', end);
-    const lab = stack.use(await openLaboratory((text) => process.stdout.write(text)));
+    const lab = await openLaboratory(stack, (text) => process.stdout.write(text));
     const faults = Object.values(KAFKA_FAULTS);
     let held = 0;
     for (const fault of faults) {
       console.log(`\n${fault.name}`);
       const result = await runFault(lab, fault, (text) => console.log(`  ${text}`));
+      // What is taken apart is no result.
+      if (isEnding) await new Promise<never>(() => {});
       console.log(`  ${result.held ? 'held' : 'BROKE'}: ${result.text}`);
       if (result.held) held += 1;
     }

@@ -13,7 +13,6 @@ import {
 
 import type { LocalConfig, PortName } from './config.ts';
 import type { Servers } from './launcher-deps.ts';
-import { readStat } from './processes.ts';
 import type { Shape } from './shape.ts';
 import { type Steps, describeEach } from './steps.ts';
 
@@ -41,14 +40,20 @@ const PORTS: readonly (readonly [PortName, PortName])[] = [
   ['kafka3', 'kafka3Controller'],
 ];
 
-export function createKafka({ root, stateDir, ports }: LocalConfig, { brokers: count }: Shape): LocalKafka {
+/** `kafka`, or `kafka-1`, `kafka-2`, … */
+export const brokerNames = ({ brokers }: Shape): string[] =>
+  PORTS.slice(0, brokers).map((_, i) => (brokers === 1 ? 'kafka' : `kafka-${i + 1}`));
+
+export function createKafka({ root, stateDir, ports }: LocalConfig, shape: Shape): LocalKafka {
   // Beside the programs, which are the checkout's.
   const dir = join(stateDir, 'brokers');
   const fetching = { pom: join(root, 'ops/local/kafka/pom.xml'), dir: join(root, '.local/kafka') };
-  const brokers = PORTS.slice(0, count).map(([port, controllerPort], i): LocalBroker => {
+  const portNames = PORTS.slice(0, shape.brokers);
+  const names = brokerNames(shape);
+  const brokers = portNames.map(([port, controllerPort], i): LocalBroker => {
     const id = i + 1;
     return {
-      name: count === 1 ? 'kafka' : `kafka-${id}`,
+      name: names[i] ?? '',
       node: { id, port: ports[port].port, controllerPort: ports[controllerPort].port },
       logPath: brokerLogPath(dir, id),
       find: () => findEmbeddedBroker(dir, id),
@@ -58,7 +63,8 @@ export function createKafka({ root, stateDir, ports }: LocalConfig, { brokers: c
 
   async function raise(): Promise<string> {
     const before = new Map(findAll().map((broker) => [broker.id, broker]));
-    for (const { pid } of before.values()) if (readStat(pid)?.state === 'T') process.kill(pid, 'SIGCONT');
+    // One that was stopped goes on; the others do not notice.
+    for (const { pid } of before.values()) process.kill(pid, 'SIGCONT');
     // All know the ports of all.
     const moves = brokers.some(({ node }) => isElsewhere(before.get(node.id), node));
     if (moves) await Promise.all([...before.values()].map((broker) => broker.stop()));
@@ -88,9 +94,9 @@ export function createKafka({ root, stateDir, ports }: LocalConfig, { brokers: c
     settle: async () => {},
     isRunning: () => findAll().length > 0,
     missingPorts() {
-      const held = findAll().flatMap((broker) => [broker.port, broker.controllerPort]);
-      const wanted = PORTS.slice(0, count).flatMap((names) => names.map((name) => ports[name]));
-      return wanted.filter(({ port }) => !held.includes(port));
+      const held = new Set(findAll().flatMap((broker) => [broker.port, broker.controllerPort]));
+      const wanted = portNames.flatMap((pair) => pair.map((name) => ports[name]));
+      return wanted.filter(({ port }) => !held.has(port));
     },
     raise: (steps) => steps.run('kafka', raise),
     async end() {

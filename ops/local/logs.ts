@@ -5,6 +5,7 @@ import { sleep, systemClock } from '@tally/platform/concurrency';
 
 import { type Command, runCommand } from './command.ts';
 import { CHECKOUT, type LocalConfig, readLocalConfig } from './config.ts';
+import { brokerNames } from './kafka.ts';
 import { readLastLines } from './log-file.ts';
 import { mergeByTime } from './log-lines.ts';
 import { SUPERVISOR } from './processes.ts';
@@ -31,15 +32,19 @@ function listLogs(config: LocalConfig, shape: Shape): LogFile[] {
   ];
 }
 
-const everyName = () => {
-  const config = readLocalConfig({}, CHECKOUT);
-  return [...new Set(Object.values(SHAPES).flatMap((shape) => listLogs(config, shape).map(({ name }) => name)))];
-};
+const NAMES = new Set(
+  Object.values(SHAPES).flatMap((shape: Shape) => [
+    ...processNames(shape),
+    SUPERVISOR,
+    ...shape.servers.map(({ name }) => name),
+    ...brokerNames(shape),
+  ]),
+);
 
 const command: Command = {
   name: 'logs',
   purpose: 'prints the last lines of the logs, oldest first.',
-  argument: { name: 'SERVICE', choices: everyName(), required: false },
+  argument: { name: 'SERVICE', choices: [...NAMES], required: false },
   options: [
     { name: '--follow', short: '-f', meaning: 'go on with what is written from now on, until Ctrl-C' },
     { name: '--lines', short: '-n', meaning: 'lines of each log', number: { min: 0, max: 10_000, fallback: 40 } },

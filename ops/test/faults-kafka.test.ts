@@ -8,7 +8,8 @@ import { openLaboratory } from '../faults/laboratory.ts';
 test.skipIf(withoutKafka !== undefined)(
   'the broker that leads a partition is killed with -9 under load: no event is lost, all are told once and in order',
   async () => {
-    await using lab = await openLaboratory(() => {});
+    await using stack = new AsyncDisposableStack();
+    const lab = await openLaboratory(stack, () => {});
     const result = await runFault(lab, KAFKA_FAULTS.leader, () => {});
     expect(result).toEqual({
       held: true,

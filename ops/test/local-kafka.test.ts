@@ -11,7 +11,6 @@ import { type LocalKafka, createKafka } from '../local/kafka.ts';
 import { refuseStrangers } from '../local/launcher.ts';
 import { SHAPES } from '../local/shape.ts';
 import { createSteps } from '../local/steps.ts';
-import {} from './local-fake-system.ts';
 
 const onKafka = test.skipIf(withoutKafka() !== undefined);
 
