@@ -92,7 +92,7 @@ url *ARGS: bun
 [group('run')]
 [no-exit-message]
 stock *ARGS: install
-    @TALLY_CALLED_FROM={{ quote(invocation_directory()) }} {{ bun }} --preload ./ops/local/addresses.ts ops/stock/main.ts "$@"
+    @TALLY_CALLED_FROM="${INIT_CWD:-{{ invocation_directory() }}}" {{ bun }} --preload ./ops/local/addresses.ts ops/stock/main.ts "$@"
 
 # Prove that everything adds up, or say what does not. --full looks at all there is.
 [group('prove')]

@@ -42,6 +42,8 @@ class UsageError extends Error {}
 
 /** Runs a command and ends the process. An expected failure is its message alone, with exit code 1. */
 export async function runCommand(command: Command, args: readonly string[]): Promise<never> {
+  // Whoever reads no further, as in `just down | head`, is no reason to leave things half done.
+  process.stdout.on('error', () => {});
   if (args.some((arg) => arg === '--help' || arg === '-h')) {
     console.log(helpOf(command));
     process.exit(0);

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 
+import { AppError } from '@tally/platform/errors';
 import {
   type EmbeddedBroker,
   type KafkaNode,

@@ -52,8 +52,16 @@ function findClosedFolder(dir: string): string | undefined {
   return (mode & 0o001) === 0 ? dir : undefined;
 }
 
+// PostgreSQL's own programs hand their path to a shell.
+const SHELL_CHARACTERS = /["$`\\]/;
+
 /** Makes the folder, with a new password where it holds no data yet. */
 export function prepareFolder(dir: string): void {
+  const wrong = SHELL_CHARACTERS.exec(dir)?.[0];
+  if (wrong !== undefined) {
+    const message = `PostgreSQL cannot live in ${dir}: its name has a ${wrong}. TALLY_STATE_DIR chooses another folder.`;
+    throw new AppError('failed-precondition', message);
+  }
   mkdirSync(dir, { recursive: true });
   const { uid } = lstatSync(dir);
   if (uid !== process.getuid?.()) {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { sleep, systemClock } from '@tally/platform/concurrency';
@@ -17,6 +18,7 @@ import {
   prepareFolder,
   readPassword,
   readServerPort,
+  toPaths,
 } from './postgres-folder.ts';
 import { clearPidFile, settleRemains } from './postgres-remains.ts';
 import { readStat } from './processes.ts';
@@ -70,6 +72,8 @@ export function createServer(config: LocalConfig, { name, port, databases }: Ser
     port: wanted,
     async prepare() {
       await settle();
+      // Its first start was broken off: the folder is made anew, which a server must not see.
+      if (!existsSync(toPaths(dir).password)) await find()?.kill();
       prepareFolder(dir);
     },
     settle,

@@ -1,3 +1,4 @@
+import { checkVariables } from './check-variables.ts';
 import type { LocalConfig } from './config.ts';
 import { bringUp } from './launcher.ts';
 import type { LauncherDeps } from './launcher-deps.ts';
@@ -19,8 +20,9 @@ export async function raiseShape(deps: LauncherDeps, config: LocalConfig, name: 
   await postgres.prepare();
   const redis = shape.redis.length > 0 ? await prepareRedis(config, deps.steps) : undefined;
   const prometheus = shape.hasPrometheus ? findPrometheus(config.env, deps.steps) : undefined;
-  rememberShape(deps.files, name);
   const plan = planSystem(config, { shape, postgres, kafka, redis, pgbouncer, prometheus });
+  checkVariables(plan, config);
+  rememberShape(deps.files, name);
   await bringUp(deps, plan, all);
   return plan;
 }

@@ -55,8 +55,9 @@ async function endSupervisor(
     const isFamily = ({ pid, parentPid }: OwnProcess) => pid === supervisor.pid || parentPid === supervisor.pid;
     return inOrderOfEnd(plan, findOwnProcesses(stateDir).filter(isFamily));
   };
-  signal(supervisor, 'SIGTERM');
+  // Before the signal: what ends at once is told too.
   let running = findFamily();
+  signal(supervisor, 'SIGTERM');
   while (running.length > 0 && clock.nowMs() - startedAtMs < limitMs) {
     await sleep(clock, POLL_MS);
     const next = findFamily();

@@ -52,6 +52,9 @@ function readText(path: string): string {
   try {
     return readFileSync(full, 'utf8');
   } catch (cause) {
-    throw new AppError('invalid-argument', `${full} cannot be read: ${cause instanceof Error ? cause.message : cause}`);
+    throw new AppError(
+      'invalid-argument',
+      `${full} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+    );
   }
 }

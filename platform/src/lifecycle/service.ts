@@ -59,7 +59,10 @@ export function readServiceConfig(reader: ConfigReader, name: string, ports: Def
         'true',
       ) === 'true',
     logLevel: reader.oneOf('LOG_LEVEL', 'least severe lines to log', LOG_LEVELS, 'info'),
-    otlpEndpoint: reader.optional('OTEL_EXPORTER_OTLP_ENDPOINT', 'where traces go, as http://host:4318'),
+    otlpEndpoint: reader.optionalUrl('OTEL_EXPORTER_OTLP_ENDPOINT', 'where traces go, as http://host:4318', [
+      'http',
+      'https',
+    ]),
     drainMs: reader.integer('DRAIN_LIMIT_MS', 'time for calls in flight after SIGTERM', {
       fallback: 10_000,
       min: 0,
