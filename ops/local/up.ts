@@ -20,11 +20,10 @@ const command: Command = {
     '        and Prometheus where it is on PATH',
     'A state folder keeps the shape that it was first started in.',
     '',
-    `Ports are moved by ${PORT_VARIABLES.join(', ')}.`,
-    '',
-    'TALLY_STATE_DIR is the folder',
-    'for data and logs (.local). Variables that begin with CART_, LOMS_, NOTIFIER_, PRODUCT_ or OTEL_, and LOG_LEVEL and',
-    'DRAIN_LIMIT_MS, reach the services. LIMITER_REDIS_URL and CACHE_REDIS_URLS name another Redis than the one started here.',
+    'TALLY_STATE_DIR is the folder for data and logs (.local). Variables that begin with CART_, LOMS_, NOTIFIER_, PRODUCT_ or',
+    'OTEL_, and LOG_LEVEL and DRAIN_LIMIT_MS, reach the services. LIMITER_REDIS_URL and CACHE_REDIS_URLS name another Redis',
+    'than those started here. Ports are moved by',
+    ...PORT_VARIABLES.map((name) => `  ${name}`),
   ],
   run: async (given) => {
     // The recipe's own start, so that what was installed counts too.
