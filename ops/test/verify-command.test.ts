@@ -38,18 +38,18 @@ test('exits 0 when everything holds, and its last line tells the figures', async
   const { code, out } = await run(dataset.urls);
   expect(code).toBe(0);
   expect(out.trimEnd().split('\n').at(-1)).toMatch(
-    /^verify: holds: 19 invariants over 5,004 orders, [\d,]+ events, [\d,]+ notifications, 5,006 checkouts, 1,001 skus, in \d+\.\d s$/,
+    /^verify: holds: 22 invariants over 5,007 orders, [\d,]+ events, [\d,]+ notifications, 5,007 checkouts, 1,001 skus, in \d+\.\d s$/,
   );
 }, 60_000);
 
 test('exits 2 when something is late, and says what to do', async () => {
   await using late = await dataset.spoil(
     'loms',
-    `update orders set pay_before = tally_now() - interval '1 hour' where id = 4999`,
+    `update orders set pay_before = tally_now() - interval '30 minutes' where id = 900002`,
   );
   const { code, out } = await run(late.urls);
   expect(code).toBe(2);
-  expect(out).toContain('    order 4999: awaits payment; it was to be paid before');
+  expect(out).toContain('    order 900002: awaits payment; it was to be paid before');
   expect(out).toContain('  what to do: see that loms runs');
 }, 60_000);
 
@@ -60,7 +60,7 @@ test('looks at what is open and recent, and with --full at everything', async ()
   const full = await run(old.urls, '--full');
   expect(full.code).toBe(1);
   expect(full.out).toContain('    order 11 version 3: payed was read (partition 5, offset 5) and left no notification');
-  expect(full.out).toContain('verify: violated: 1 of 20 invariants (read = recorded);');
+  expect(full.out).toContain('verify: violated: 1 of 23 invariants (read = recorded);');
 }, 60_000);
 
 test('exits 3 and lists every URL that is missing or wrong', async () => {
@@ -119,13 +119,16 @@ test('a repair shows what it would mend, mends it on an explicit word, and leave
     `repair: would mend sku 5: total ${before.total + 1n} → ${before.total}, held ${before.held + 2n} → ${before.held}, reserved ${before.reserved}\n`,
   );
   expect(shown.out).toContain('repair: to do it, add --yes --reason TEXT\n');
-  expect(await rowsOf(spoiled.urls.loms, 'select * from audit')).toEqual([]);
+  expect(await rowsOf(spoiled.urls.loms, `select * from audit where action = 'repair counters'`)).toEqual([]);
 
   const done = await run(spoiled.urls, '--repair', '--yes', '--reason', 'a hand slipped');
   expect(done.code).toBe(0);
   expect(done.out).toContain('repair: mended sku 5: ');
   expect(done.out).toContain('repair: mended sku 6: ');
-  const audit = await rowsOf(spoiled.urls.loms, 'select action, subject, reason from audit order by id');
+  const audit = await rowsOf(
+    spoiled.urls.loms,
+    `select action, subject, reason from audit where action = 'repair counters' order by id`,
+  );
   expect(audit).toMatchObject([
     { action: 'repair counters', subject: expect.stringContaining('sku 5: total'), reason: 'a hand slipped' },
     { action: 'repair counters', subject: expect.stringContaining('sku 6: total'), reason: 'a hand slipped' },
@@ -147,5 +150,5 @@ test('a repair leaves what the ledger cannot prove', async () => {
   expect(out).toContain('the ledger or an order was changed');
   expect(out).toContain('repair: leaves sku 8: ');
   expect(out).toContain('the ledger itself cannot be right');
-  expect(await rowsOf(spoiled.urls.loms, 'select * from audit')).toEqual([]);
+  expect(await rowsOf(spoiled.urls.loms, `select * from audit where action = 'repair counters'`)).toEqual([]);
 }, 60_000);

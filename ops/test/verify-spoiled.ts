@@ -171,6 +171,102 @@ export const VIOLATED: readonly Spoiled[] = [
     breaks: { 'events in the log': 'order 900001 version 1' },
   },
   {
+    what: 'the moment of an event',
+    in: 'loms',
+    by: `update order_events set moment = moment + interval '1 ms' where order_id = 11 and version = 2`,
+    breaks: {
+      'events in the log': 'order 11 version 2',
+      'log = events': 'record 5/4',
+      'told = happened': 'order 11 version 2',
+    },
+  },
+  {
+    what: 'a version skipped without an operator',
+    in: 'loms',
+    by: 'update order_events set skipped = true where order_id = 11 and version = 2',
+    breaks: { 'skipped = audited': 'order 11 version 2' },
+  },
+  {
+    what: 'the audit of a version that was skipped, deleted',
+    in: 'loms',
+    by: 'delete from audit',
+    breaks: { 'skipped = audited': 'order 900003 version 2' },
+  },
+  {
+    what: 'a cause of an event that has none',
+    in: 'loms',
+    by: `update order_events set cause = 'shopper' where order_id = 11 and version = 2`,
+    breaks: { histories: 'order 11 version 2' },
+  },
+  {
+    what: 'a cause that is not of its status, in order and event',
+    in: 'loms',
+    by: `update order_events set cause = 'shortage' where order_id = 17 and version = 3;
+         update orders set cause = 'shortage' where id = 17`,
+    breaks: { histories: 'order 17 version 3' },
+  },
+  {
+    what: 'a refusal that names another order',
+    in: 'loms',
+    by: `update orders set refusal = jsonb_set(refusal, '{values,orderId}', '"11"') where id = 10`,
+    breaks: { histories: 'order 10' },
+  },
+  {
+    what: 'a refusal that names no order',
+    in: 'loms',
+    by: `update orders set refusal = refusal #- '{values,orderId}' where id = 10`,
+    breaks: { histories: 'order 10' },
+  },
+  {
+    what: 'a refusal for another cause',
+    in: 'loms',
+    by: `update orders set refusal = refusal || '{"reason": "CHECKOUT_EXPIRED"}' where id = 10`,
+    breaks: { histories: 'order 10' },
+  },
+  {
+    what: 'the price of a line',
+    in: 'loms',
+    by: 'update order_lines set price = price + 1 where order_id = 11 and sku = 78',
+    breaks: { 'checkout = order': checkout(11) },
+  },
+  {
+    what: 'the name in a line',
+    in: 'loms',
+    by: `update order_lines set name = 'another' where order_id = 11 and sku = 78`,
+    breaks: { 'checkout = order': checkout(11) },
+  },
+  {
+    what: 'a deadline before the order was made',
+    in: 'loms',
+    by: `update orders set pay_before = pay_before - interval '10 minutes' where id = 10`,
+    breaks: { 'paid in time': 'order 10' },
+  },
+  {
+    what: 'a deadline that is never reached',
+    in: 'loms',
+    by: `update orders set pay_before = pay_before + interval '1 day' where id = 119`,
+    breaks: { 'paid in time': 'order 119' },
+  },
+  {
+    what: 'an order that was paid when it was due',
+    in: 'loms',
+    by: `update orders set pay_before = (select moment from order_events where order_id = 12 and version = 3) where id = 12;
+         update order_events set moment = moment - interval '1 minute' where order_id = 12 and version = 1`,
+    breaks: {
+      'paid in time': 'order 12',
+      'events in the log': 'order 12 version 1',
+      'log = events': 'record 0/3',
+      'told = happened': 'order 12 version 1',
+    },
+  },
+  {
+    what: 'an order that expired before it was due',
+    in: 'loms',
+    by: `update orders set cause = 'payment expired' where id = 17;
+         update order_events set cause = 'payment expired' where order_id = 17 and version = 3`,
+    breaks: { 'paid in time': 'order 17' },
+  },
+  {
     what: 'events of no order',
     in: 'loms',
     by: `insert into order_events (order_id, version, status, moment) values (5000, 1, 'new', now())`,
@@ -185,6 +281,33 @@ export const VIOLATED: readonly Spoiled[] = [
       'told = happened': 'order 11 version 3',
       'told = log': 'order 11 version 3',
     },
+  },
+  {
+    what: 'the moment of a notification',
+    in: 'notifier',
+    by: `update notifications set moment = moment - interval '1 ms' where order_id = 11 and version = 3`,
+    breaks: { 'told = happened': 'order 11 version 3', 'told = log': 'order 11 version 3' },
+  },
+  {
+    what: 'a notification given up by hand',
+    in: 'notifier',
+    by: `update notifications set state = 'dead', told_at = null, reason = 'x' where order_id = 11 and version = 2`,
+    breaks: { 'dead = dead letter': 'order 11 version 2' },
+  },
+  {
+    what: 'a notification given up by hand, as if it had been skipped',
+    in: 'notifier',
+    by: `update notifications
+            set state = 'dead', told_at = null, status = null, moment = null, reason = 'skipped by an operator'
+          where order_id = 11 and version = 3`,
+    breaks: { 'dead = dead letter': 'order 11 version 3' },
+  },
+  {
+    what: 'a notification that became an event nobody could read',
+    in: 'notifier',
+    by: `delete from notifications where order_id = 11 and version = 3;
+         insert into unreadable_events values (5, 5, now(), 'x')`,
+    breaks: { 'dead = dead letter': 'partition 5 offset 5' },
   },
   {
     what: 'a notification deleted',
@@ -248,6 +371,18 @@ export const VIOLATED: readonly Spoiled[] = [
     breaks: { 'checkout = order': checkout(11), 'order = checkout': 'order 11' },
   },
   {
+    what: 'a checkout closed by hand, whose order follows',
+    in: 'cart',
+    by: `update checkouts set state = 'refused', order_id = null, refusal = '{"reason": "CHECKOUT_ABANDONED"}' where ${checkoutOf(11)}`,
+    breaks: { 'order = checkout': 'order 11' },
+  },
+  {
+    what: 'a conflict over the very order of that user and those lines',
+    in: 'cart',
+    by: `update checkouts set state = 'refused', order_id = null, refusal = '{"reason": "CHECKOUT_CONFLICT"}' where ${checkoutOf(11)}`,
+    breaks: { 'order = checkout': 'order 11' },
+  },
+  {
     what: "a checkout's user",
     in: 'cart',
     by: `update checkouts set user_id = 1 where ${checkoutOf(11)}`,
@@ -275,7 +410,7 @@ export const VIOLATED: readonly Spoiled[] = [
     what: 'a refused checkout without the failed order that proves it',
     in: 'cart',
     by: `update checkouts set order_id = null where ${checkoutOf(10)}`,
-    breaks: { 'checkout = order': checkout(10) },
+    breaks: { 'checkout = order': checkout(10), 'order = checkout': 'order 10' },
   },
   {
     what: 'a record deleted',
@@ -327,6 +462,32 @@ export const VIOLATED: readonly Spoiled[] = [
     in: 'log',
     by: `update records set value = '{"order_id":11,"status":"failed"}' where ${recordOf(11, 2)}`,
     breaks: RECORD_5_4,
+  },
+  {
+    what: 'the moment in a record',
+    in: 'log',
+    by: `update records
+            set value = convert_to(regexp_replace(convert_from(value, 'utf8'), '"moment":"\\d+', '"moment":"2001'), 'utf8')
+          where ${recordOf(11, 2)}`,
+    breaks: RECORD_5_4,
+  },
+  {
+    what: 'the moment in the headers of a record',
+    in: 'log',
+    by: `update records set headers = headers || '{"ce_time": "2001-01-01T00:00:00.000Z"}' where ${recordOf(11, 2)}`,
+    breaks: RECORD_5_4,
+  },
+  {
+    what: 'a moment that is none',
+    in: 'log',
+    by: `update records set value = '{"order_id":11,"status":"awaiting payment","moment":"once"}' where ${recordOf(11, 2)}`,
+    breaks: RECORD_5_4,
+  },
+  {
+    what: 'a dead letter of another place',
+    in: 'log',
+    by: `update records set headers = headers || '{"dead_letter_offset": "0"}' where topic = 'loms.order-events.dlq' and "offset" = 0`,
+    breaks: { 'dead = dead letter': 'order 900003 version 1' },
   },
   {
     what: 'two records that changed places',
@@ -385,8 +546,8 @@ export const LATE: readonly Spoiled[] = [
   {
     what: 'an order that nobody cancels',
     in: 'loms',
-    by: `update orders set pay_before = tally_now() - interval '31 seconds' where id = 119`,
-    breaks: { 'orders expire': 'order 119' },
+    by: `update orders set pay_before = tally_now() - interval '31 seconds' where id = 900002`,
+    breaks: { 'orders expire': 'order 900002' },
   },
   {
     what: 'an event that stays unpublished',

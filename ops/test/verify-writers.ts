@@ -84,8 +84,15 @@ async function create(tx: Transaction, id: string, userId: bigint, sku: number) 
   const {
     rows: [order],
   } = await tx.query(
-    `insert into orders values (nextval('order_ids'), $1, $2, $3, $4, $5, now() + interval '10 minutes', 2) returning id`,
-    [userId, status, isShort ? 'shortage' : null, id, isShort ? '{}' : null],
+    `insert into orders
+     select id, $1, $2, $3, $4,
+            case when $2 = 'failed'
+                 then jsonb_build_object('reason', 'INSUFFICIENT_STOCK', 'values', jsonb_build_object('orderId', id::text))
+            end,
+            now() + interval '10 minutes', 2
+       from nextval('order_ids') as id
+     returning id`,
+    [userId, status, isShort ? 'shortage' : null, id],
   );
   await tx.query(`insert into order_lines values ($1, $2, 2, 'a', 1)`, [order.id, sku]);
   await addEvent(tx, order.id, 1, 'new', null);
@@ -156,6 +163,7 @@ async function relay({ loms, log }: Record<DatabaseName, Db>): Promise<number> {
             ce_id: `${orderId}-${version}`,
             ce_sequence: String(version),
             ce_type: 'tally.order.status-changed.v1',
+            ce_time: moment.toISOString(),
           }),
         ],
       );
@@ -184,10 +192,11 @@ async function read({ log, notifier }: Record<DatabaseName, Db>): Promise<void> 
       [TOPIC, partition],
     );
     for (const { offset, key, value, headers } of rows) {
+      const { status, moment } = JSON.parse(value.toString()) as { status: string; moment: string };
       await notifier.query(
         `insert into notifications (order_id, version, status, moment, state, received_at, told_at, log_partition, log_offset)
-         values ($1, $2, $3, now(), 'applied', now(), now(), $4, $5) on conflict do nothing`,
-        [key, headers.ce_sequence, JSON.parse(value.toString()).status, partition, offset],
+         values ($1, $2, $3, $4, 'applied', now(), now(), $5, $6) on conflict do nothing`,
+        [key, headers.ce_sequence, status, moment, partition, offset],
       );
       await log.query('update group_partitions set next_offset = $3 where topic = $1 and partition = $2', [
         TOPIC,

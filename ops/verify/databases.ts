@@ -2,7 +2,7 @@ import { type ConfigReader, type Environment, readConfig } from '@tally/platform
 import { AppError } from '@tally/platform/errors';
 import { type Db, failureOf } from '@tally/platform/postgres';
 
-import { KAFKA_SCHEME, openReader } from './kafka-log.ts';
+import { KAFKA_SCHEME, openReaders } from './kafka-log.ts';
 
 export type DatabaseName = 'cart' | 'loms' | 'notifier' | 'log';
 
@@ -64,9 +64,9 @@ export async function requireDatabases(
 }
 
 async function troubleOfKafka(url: string): Promise<string[]> {
-  await using reader = await openReader(url);
+  await using readers = await openReaders(url);
   try {
-    await reader.bounds();
+    await readers.events.bounds();
     return [];
   } catch (error) {
     return [`  - log (${url}): ${error instanceof Error ? error.message : String(error)}`];

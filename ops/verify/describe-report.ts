@@ -9,7 +9,16 @@ export function describeReport({ invariants }: Report): string {
     const { name, verdict, figure } = invariant;
     return [line(name, verdict, verdict === 'skipped' ? 'with --full' : figure), ...describeFaults(invariant)];
   });
-  return [line('invariant', 'verdict', 'looked at'), ...lines].join('\n');
+  return [line('invariant', 'verdict', 'looked at'), ...lines, ...describeUncounted(invariants)].join('\n');
+}
+
+/** The last line counts promises that were looked at, and not every row of the table. */
+function describeUncounted(invariants: readonly Invariant[]): string[] {
+  const uncounted = invariants.flatMap(({ name, verdict }) => {
+    if (verdict === 'noted') return [`${name} (a figure, and no promise)`];
+    return verdict === 'skipped' ? [`${name} (skipped without --full)`] : [];
+  });
+  return uncounted.length === 0 ? [] : [`not counted below: ${uncounted.join(', ')}`];
 }
 
 const VERDICT_COLUMNS = 'violated'.length;

@@ -12,6 +12,8 @@ export type Needs =
   | { readonly kind: 'none' }
   /** Those that these rows name (log_partition, log_offset), as JSON. */
   | { readonly kind: 'named'; readonly json: string }
+  /** Those that these rows name, and all dead letters: they are few. */
+  | { readonly kind: 'dead letters'; readonly json: string }
   | { readonly kind: 'range'; readonly partition: number; readonly from: bigint; readonly below: bigint }
   /** The next one of each partition that the group has not read. */
   | { readonly kind: 'unread' }
@@ -27,23 +29,38 @@ export interface KafkaLog {
 
 export const KAFKA_SCHEME = 'kafka://';
 export const TOPIC = 'loms.order-events';
+const DEAD_LETTERS_TOPIC = 'loms.order-events.dlq';
 export const GROUP = 'notifier';
 
 // Named offsets nearer than this to each other are read in one go.
 const MAX_GAP_RECORDS = 500n;
 
+/** What is read of Kafka. */
+export interface KafkaReaders extends AsyncDisposable {
+  readonly events: KafkaReader;
+  readonly deadLetters: KafkaReader;
+}
+
 /** `kafka://host:port,host:port` */
-export async function openReader(url: string): Promise<KafkaReader> {
+export async function openReaders(url: string): Promise<KafkaReaders> {
   const { openKafkaReader } = await import('@tally/platform/events/kafka');
   const place = { brokers: url.slice(KAFKA_SCHEME.length).split(','), clientId: 'verify' };
-  return openKafkaReader(systemClock, place, TOPIC);
+  const events = openKafkaReader(systemClock, place, TOPIC);
+  const deadLetters = openKafkaReader(systemClock, place, DEAD_LETTERS_TOPIC);
+  return {
+    events,
+    deadLetters,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([events[Symbol.asyncDispose](), deadLetters[Symbol.asyncDispose]()]);
+    },
+  };
 }
 
 /**
  * Puts the log's state into temporary tables of a transaction, of the names and columns that the log has on PostgreSQL: the
  * rules ask both in the same words. What the group has committed is read first, the ends of the partitions behind it.
  */
-export async function takeKafkaLog(reader: KafkaReader, tx: Transaction): Promise<KafkaLog> {
+export async function takeKafkaLog({ events: reader, deadLetters }: KafkaReaders, tx: Transaction): Promise<KafkaLog> {
   const committed = await reader.committed(GROUP);
   const bounds = await reader.bounds();
   await tx.query(tables);
@@ -55,6 +72,7 @@ export async function takeKafkaLog(reader: KafkaReader, tx: Transaction): Promis
   ]);
   await tx.query(fillGroup, [TOPIC, GROUP, [...committed.keys()], [...committed.values()]]);
   const brought = new Map<number, Range[]>();
+  let areDeadLettersBrought = false;
 
   async function bring(partition: number, wanted: Range): Promise<void> {
     const { first, end } = bounds.get(partition) ?? { first: 0n, end: 0n };
@@ -62,15 +80,24 @@ export async function takeKafkaLog(reader: KafkaReader, tx: Transaction): Promis
     const known = brought.get(partition) ?? [];
     if (range.from >= range.below || known.some(({ from, below }) => from <= range.from && range.below <= below))
       return;
-    for await (const events of reader.read(partition, range.from, range.below)) await fill(tx, events);
+    for await (const events of reader.read(partition, range.from, range.below)) await fill(tx, TOPIC, events);
     brought.set(partition, [...known, range]);
+  }
+
+  async function bringDeadLetters(): Promise<void> {
+    if (areDeadLettersBrought) return;
+    for (const [partition, { first, end }] of await deadLetters.bounds()) {
+      for await (const events of deadLetters.read(partition, first, end)) await fill(tx, DEAD_LETTERS_TOPIC, events);
+    }
+    areDeadLettersBrought = true;
   }
 
   return {
     async bring(needs) {
       if (needs.kind === 'none') return;
+      if (needs.kind === 'dead letters') await bringDeadLetters();
       if (needs.kind === 'range') await bring(needs.partition, needs);
-      else if (needs.kind === 'named') {
+      else if (needs.kind === 'named' || needs.kind === 'dead letters') {
         // The first of a partition too: below it nothing is kept.
         for (const [partition, { first }] of bounds) await bring(partition, { from: first, below: first + 1n });
         for (const { partition, ...range } of toRanges(needs.json)) await bring(partition, range);
@@ -110,9 +137,9 @@ function toRanges(json: string): (Range & { partition: number })[] {
   });
 }
 
-async function fill(tx: Transaction, events: readonly FetchedEvent[]): Promise<void> {
+async function fill(tx: Transaction, topic: string, events: readonly FetchedEvent[]): Promise<void> {
   await tx.query(fillRecords, [
-    TOPIC,
+    topic,
     events.map(({ partition }) => partition),
     events.map(({ offset }) => offset),
     events.map(({ key }) => toStorable(key)),

@@ -1,5 +1,6 @@
 import isInLog from './queries/is-in-log.sql' with { type: 'text' };
 import closedCheckoutHasOrder from './queries/closed-checkout-has-order.sql' with { type: 'text' };
+import deadIsDeadLetter from './queries/dead-is-dead-letter.sql' with { type: 'text' };
 import firstOccurrencesInOrder from './queries/first-occurrences-in-order.sql' with { type: 'text' };
 import historiesFollowTable from './queries/histories-follow-table.sql' with { type: 'text' };
 import lateCheckouts from './queries/late-checkouts.sql' with { type: 'text' };
@@ -11,10 +12,12 @@ import logHasNoGaps from './queries/log-has-no-gaps.sql' with { type: 'text' };
 import movementsFitOrders from './queries/movements-fit-orders.sql' with { type: 'text' };
 import orderIsItsCheckouts from './queries/order-is-its-checkouts.sql' with { type: 'text' };
 import ordersNotOfCart from './queries/orders-not-of-cart.sql' with { type: 'text' };
+import paidInTime from './queries/paid-in-time.sql' with { type: 'text' };
 import quarantinedEvents from './queries/quarantined-events.sql' with { type: 'text' };
 import readIsRecorded from './queries/read-is-recorded.sql' with { type: 'text' };
 import recordIsEvent from './queries/record-is-event.sql' with { type: 'text' };
 import reservedIsOpenOrders from './queries/reserved-is-open-orders.sql' with { type: 'text' };
+import skippedIsAudited from './queries/skipped-is-audited.sql' with { type: 'text' };
 import stockIsLedger from './queries/stock-is-ledger.sql' with { type: 'text' };
 import toldInOrder from './queries/told-in-order.sql' with { type: 'text' };
 import toldIsEvent from './queries/told-is-event.sql' with { type: 'text' };
@@ -33,7 +36,10 @@ export type FactName =
   | 'events'
   | 'notifications'
   | 'records'
-  | 'checkouts';
+  | 'checkouts'
+  | 'dead';
+
+export type NamingNeeds = Extract<Needs, { readonly json: string }>['kind'];
 
 /** How many rows of each fact were looked at. */
 export type Seen = Readonly<Record<FactName, number>>;
@@ -42,16 +48,16 @@ export type Seen = Readonly<Record<FactName, number>>;
 export interface Rule {
   readonly name: string;
   readonly meaning: string;
-  /** What it looks at at a time: everything at once, or a part of the orders, the log, or the closed checkouts. */
-  readonly over: 'system' | 'orders' | 'records' | 'checkouts';
+  /** What it looks at at a time: everything at once, or a part of the orders, the log, the closed checkouts, or what died. */
+  readonly over: 'system' | 'orders' | 'records' | 'checkouts' | 'dead';
   readonly at: SnapshotName;
   readonly given: readonly FactName[];
   /** Returns rows (id, what). */
   readonly query: string;
   /** Where Kafka shows less, or more, than PostgreSQL does. */
   readonly queryOnKafka?: string;
-  /** Which records it looks at; `named`: those that $1 names. */
-  readonly needs?: Exclude<Needs, { readonly kind: 'named' }> | 'named';
+  /** Which records it looks at; a word alone: those that $1 names, and the dead letters of what it names. */
+  readonly needs?: Exclude<Needs, { readonly json: string }> | NamingNeeds;
   /** What a row means. `noted` is a figure and no fault. */
   readonly broken: 'violated' | 'late' | 'noted';
   /** What to do about it. */
@@ -61,7 +67,10 @@ export interface Rule {
   readonly onlyFull?: boolean;
 }
 
-const FOREVER = 'nothing mends this by itself: look these ids up, and find out who wrote them';
+const FOREVER = 'nothing repairs this by itself: look these ids up in the databases, and find out who changed them';
+
+const ABANDONED =
+  'if somebody closed the checkout with --abandon, its order came later: tell the shopper, and cancel the order if it is not wanted; else find out who changed the checkout';
 
 export const RULES: readonly Rule[] = [
   {
@@ -100,7 +109,8 @@ export const RULES: readonly Rule[] = [
   },
   {
     name: 'histories',
-    meaning: 'versions count 1, 2, …, statuses follow the table, and the order says what its last event says',
+    meaning:
+      'versions count 1, 2, …, statuses and causes follow the table, the order says what its last event says, and a refusal names its order',
     over: 'orders',
     at: 'loms',
     given: ['chosen'],
@@ -110,8 +120,32 @@ export const RULES: readonly Rule[] = [
     figure: lookedAtOrders,
   },
   {
+    name: 'paid in time',
+    meaning:
+      'an order is to be paid within a day at most, and expired if it was not paid or cancelled before that moment',
+    over: 'orders',
+    at: 'loms',
+    given: ['chosen'],
+    query: paidInTime,
+    broken: 'violated',
+    advice: FOREVER,
+    figure: lookedAtOrders,
+  },
+  {
+    name: 'skipped = audited',
+    meaning: 'every event that is skipped was skipped by an operator, whose reason the audit keeps',
+    over: 'orders',
+    at: 'loms',
+    given: ['chosen'],
+    query: skippedIsAudited,
+    broken: 'violated',
+    advice: FOREVER,
+    figure: lookedAtOrders,
+  },
+  {
     name: 'checkout = order',
-    meaning: 'every closed checkout has the one order of its user and lines; a refused one the failed order',
+    meaning:
+      'every closed checkout has the one order of its user and lines, at its prices; a refused one the failed order',
     over: 'checkouts',
     at: 'loms',
     given: ['checkouts'],
@@ -129,7 +163,7 @@ export const RULES: readonly Rule[] = [
     given: ['orders'],
     query: orderIsItsCheckouts,
     broken: 'violated',
-    advice: FOREVER,
+    advice: ABANDONED,
     figure: lookedAtOrders,
   },
   {
@@ -145,7 +179,8 @@ export const RULES: readonly Rule[] = [
   },
   {
     name: 'events in the log',
-    meaning: 'every event that the log acknowledged lies where it said, under its own key and identity',
+    meaning:
+      'every event that the log acknowledged lies where it said, under its own key and identity, with its moment',
     over: 'orders',
     at: 'recorded',
     given: ['events'],
@@ -157,7 +192,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     name: 'log = events',
-    meaning: 'every record of the log tells an event that happened',
+    meaning: 'every record of the log tells an event that happened, with its moment',
     over: 'records',
     at: 'loms',
     given: ['records'],
@@ -205,7 +240,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     name: 'told = happened',
-    meaning: 'every notification tells an event of loms, with its status',
+    meaning: 'every notification tells an event of loms, with its status and moment',
     over: 'orders',
     at: 'loms',
     given: ['notifications'],
@@ -236,6 +271,18 @@ export const RULES: readonly Rule[] = [
     broken: 'violated',
     advice: FOREVER,
     figure: ({ parked, dead }, seen) => `${lookedAtOrders(undefined, seen)}, ${parked} parked, ${dead} dead`,
+  },
+  {
+    name: 'dead = dead letter',
+    meaning: 'whatever the notifier gave up lies in the dead letters, or was skipped by an operator',
+    over: 'dead',
+    at: 'log',
+    given: ['dead'],
+    query: deadIsDeadLetter,
+    needs: 'dead letters',
+    broken: 'violated',
+    advice: FOREVER,
+    figure: (totals, { dead }) => count(dead, 'dead event', totals.dead),
   },
   {
     name: 'checkouts are decided',

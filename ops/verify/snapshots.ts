@@ -1,8 +1,7 @@
-import type { KafkaReader } from '@tally/platform/events/kafka';
 import { type Db, type Transaction, openDb } from '@tally/platform/postgres';
 
 import { type DatabaseName, type DatabaseUrls, requireDatabases } from './databases.ts';
-import { KAFKA_SCHEME, type Needs, openReader, takeKafkaLog } from './kafka-log.ts';
+import { KAFKA_SCHEME, type KafkaReaders, type Needs, openReaders, takeKafkaLog } from './kafka-log.ts';
 
 /**
  * The order in which the snapshots are taken. It is what keeps a busy system from raising a false alarm: of two places
@@ -12,7 +11,8 @@ import { KAFKA_SCHEME, type Needs, openReader, takeKafkaLog } from './kafka-log.
  * - `offsets` before `notifier`: a group commits an offset behind the transaction that stored what it read. So whatever
  *   lies below a committed offset is seen in the notifications.
  * - `notifier` before `log`: a notification is made of a record. `log` before `loms`: a record is made of a committed row
- *   of order_events. So nothing is told, and nothing lies in the log, that loms would not show.
+ *   of order_events. So nothing is told, and nothing lies in the log, that loms would not show. A dead letter is in the log
+ *   before the notifier keeps its event as dead.
  * - `closed` before `loms`: an intent is closed behind loms' answer, and loms answers behind its commit. So the order that a
  *   closed checkout names is there. Rows of closed checkouts, of orders' lines and of events do not change any more, and an
  *   order never leaves `failed`, nor comes to it from `awaiting payment`.
@@ -84,7 +84,7 @@ export async function withSnapshots<T>(
     log: isOnKafka ? open('log', urls.notifier) : open('log'),
   };
   await requireDatabases(urls, isOnKafka ? { cart: dbs.cart, loms: dbs.loms, notifier: dbs.notifier } : dbs);
-  const reader = isOnKafka ? stack.use(await openReader(urls.log)) : undefined;
+  const readers = isOnKafka ? stack.use(await openReaders(urls.log)) : undefined;
 
   const takeFrom = (nth: number, taken: Partial<Record<SnapshotName, Snapshot>>): Promise<T> => {
     const next = ORDER[nth];
@@ -92,7 +92,7 @@ export async function withSnapshots<T>(
     const [name, database] = next;
     return dbs[database].transaction(
       async (tx) => {
-        const snapshot = await take(tx, database, database === 'log' ? reader : undefined);
+        const snapshot = await take(tx, database, database === 'log' ? readers : undefined);
         await onTaken(name);
         return takeFrom(nth + 1, { ...taken, [name]: snapshot });
       },
@@ -104,11 +104,11 @@ export async function withSnapshots<T>(
 }
 
 /** A snapshot begins with the first query: this one, which also reads the clock. */
-async function take(tx: Transaction, database: DatabaseName, reader: KafkaReader | undefined): Promise<Snapshot> {
+async function take(tx: Transaction, database: DatabaseName, readers: KafkaReaders | undefined): Promise<Snapshot> {
   // The log has no business clock.
   const clock = database === 'log' ? 'clock_timestamp()' : 'tally_now()';
   const [, { rows }] = await Promise.all([tx.query(SETTINGS), tx.query(`select ${clock}::text as moment`)]);
-  const kafka = reader === undefined ? undefined : await takeKafkaLog(reader, tx);
+  const kafka = readers === undefined ? undefined : await takeKafkaLog(readers, tx);
   return {
     moment: rows[0].moment,
     isKafka: kafka !== undefined,

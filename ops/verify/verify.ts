@@ -55,6 +55,7 @@ const NOTHING_SEEN: Readonly<Record<FactName, number>> = {
   notifications: 0,
   records: 0,
   checkouts: 0,
+  dead: 0,
 };
 
 /**
@@ -100,7 +101,7 @@ async function judge(finding: Finding, snapshots: Snapshots, facts: Facts): Prom
     `with offender as (${query})
      select id, what, (count(*) over ())::integer as total from offender limit ${MAX_OFFENDERS}`,
     values,
-    needs === 'named' ? { kind: 'named', json: values[0] ?? '[]' } : needs,
+    typeof needs === 'string' ? { kind: needs, json: values[0] ?? '[]' } : needs,
   );
   const found = rows as (Offender & { total: number })[];
   finding.total += found[0]?.total ?? 0;

@@ -5,6 +5,7 @@ import recentCheckouts from './choose/recent-checkouts.sql' with { type: 'text' 
 import recentOrders from './choose/recent-orders.sql' with { type: 'text' };
 import untoldOrders from './choose/untold-orders.sql' with { type: 'text' };
 import checkoutFacts from './facts/checkouts.sql' with { type: 'text' };
+import deadFacts from './facts/dead.sql' with { type: 'text' };
 import eventFacts from './facts/events.sql' with { type: 'text' };
 import notificationFacts from './facts/notifications.sql' with { type: 'text' };
 import offsetFacts from './facts/offsets.sql' with { type: 'text' };
@@ -25,6 +26,7 @@ export type Facts = Partial<Record<FactName, Fact>>;
 /** Of each kind (open, unpublished, newest) so many orders are looked at, unless all are. */
 const MAX_RECENT_ORDERS = 10_000;
 const MAX_RECENT_CHECKOUTS = 10_000;
+const MAX_RECENT_DEAD = 10_000;
 /** Of each partition. */
 const MAX_RECENT_RECORDS = 5_000;
 /** Looked at at a time. */
@@ -38,6 +40,7 @@ export const WALKS = {
   orders: walkOrders,
   records: walkRecords,
   checkouts: walkCheckouts,
+  dead: walkDead,
 } as const;
 
 async function* walkSystem(): AsyncGenerator<Facts> {
@@ -109,6 +112,14 @@ async function* allCheckouts(closed: Snapshot): AsyncGenerator<string[]> {
     const ids: string[] = await readIds<string>(closed, nextCheckouts, [above, CHUNK_ROWS]);
     if (ids.length > 0) yield ids;
     above = ids.at(-1);
+  }
+}
+
+async function* walkDead({ notifier }: Snapshots, full: boolean): AsyncGenerator<Facts> {
+  for (let behind = 0; full || behind < MAX_RECENT_DEAD; behind += CHUNK_ROWS) {
+    const dead = await readFact(notifier, deadFacts, [CHUNK_ROWS, behind]);
+    if (dead.rows > 0) yield { dead };
+    if (dead.rows < CHUNK_ROWS) return;
   }
 }
 

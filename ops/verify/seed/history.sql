@@ -1,4 +1,4 @@
--- The same made-up history in every database, by arithmetic alone: $1 orders, of which the newest $2 may await payment.
+-- The same made-up history in every database, by arithmetic alone: $1 orders, of which the newest $2 may await payment, up to the moment $3.
 with made as (
   select n,
          case when n % 10 = 0                      then 'failed'
@@ -6,7 +6,7 @@ with made as (
               when n % 10 = 9 and n > $1 - $2      then 'awaiting payment'
               else                                      'payed'
          end as status,
-         now() - ($1 - n) * interval '10 ms' as moment
+         $3::timestamptz - ($1 - n) * interval '10 ms' as moment
     from generate_series(1, $1::bigint) as n
 ),
 line as (

@@ -9,6 +9,8 @@ export interface SeedOptions {
   readonly newest: number;
 }
 
+const REFUSAL = `jsonb_build_object('reason', 'INSUFFICIENT_STOCK', 'message', '', 'values', jsonb_build_object('orderId', n::text))`;
+
 /** What each database gets, as statements behind the made-up history. */
 const STATEMENTS: Record<DatabaseName, readonly string[]> = {
   loms: [
@@ -16,7 +18,7 @@ const STATEMENTS: Record<DatabaseName, readonly string[]> = {
      select n, 1 + n % 1000, status::order_status,
             case status when 'failed' then 'shortage' when 'cancelled' then 'shopper' end::order_cause,
             md5('checkout ' || n)::uuid,
-            case status when 'failed' then '{"reason": "INSUFFICIENT_STOCK", "message": "", "values": {}}'::jsonb end,
+            case status when 'failed' then ${REFUSAL} end,
             moment + interval '10 minutes',
             case when status in ('payed', 'cancelled') then 3 else 2 end
        from made`,
@@ -74,7 +76,7 @@ const STATEMENTS: Record<DatabaseName, readonly string[]> = {
      select md5('checkout ' || n)::uuid, 1 + n % 1000,
             case status when 'failed' then 'refused' else 'done' end::checkout_state,
             moment, moment + interval '1 minute', moment, moment, n,
-            case status when 'failed' then '{"reason": "INSUFFICIENT_STOCK", "message": "", "values": {}}'::jsonb end
+            case status when 'failed' then ${REFUSAL} end
        from made`,
     `insert into checkout_lines (checkout_id, line_id, sku, count, name, price)
      select md5('checkout ' || n)::uuid, row_number() over (), sku, count, 'product ' || sku, 100 from line`,
@@ -83,6 +85,7 @@ const STATEMENTS: Record<DatabaseName, readonly string[]> = {
 
 /** Fills empty databases with a consistent history: the same answer in all of them, as large as one likes. */
 export async function seed(urls: DatabaseUrls, { orders, newest }: SeedOptions): Promise<void> {
+  const moment = new Date();
   for (const [name, statements] of Object.entries(STATEMENTS)) {
     await using db = openDb({
       url: urls[name as DatabaseName],
@@ -93,9 +96,9 @@ export async function seed(urls: DatabaseUrls, { orders, newest }: SeedOptions):
     await db.transaction(async (tx) => {
       await tx.query('set local transaction_timeout = 0; set local statement_timeout = 0');
       for (const statement of statements) {
-        // Every statement takes both numbers, whether or not it looks at them.
+        // Every statement takes all of them, whether or not it looks at them.
         const text = `${history}\n${statement}`;
-        await tx.query(text, [orders, newest]);
+        await tx.query(text, [orders, newest, moment]);
       }
     });
   }
