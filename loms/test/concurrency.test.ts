@@ -32,9 +32,9 @@ function create(i: number, lines: readonly (readonly [sku: number, count: number
 }
 
 /** Batches that had to run again because of another one: by locks in order, none does. */
-async function clashes(pair: readonly TestLoms[] = instances): Promise<string[]> {
+async function clashes(of: readonly TestLoms[] = instances): Promise<string[]> {
   const shown = await Promise.all(
-    pair.map(async ({ running }) => (await fetch(`http://127.0.0.1:${running.adminPort}/metrics`)).text()),
+    of.map(async ({ running }) => (await fetch(`http://127.0.0.1:${running.adminPort}/metrics`)).text()),
   );
   return shown.flatMap((text) => text.match(/^loms_batch_failures_total\{.*failure="(conflict|culprit)".*$/gm) ?? []);
 }
@@ -68,16 +68,17 @@ for (const instanceCount of [1, 2]) {
 test('orders of overlapping skus in any order of lines, with pays and cancels beside them: no deadlock, all adds up', async () => {
   // A database of its own, whose instances end before its figures are read: a backend adds its deadlocks when it ends.
   await using overlapping = await openLomsDatabase();
-  const skus = Array.from({ length: 12 }, (_, i) => 2000 + i);
-  for (const sku of skus) await overlapping.stock(sku, 250, 100);
+  const skus = Array.from({ length: 60 }, (_, i) => 2000 + i);
+  for (const sku of skus) await overlapping.stock(sku, 400, 100);
   const shuffled = (seed: number) => skus.toSorted((a, b) => ((a * 7919 * seed) % 101) - ((b * 7919 * seed) % 101));
+  // Many small batches at once: the order of their locks matters while they take them.
   const urls = { databaseUrl: overlapping.url, logUrl: log.url };
-  const pair = [await openLoms(urls, { maxBatchCommands: 8 }), await openLoms(urls, { maxBatchCommands: 8 })] as const;
-  const at = (i: number) => (i % 2 === 0 ? pair[0] : pair[1]).client;
+  const four = await Promise.all([0, 1, 2, 3].map(() => openLoms(urls, { maxBatchCommands: 4 })));
+  const at = (i: number) => (four[i % 4] as TestLoms).client;
   const outcomes = await Promise.all(
     Array.from({ length: 600 }, async (_, i) => {
       const items = shuffled(i + 1)
-        .slice(0, 5)
+        .slice(0, 20)
         .map((sku, k) => ({ sku, count: BigInt(1 + ((i + k) % 3)) }));
       const failure = await failureOfCall(
         at(i)
@@ -92,10 +93,10 @@ test('orders of overlapping skus in any order of lines, with pays and cancels be
     }),
   );
   expect(new Set(outcomes)).toEqual(new Set(['OK', 'INSUFFICIENT_STOCK']));
-  expect(await clashes(pair)).toEqual([]);
-  for (const instance of pair) await instance[Symbol.asyncDispose]();
+  expect(await clashes(four)).toEqual([]);
+  for (const instance of four) await instance[Symbol.asyncDispose]();
   const connections = `select from pg_stat_activity where datname = current_database() and application_name = 'loms'`;
-  await waitUntil(async () => (await overlapping.db.query(connections, [])).rowCount === 0, { what: 'both are gone' });
+  await waitUntil(async () => (await overlapping.db.query(connections, [])).rowCount === 0, { what: 'all are gone' });
   expect(await overlapping.disagreements()).toEqual([]);
   const { rows } = await overlapping.db.query(
     `select (select count(*) from stocks where total - held - reserved < 0)::int as oversold, deadlocks::int
