@@ -17,6 +17,7 @@ import {
 import { addReflection } from './server-reflection.ts';
 import { errors } from './server-errors.ts';
 import { logCalls } from './server-log.ts';
+import { mendStatus } from './server-mend.ts';
 import { metrics } from './server-metrics.ts';
 import { trace } from './server-trace.ts';
 import { validate } from './server-validate.ts';
@@ -58,6 +59,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const server = new grpc.Server({
     'grpc.max_receive_message_length': options.maxRequestBytes ?? MAX_REQUEST_BYTES,
     'grpc.max_concurrent_streams': MAX_STREAMS_PER_CONNECTION,
+    interceptors: [mendStatus(options.name)],
   });
   const interceptors = [
     trace(options.tracer),
