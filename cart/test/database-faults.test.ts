@@ -120,4 +120,26 @@ describe('the database', () => {
     expect(ordered.reduce((sum, count) => sum + count, 0)).toBe(11);
     expect(await at(cart).contents()).toEqual([]);
   }, 60_000);
+
+  test('cut off right behind COMMIT, an add without a key counts at most once, and one with a key exactly once', async () => {
+    await using proxy = await openProxy(Number(new URL(street.database.url).port));
+    await using cart = await openCart(around(withPort(street.database.url, proxy.port)));
+    await at(cart).list();
+    for (const round of [1, 2, 3, 4, 5]) {
+      proxy.cutBehind('commit', 1);
+      // It may have counted: only the shopper can say whether to add once more.
+      expect(await outcomeOf(at(cart).add(1, 1n))).toBe('UNAVAILABLE DATABASE_UNAVAILABLE');
+      expect(proxy.cuts).toBe(round);
+    }
+    // As many as were committed, which all were before the cut.
+    const [[sku, count] = []] = await at(cart).contents();
+    expect(sku).toBe(1);
+    expect(count).toBeGreaterThan(0);
+    expect(count).toBeLessThanOrEqual(5);
+    for (let round = 0; round < 5; round += 1) {
+      proxy.cutBehind('commit', 2);
+      expect(await outcomeOf(at(cart).add(2, 1n, withKey(randomUUID(), 10_000)))).toBe('OK');
+    }
+    expect((await at(cart).contents()).slice(1)).toEqual([[2, 5]]);
+  }, 60_000);
 });

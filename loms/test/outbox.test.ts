@@ -151,6 +151,26 @@ test('paused and overtaken, what it marks is true and first occurrences stay in 
   await expectTrueMarks(orderId);
 }, 30_000);
 
+test('the first mark of an event stays, and a mark clears a quarantine', async () => {
+  const orderId = await write();
+  const outbox = createPostgresOutbox(database.db);
+  const rows = (await outbox.unpublished(100)).filter((row) => row.orderId === BigInt(orderId));
+  const marks = (partition: number, offset: bigint) =>
+    rows.map(({ position }, i) => ({ position, partition, offset: offset + BigInt(i) }));
+  await outbox.quarantine(rows[1]?.position ?? 0n, 'too early');
+  await outbox.mark(marks(3, 7000n).slice(0, 1));
+  // Another relay's, which sent both once more.
+  await outbox.mark(marks(4, 8000n));
+  await outbox.mark(marks(5, 9000n));
+  expect(await marksOf(orderId)).toEqual([
+    [1, 3, 7000n],
+    [2, 4, 8001n],
+  ]);
+  // What is marked waits for nobody.
+  await outbox.quarantine(rows[0]?.position ?? 0n, 'too late');
+  expect(await decideOutbox(database.db, ['list'])).toEqual(['nothing waits']);
+});
+
 test('an event that the log refuses waits for an operator: listed, retried, and skipped as a marker', async () => {
   const [bad, good] = [await write(), await write()];
   {

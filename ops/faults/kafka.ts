@@ -6,7 +6,7 @@ import { AppError } from '@tally/platform/errors';
 
 import { signal } from '../local/processes.ts';
 import { toSeconds } from '../local/steps.ts';
-import { TOPIC, openReader } from '../verify/kafka-log.ts';
+import { openReaders } from '../verify/kafka-log.ts';
 import { isTold, judge } from './judge.ts';
 import type { Laboratory } from './laboratory.ts';
 import { startShoppers } from './shoppers.ts';
@@ -101,9 +101,9 @@ async function kill(lab: Laboratory, name: string): Promise<string> {
 }
 
 async function leaderOf({ urls }: Laboratory, partition: number): Promise<number> {
-  await using reader = await openReader(urls.log);
-  const leader = (await reader.leaders()).get(partition);
-  if (leader === undefined) throw new AppError('unavailable', `nobody leads partition ${partition} of ${TOPIC}`);
+  await using readers = await openReaders(urls.log);
+  const leader = (await readers.events.leaders()).get(partition);
+  if (leader === undefined) throw new AppError('unavailable', `nobody leads partition ${partition}`);
   return leader;
 }
 

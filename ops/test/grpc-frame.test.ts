@@ -75,12 +75,10 @@ async function post(port: number, body: Buffer, headers: Record<string, string> 
       te: 'trailers',
       ...headers,
     });
-    let answer: IncomingHttpHeaders = {};
+    const answer: IncomingHttpHeaders = {};
     const ended = new Promise<void>((resolve, reject) => {
       for (const name of ['response', 'trailers'])
-        stream.on(name, (more: IncomingHttpHeaders) => {
-          answer = { ...answer, ...more };
-        });
+        stream.on(name, (more: IncomingHttpHeaders) => void Object.assign(answer, more));
       stream.on('error', reject).on('close', resolve);
     });
     stream.resume();
@@ -96,7 +94,6 @@ async function post(port: number, body: Buffer, headers: Record<string, string> 
     session.destroy();
   }
 }
-
 
 describe('the end', () => {
   test('a call that takes longer than the drain limit is cut off, and the whole service is gone', async () => {
@@ -117,6 +114,7 @@ describe('the end', () => {
       adminPort: 0,
       databaseUrl: database.url,
       databaseConnections: 2,
+      namedStatements: true,
       logLevel: 'silent',
       otlpEndpoint: undefined,
       drainMs: 300,

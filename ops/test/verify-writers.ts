@@ -85,8 +85,8 @@ async function create(tx: Transaction, id: string, userId: bigint, sku: number) 
     rows: [order],
   } = await tx.query(
     `insert into orders
-     select id, $1, $2, $3, $4,
-            case when $2 = 'failed'
+     select id, $1, $2::order_status, $3::order_cause, $4,
+            case when $2::order_status = 'failed'
                  then jsonb_build_object('reason', 'INSUFFICIENT_STOCK', 'values', jsonb_build_object('orderId', id::text))
             end,
             now() + interval '10 minutes', 2

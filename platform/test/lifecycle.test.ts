@@ -22,6 +22,7 @@ async function start(mode: ServiceConfig['mode']): Promise<string> {
     adminPort: 0,
     databaseUrl: database.url,
     databaseConnections: 2,
+    namedStatements: true,
     logLevel: 'silent',
     otlpEndpoint: undefined,
     drainMs: 100,

@@ -2,7 +2,14 @@ import { afterAll, beforeAll, expect, test } from 'bun:test';
 
 import { AppError } from '../src/errors/index.ts';
 import { type Db, asAdmin, failureOf, openDb } from '../src/postgres/index.ts';
-import { type TestDatabase, openTestDatabase, openTestServer, waitUntil } from '../src/testing/index.ts';
+import {
+  type TestDatabase,
+  openProxy,
+  openTestDatabase,
+  openTestServer,
+  waitUntil,
+  withPort,
+} from '../src/testing/index.ts';
 
 let database: TestDatabase;
 let db: Db;
@@ -101,6 +108,38 @@ test('a lost server is unavailable, and comes back by itself', async () => {
     { what: 'the database answers again' },
   );
 }, 30_000);
+
+test('a server that stopped answering fails every call after 5 s, new connections after 2 s, and the pool recovers', async () => {
+  await using proxy = await openProxy(Number(new URL(database.url).port));
+  const url = withPort(database.url, proxy.port);
+  await using stalled = openDb({ url, applicationName: 'test', maxConnections: 3 });
+  const transaction = () => stalled.transaction((tx) => tx.query('select 1'));
+  const within = () => stalled.within(500).query('select 1');
+  // A connection for each of the three below.
+  await Promise.all([stalled.query('select pg_sleep(0.1)'), transaction(), within()]);
+  await Promise.all([1, 2, 3].map(() => stalled.query('select pg_sleep(0.2)')));
+  proxy.isMute = true;
+  const startedMs = performance.now();
+  const tookMs = () => performance.now() - startedMs;
+  const failures = [stalled.query('select 1'), transaction(), within()].map(async (call) => [
+    await failure(call),
+    tookMs(),
+  ]);
+  for (const [found, ms] of await Promise.all(failures)) {
+    expect(found).toBe('timeout');
+    // The limit is 5 s for an answer, once: a rollback must not wait as long again.
+    expect(ms).toBeGreaterThan(4900);
+    expect(ms).toBeLessThan(9000);
+  }
+  const connectingMs = performance.now();
+  expect(await failure(stalled.query('select 1'))).toBe('lost');
+  expect(performance.now() - connectingMs).toBeLessThan(4500);
+  proxy.isMute = false;
+  // Behind the failed connections come new ones, as many as before.
+  const pids = await Promise.all([1, 2, 3].map(() => stalled.query('select pg_backend_pid() as pid, pg_sleep(0.2)')));
+  expect(new Set(pids.map(({ rows }) => rows[0].pid)).size).toBe(3);
+  expect((await transaction()).rowCount).toBe(1);
+}, 40_000);
 
 test('the role carries the timeouts', async () => {
   const names = ['idle_in_transaction_session_timeout', 'lock_timeout', 'statement_timeout', 'transaction_timeout'];

@@ -11,6 +11,8 @@ import { toStatus, toTrailers } from './status.ts';
   UNIMPLEMENTED for an encoding that nobody knows and for none or several messages. Left because only grpc-js could mend it:
   it counts a timeout in 32 bits, so one of 25 to 49 days has passed at once.
 */
+type PartialStatus = Parameters<grpc.ServerInterceptingCallInterface['sendStatus']>[0];
+
 const MALFORMED = [/^Failed to decompress message$/, /^Invalid grpc-timeout value /];
 
 /** Answers INVALID_ARGUMENT, with details, to a body that is not what its encoding says and to a timeout that is none. */
@@ -23,10 +25,10 @@ export function mendStatus(domain: string): grpc.ServerInterceptor {
   };
 }
 
-const isMalformed = ({ code, details }: grpc.PartialStatusObject) =>
+const isMalformed = ({ code, details }: PartialStatus) =>
   code === grpc.status.INTERNAL && MALFORMED.some((pattern) => pattern.test(details ?? ''));
 
-function toMalformed(details: string | null, domain: string): grpc.PartialStatusObject {
+function toMalformed(details: string | null, domain: string): PartialStatus {
   const error = new AppError('invalid-argument', details ?? '', { reason: 'MALFORMED_REQUEST' });
   const status = toStatus(error, domain);
   return { code: status.code, details: status.message, metadata: toTrailers(status) };

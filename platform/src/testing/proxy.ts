@@ -8,6 +8,8 @@ export interface Proxy extends AsyncDisposable {
   readonly cuts: number;
   /** Called when it cuts, before the cut. */
   onCut: () => void;
+  /** While it is true, what either side sends is swallowed, on old connections and on new ones: nothing is closed. */
+  isMute: boolean;
 }
 
 export async function openProxy(targetPort: number): Promise<Proxy> {
@@ -24,8 +26,11 @@ export async function openProxy(targetPort: number): Promise<Proxy> {
     };
     sockets.add(client);
     for (const socket of [client, upstream]) socket.on('error', end).on('close', end);
-    upstream.on('data', (data) => client.write(data));
+    upstream.on('data', (data) => {
+      if (!proxy.isMute) client.write(data);
+    });
     client.on('data', (data) => {
+      if (proxy.isMute) return;
       upstream.write(data);
       if (left === 0 || !data.includes(pattern)) return;
       left -= 1;
@@ -49,6 +54,7 @@ export async function openProxy(targetPort: number): Promise<Proxy> {
       return cuts;
     },
     onCut: () => {},
+    isMute: false,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
