@@ -5,7 +5,7 @@ import { withoutKafka } from '@tally/platform/testing';
 import { KAFKA_FAULTS, runFault } from '../faults/kafka.ts';
 import { openLaboratory } from '../faults/laboratory.ts';
 
-test.skipIf(withoutKafka !== undefined)(
+test.skipIf(withoutKafka() !== undefined)(
   'the broker that leads a partition is killed with -9 under load: no event is lost, all are told once and in order',
   async () => {
     await using stack = new AsyncDisposableStack();

@@ -84,7 +84,7 @@ async function verifySettled(): Promise<Report> {
   return report!;
 }
 
-describe.skipIf(withoutKafka !== undefined || !hasPgbouncer)('the full system', () => {
+describe.skipIf(withoutKafka() !== undefined || !hasPgbouncer)('the full system', () => {
   afterAll(async () => {
     await just('down', '--remove');
     rmSync(stateDir, { recursive: true, force: true });
