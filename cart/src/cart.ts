@@ -70,7 +70,7 @@ export interface Changes {
   /** Moves the end of a claim on, never back. */
   readonly extended?: { readonly checkoutId: string; readonly claimMs: number };
   readonly checkoutKey?: { readonly key: string; readonly checkoutId: string };
-  /** As it is now; a refused one loses its keys. */
+  /** As it is now. */
   readonly closed?: Checkout;
   readonly audit?: { readonly action: string; readonly subject: string; readonly reason: string };
 }

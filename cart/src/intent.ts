@@ -33,7 +33,7 @@ export const PRESS = {
   none: 'freeze',
   open: 'join',
   done: 'answer',
-  // It gave its keys back.
+  // It gives its keys back.
   refused: 'freeze',
 } as const satisfies Record<IntentState, string>;
 

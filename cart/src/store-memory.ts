@@ -110,7 +110,7 @@ function applyLines(
 }
 
 function applyCheckout(tables: Tables, nowMs: number, { frozen, extended, closed }: Changes): void {
-  const { checkouts, claims, checkoutKeys } = tables;
+  const { checkouts, claims } = tables;
   if (frozen) {
     checkouts.set(frozen.checkout.id, frozen.checkout);
     claims.set(frozen.checkout.id, nowMs + frozen.claimMs);
@@ -122,6 +122,4 @@ function applyCheckout(tables: Tables, nowMs: number, { frozen, extended, closed
   if (closed === undefined) return;
   checkouts.set(closed.id, closed);
   claims.delete(closed.id);
-  if (closed.state !== 'refused') return;
-  for (const [key, { checkoutId }] of checkoutKeys) if (checkoutId === closed.id) checkoutKeys.delete(key);
 }

@@ -7,7 +7,6 @@ import {
   addLine,
   changeLines,
   closeCheckout,
-  dropCheckoutKeys,
   extendClaim,
   freezeCart,
   keepAddKey,
@@ -164,7 +163,6 @@ async function close(tx: Transaction, { moment }: Cart, { id, state, orderId, re
   const kept = refusal === null ? null : { ...refusal, values: { ...refusal.values } };
   const { rowCount } = await closeCheckout.runWithCounts({ id, state, moment, orderId, refusal: kept }, tx);
   if (rowCount !== 1) throw new Error(`checkout ${id} was closed by somebody who did not lock its cart`);
-  if (state === 'refused') await dropCheckoutKeys.run({ id }, tx);
 }
 
 function apply(tx: Transaction, { userId, moment }: Cart, changes: Changes): Promise<unknown>[] {

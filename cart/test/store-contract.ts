@@ -265,6 +265,19 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       expect((await store.claimOpen(1000, 60_000)).map(({ checkout }) => checkout.id)).not.toContain(id);
     });
 
+    test('a key that a refused checkout gave back is as young as its next use', async () => {
+      const { store, put, freeze, pressWith, refuse, order, look, advance } = await setUp();
+      await put(line(1, 2));
+      await refuse((await freeze('k')).id);
+      await advance(900_000);
+      const again = await pressWith('k');
+      const id = again.kind === 'ask' ? again.checkout.id : '';
+      await order(id, 77n);
+      await advance(500_000);
+      while (await store.deleteOldKeys(1_000_000, 100)) await store.findOwner(id);
+      expect((await look({ checkoutKey: 'k' })).keyed?.id).toBe(id);
+    });
+
     test('keys of checkouts grow old too', async () => {
       const { store, put, freeze, order, look, advance } = await setUp();
       await put(line(1, 2));

@@ -8,7 +8,7 @@ import { quietPorts } from '@tally/platform/testing';
 import { readLocalConfig } from '../local/config.ts';
 import { type LocalPostgres, createPostgres } from '../local/postgres.ts';
 import type { LocalServer } from '../local/postgres-server.ts';
-import { readStat } from '../local/processes.ts';
+import { readCommand, readStat } from '../local/processes.ts';
 import { SHAPES } from '../local/shape.ts';
 import { takeDown } from '../local/take-down.ts';
 import { type FakeSystem, openFakeSystem, until } from './local-fake-system.ts';
@@ -129,6 +129,8 @@ test('an initdb and a server that a killed up left behind are brought to an end'
   const { postgres, system, server } = bench;
   await postgres.prepare();
   const stuck = Bun.spawn(['sleep', '60'], { argv0: join(server.dir, 'programs/bin/initdb') });
+  // Just after the spawn its command line can still be empty.
+  await until('it shows its name', () => readCommand(stuck.pid)?.includes('initdb') === true);
   await bench.up();
   expect(await stuck.exited).not.toBe(0);
 

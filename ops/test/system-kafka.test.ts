@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 
 import { openKafkaLog } from '@tally/platform/events/kafka';
 import { systemClock } from '@tally/platform/concurrency';
-import { type TestKafka, openTestKafka, withoutKafka } from '@tally/platform/testing';
+import { type TestKafka, openTestKafka, waitUntil, withoutKafka } from '@tally/platform/testing';
 
 import { verify } from '../verify/verify.ts';
 import { type TestSystem, openSystem } from './system.ts';
@@ -85,13 +85,42 @@ onKafka(
     await system.db.notifier.query('delete from notifications where order_id = 3 and version = 3', []);
     expect(await brokenIn(system)).toEqual(['read = recorded']);
 
+    const already = ['read = recorded'];
+
+    await system.db.loms.query(
+      `update order_events set moment = moment + interval '1 ms' where order_id = 4 and version = 1`,
+      [],
+    );
+    expect(await brokenIn(system)).toEqual(['events in the log', 'log = events', ...already, 'told = happened']);
+    await system.db.loms.query(
+      `update order_events set moment = moment - interval '1 ms' where order_id = 4 and version = 1`,
+      [],
+    );
+
+    // An event that the notifier gives up: its dead letter is found.
     await publishForeign(kafka);
-    expect(await brokenIn(system)).toEqual(expect.arrayContaining(['log = events', 'log in order']));
+    await waitUntil(
+      async () =>
+        (await system.db.notifier.query(`select from notifications where state = 'dead'`, [])).rows.length === 1,
+      { what: 'the foreign event is given up', timeoutMs: 20_000 },
+    );
+    const foreign = ['histories', 'log = events', 'log in order', ...already];
+    expect((await brokenIn(system)).toSorted()).toEqual(foreign.toSorted());
+
+    await system.db.notifier.query(
+      `update notifications set state = 'dead', told_at = null, reason = 'x' where order_id = 5 and version = 2`,
+      [],
+    );
+    const { invariants } = await verify({ urls: system.urls });
+    expect(invariants.find(({ name }) => name === 'dead = dead letter')).toMatchObject({
+      total: 1,
+      offenders: [{ id: 'order 5 version 2' }],
+    });
   },
   60_000,
 );
 
-/** An event of an order that does not exist, whose version 1 never came. */
+/** An event of an order that does not exist, whose version 1 never came, and that nobody can understand. */
 async function publishForeign({ brokers }: TestKafka): Promise<void> {
   await using log = openKafkaLog({
     place: { brokers, clientId: 'test' },
@@ -104,6 +133,6 @@ async function publishForeign({ brokers }: TestKafka): Promise<void> {
     onGiveUp: () => {},
   });
   const headers = { ce_id: '77-2', ce_sequence: '2', ce_type: 'tally.order.status-changed.v1' };
-  const value = new TextEncoder().encode('{"order_id":77,"status":"payed","moment":"2026-11-24T12:00:00Z"}');
+  const value = new TextEncoder().encode('{"order_id":77,"status":"unheard of","moment":"2026-11-24T12:00:00Z"}');
   await log.publish([{ topic: 'loms.order-events', key: '77', value, headers }]);
 }

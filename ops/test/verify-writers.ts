@@ -13,6 +13,7 @@ export interface Writers extends AsyncDisposable {
 }
 
 const TOPIC = 'loms.order-events';
+const DEAD_LETTERS_TOPIC = 'loms.order-events.dlq';
 const SKUS = 5;
 const MAX_WAITING_EVENTS = 4;
 
@@ -144,30 +145,12 @@ async function relay({ loms, log }: Record<DatabaseName, Db>): Promise<number> {
   );
   for (const { position, order_id: orderId, version, status, moment } of rows) {
     const partition = Number(orderId % 3n);
-    const offset = await log.transaction(async (tx) => {
-      const {
-        rows: [raised],
-      } = await tx.query(
-        'update partitions set next_offset = next_offset + 1 where topic = $1 and partition = $2 returning next_offset - 1 as at',
-        [TOPIC, partition],
-      );
-      await tx.query(
-        `insert into records (topic, partition, "offset", key, value, headers) values ($1, $2, $3, $4, $5, $6)`,
-        [
-          TOPIC,
-          partition,
-          raised.at,
-          String(orderId),
-          Buffer.from(`{"order_id":${orderId},"status":"${status}","moment":"${moment.toISOString()}"}`),
-          JSON.stringify({
-            ce_id: `${orderId}-${version}`,
-            ce_sequence: String(version),
-            ce_type: 'tally.order.status-changed.v1',
-            ce_time: moment.toISOString(),
-          }),
-        ],
-      );
-      return raised.at as bigint;
+    const value = Buffer.from(`{"order_id":${orderId},"status":"${status}","moment":"${moment.toISOString()}"}`);
+    const offset = await append(log, TOPIC, partition, String(orderId), value, {
+      ce_id: `${orderId}-${version}`,
+      ce_sequence: String(version),
+      ce_type: 'tally.order.status-changed.v1',
+      ce_time: moment.toISOString(),
     });
     // One in ten is sent again, as by a relay that died before it marked.
     if (Math.random() < 0.1) return rows.length;
@@ -178,6 +161,30 @@ async function relay({ loms, log }: Record<DatabaseName, Db>): Promise<number> {
     ]);
   }
   return rows.length;
+}
+
+/** Returns the record's offset. */
+async function append(
+  log: Db,
+  topic: string,
+  partition: number,
+  key: string,
+  value: Buffer,
+  headers: Readonly<Record<string, string>>,
+): Promise<bigint> {
+  return log.transaction(async (tx) => {
+    const {
+      rows: [raised],
+    } = await tx.query(
+      'update partitions set next_offset = next_offset + 1 where topic = $1 and partition = $2 returning next_offset - 1 as at',
+      [topic, partition],
+    );
+    await tx.query(
+      `insert into records (topic, partition, "offset", key, value, headers) values ($1, $2, $3, $4, $5, $6)`,
+      [topic, partition, raised.at, key, value, JSON.stringify(headers)],
+    );
+    return raised.at as bigint;
+  });
 }
 
 async function read({ log, notifier }: Record<DatabaseName, Db>): Promise<void> {
@@ -193,11 +200,22 @@ async function read({ log, notifier }: Record<DatabaseName, Db>): Promise<void> 
     );
     for (const { offset, key, value, headers } of rows) {
       const { status, moment } = JSON.parse(value.toString()) as { status: string; moment: string };
-      await notifier.query(
-        `insert into notifications (order_id, version, status, moment, state, received_at, told_at, log_partition, log_offset)
-         values ($1, $2, $3, $4, 'applied', now(), now(), $5, $6) on conflict do nothing`,
-        [key, headers.ce_sequence, status, moment, partition, offset],
-      );
+      if (Math.random() < 0.05) {
+        // Given up, once its dead letter is in the log.
+        const letter = { ...headers, dead_letter_partition: String(partition), dead_letter_offset: String(offset) };
+        await append(log, DEAD_LETTERS_TOPIC, 0, key, value, letter);
+        await notifier.query(
+          `insert into notifications (order_id, version, state, received_at, log_partition, log_offset, reason)
+           values ($1, $2, 'dead', now(), $3, $4, 'made up') on conflict do nothing`,
+          [key, headers.ce_sequence, partition, offset],
+        );
+      } else {
+        await notifier.query(
+          `insert into notifications (order_id, version, status, moment, state, received_at, told_at, log_partition, log_offset)
+           values ($1, $2, $3, $4, 'applied', now(), now(), $5, $6) on conflict do nothing`,
+          [key, headers.ce_sequence, status, moment, partition, offset],
+        );
+      }
       await log.query('update group_partitions set next_offset = $3 where topic = $1 and partition = $2', [
         TOPIC,
         partition,
@@ -216,6 +234,7 @@ export async function prepareWriters(urls: DatabaseUrls): Promise<void> {
     `insert into stock_movements select n, null, 'receipt', 100000, 0, 0, now() from generate_series(1, ${SKUS}) as n`,
   );
   await log.query(`insert into partitions select '${TOPIC}', n, 0 from generate_series(0, 2) as n`);
+  await log.query(`insert into partitions values ('${DEAD_LETTERS_TOPIC}', 0, 0)`);
   await log.query(
     `insert into group_partitions (group_name, topic, partition) select 'notifier', '${TOPIC}', n from generate_series(0, 2) as n`,
   );

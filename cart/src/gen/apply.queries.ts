@@ -217,14 +217,15 @@ export interface IKeepCheckoutKeyQuery {
   result: IKeepCheckoutKeyResult;
 }
 
-const keepCheckoutKeyIR: any = {"usedParamSet":{"userId":true,"key":true,"checkoutId":true,"moment":true},"params":[{"name":"userId","required":true,"transform":{"type":"scalar"},"locs":[{"a":74,"b":81}]},{"name":"key","required":true,"transform":{"type":"scalar"},"locs":[{"a":84,"b":88}]},{"name":"checkoutId","required":true,"transform":{"type":"scalar"},"locs":[{"a":91,"b":102}]},{"name":"moment","required":true,"transform":{"type":"scalar"},"locs":[{"a":105,"b":112}]}],"statement":"insert into checkout_keys (user_id, key, checkout_id, created_at)\nvalues (:userId!, :key!, :checkoutId!, :moment!)\non conflict (user_id, key) do update set checkout_id = excluded.checkout_id"};
+const keepCheckoutKeyIR: any = {"usedParamSet":{"userId":true,"key":true,"checkoutId":true,"moment":true},"params":[{"name":"userId","required":true,"transform":{"type":"scalar"},"locs":[{"a":176,"b":183}]},{"name":"key","required":true,"transform":{"type":"scalar"},"locs":[{"a":186,"b":190}]},{"name":"checkoutId","required":true,"transform":{"type":"scalar"},"locs":[{"a":193,"b":204}]},{"name":"moment","required":true,"transform":{"type":"scalar"},"locs":[{"a":207,"b":214}]}],"statement":"-- A refused checkout gives its keys back: a press passes over it, and takes the key for another one.\ninsert into checkout_keys (user_id, key, checkout_id, created_at)\nvalues (:userId!, :key!, :checkoutId!, :moment!)\non conflict (user_id, key) do update set checkout_id = excluded.checkout_id, created_at = excluded.created_at"};
 
 /**
  * Query generated from SQL:
  * ```
+ * -- A refused checkout gives its keys back: a press passes over it, and takes the key for another one.
  * insert into checkout_keys (user_id, key, checkout_id, created_at)
  * values (:userId!, :key!, :checkoutId!, :moment!)
- * on conflict (user_id, key) do update set checkout_id = excluded.checkout_id
+ * on conflict (user_id, key) do update set checkout_id = excluded.checkout_id, created_at = excluded.created_at
  * ```
  */
 export const keepCheckoutKey = new PreparedQuery<IKeepCheckoutKeyParams,IKeepCheckoutKeyResult>(keepCheckoutKeyIR);
@@ -259,33 +260,6 @@ const closeCheckoutIR: any = {"usedParamSet":{"state":true,"moment":true,"orderI
  * ```
  */
 export const closeCheckout = new PreparedQuery<ICloseCheckoutParams,ICloseCheckoutResult>(closeCheckoutIR);
-
-
-/** 'DropCheckoutKeys' parameters type */
-export interface IDropCheckoutKeysParams {
-  id: string;
-}
-
-/** 'DropCheckoutKeys' return type */
-export type IDropCheckoutKeysResult = void;
-
-/** 'DropCheckoutKeys' query type */
-export interface IDropCheckoutKeysQuery {
-  params: IDropCheckoutKeysParams;
-  result: IDropCheckoutKeysResult;
-}
-
-const dropCheckoutKeysIR: any = {"usedParamSet":{"id":true},"params":[{"name":"id","required":true,"transform":{"type":"scalar"},"locs":[{"a":90,"b":93}]}],"statement":"-- A refused checkout gives its keys back.\ndelete from checkout_keys\n where checkout_id = :id!"};
-
-/**
- * Query generated from SQL:
- * ```
- * -- A refused checkout gives its keys back.
- * delete from checkout_keys
- *  where checkout_id = :id!
- * ```
- */
-export const dropCheckoutKeys = new PreparedQuery<IDropCheckoutKeysParams,IDropCheckoutKeysResult>(dropCheckoutKeysIR);
 
 
 /** 'KeepAudit' parameters type */

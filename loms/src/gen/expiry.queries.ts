@@ -49,16 +49,18 @@ export interface IDeleteOldKeysQuery {
   result: IDeleteOldKeysResult;
 }
 
-const deleteOldKeysIR: any = {"usedParamSet":{"maxAgeSeconds":true,"limit":true},"params":[{"name":"maxAgeSeconds","required":true,"transform":{"type":"scalar"},"locs":[{"a":190,"b":204}]},{"name":"limit","required":true,"transform":{"type":"scalar"},"locs":[{"a":270,"b":276}]}],"statement":"delete from order_keys\n where (user_id, key) in (select k.user_id, k.key\n                            from order_keys k\n                           where k.created_at < (select tally_now()) - :maxAgeSeconds!::integer * interval '1 second'\n                           limit :limit!::integer)"};
+const deleteOldKeysIR: any = {"usedParamSet":{"maxAgeSeconds":true,"limit":true},"params":[{"name":"maxAgeSeconds","required":true,"transform":{"type":"scalar"},"locs":[{"a":273,"b":287}]},{"name":"limit","required":true,"transform":{"type":"scalar"},"locs":[{"a":353,"b":359}]}],"statement":"-- Skipping locked rows keeps the sweeps of two instances out of each other's way.\ndelete from order_keys\n where (user_id, key) in (select k.user_id, k.key\n                            from order_keys k\n                           where k.created_at < (select tally_now()) - :maxAgeSeconds!::integer * interval '1 second'\n                           limit :limit!::integer\n                             for update skip locked)"};
 
 /**
  * Query generated from SQL:
  * ```
+ * -- Skipping locked rows keeps the sweeps of two instances out of each other's way.
  * delete from order_keys
  *  where (user_id, key) in (select k.user_id, k.key
  *                             from order_keys k
  *                            where k.created_at < (select tally_now()) - :maxAgeSeconds!::integer * interval '1 second'
- *                            limit :limit!::integer)
+ *                            limit :limit!::integer
+ *                              for update skip locked)
  * ```
  */
 export const deleteOldKeys = new PreparedQuery<IDeleteOldKeysParams,IDeleteOldKeysResult>(deleteOldKeysIR);

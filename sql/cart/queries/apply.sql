@@ -36,19 +36,15 @@ update checkouts
  where id = :id! and state = 'open';
 
 /* @name keepCheckoutKey */
+-- A refused checkout gives its keys back: a press passes over it, and takes the key for another one.
 insert into checkout_keys (user_id, key, checkout_id, created_at)
 values (:userId!, :key!, :checkoutId!, :moment!)
-on conflict (user_id, key) do update set checkout_id = excluded.checkout_id;
+on conflict (user_id, key) do update set checkout_id = excluded.checkout_id, created_at = excluded.created_at;
 
 /* @name closeCheckout */
 update checkouts
    set state = :state!, closed_at = :moment!, order_id = :orderId, refusal = :refusal
  where id = :id! and state = 'open';
-
-/* @name dropCheckoutKeys */
--- A refused checkout gives its keys back.
-delete from checkout_keys
- where checkout_id = :id!;
 
 /* @name keepAudit */
 insert into audit (action, subject, reason)

@@ -1,6 +1,6 @@
 /*
-  Keys of more than a day. Skipping locked rows keeps the sweeps of two instances, and a closing checkout, out of each
-  other's way.
+  Keys of more than a day. Skipping locked rows keeps the sweeps of two instances, and a press that takes a key again, out
+  of each other's way.
 */
 
 /* @name deleteOldAddKeys */

@@ -8,8 +8,10 @@ select o.id
  limit :limit!::integer;
 
 /* @name deleteOldKeys */
+-- Skipping locked rows keeps the sweeps of two instances out of each other's way.
 delete from order_keys
  where (user_id, key) in (select k.user_id, k.key
                             from order_keys k
                            where k.created_at < (select tally_now()) - :maxAgeSeconds!::integer * interval '1 second'
-                           limit :limit!::integer);
+                           limit :limit!::integer
+                             for update skip locked);
