@@ -36,7 +36,7 @@ export function start(config: NotifierConfig): Promise<RunningService> {
         topic: ORDER_EVENTS_TOPIC,
         group: GROUP,
         maxBatchEvents: config.maxBatchEvents,
-        handler: (batch) => consume(deps, batch),
+        handler: (batch, context) => consume(deps, batch, context),
       }),
     );
     return serve([bindService(Notifier, createNotifierRpc({ store, clock: loop.clock }))]);

@@ -72,6 +72,20 @@ test('nothing is kept of poison while the dead letters are away', async () => {
   expect(store.notifications.size).toBe(0);
 });
 
+test('nothing is told or kept once the partition may belong to another member', async () => {
+  const { deps, store, told, letters } = setUp();
+  const losing = new AbortController();
+  const update: typeof store.update = async (ids, decide) => {
+    // Lost while the database was looking.
+    losing.abort(new Error('lost'));
+    await store.update(ids, decide);
+  };
+  const { signal } = losing;
+  await expect(consume({ ...deps, store: { ...store, update } }, [event(1, 1)], { signal })).rejects.toThrow('lost');
+  await expect(consume(deps, [event(1, 1, { value: '{' })], { signal })).rejects.toThrow('lost');
+  expect([told, letters, store.notifications.size]).toEqual([[], [], 0]);
+});
+
 test('a marker passes without a word', async () => {
   const { deps, told, letters, stateOf } = setUp();
   await consume(deps, [event(1, 1), event(1, 3)]);

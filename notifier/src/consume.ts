@@ -19,30 +19,40 @@ const SKIPPED = 'skipped by an operator';
  * Handles events of one partition, in order. It resolves when all of them are kept for good: applied, parked or dead.
  *
  * Poison goes to the dead letters, is acknowledged there, and only then kept as dead, so that none is lost between the
- * two. Everything else that fails is thrown: the log brings the events again.
+ * two. Everything else that fails is thrown: the log brings the events again. From the moment the signal aborts, nothing
+ * more is told or kept: the partition may be somebody else's.
  */
-export async function consume(deps: ConsumeDeps, events: readonly LoggedEvent[]): Promise<void> {
+export async function consume(
+  deps: ConsumeDeps,
+  events: readonly LoggedEvent[],
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<void> {
   const read = events.map(readOrderEvent);
   try {
-    await keep(deps, read);
+    await keep(deps, read, signal);
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     // One of them cannot be kept: one by one, its culprit shows.
-    for (const event of read) await keepAlone(deps, event);
+    for (const event of read) await keepAlone(deps, event, signal);
   }
 }
 
-async function keepAlone(deps: ConsumeDeps, event: OrderEvent | Unreadable): Promise<void> {
+async function keepAlone(deps: ConsumeDeps, event: OrderEvent | Unreadable, signal?: AbortSignal): Promise<void> {
   try {
-    await keep(deps, [event]);
+    await keep(deps, [event], signal);
   } catch (error) {
     if (!(error instanceof DataError) || event.kind === 'unreadable') throw error;
-    await keep(deps, [{ ...event, kind: 'poison', reason: 'a value that the database refuses' }]);
+    await keep(deps, [{ ...event, kind: 'poison', reason: 'a value that the database refuses' }], signal);
   }
 }
 
-async function keep(deps: ConsumeDeps, read: readonly (OrderEvent | Unreadable)[]): Promise<void> {
+async function keep(
+  deps: ConsumeDeps,
+  read: readonly (OrderEvent | Unreadable)[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const { store, eventLog, tell, count } = deps;
+  signal?.throwIfAborted();
   const letters = read.flatMap((event) =>
     event.kind === 'poison' || event.kind === 'unreadable' ? [toDeadLetter(event)] : [],
   );
@@ -59,7 +69,10 @@ async function keep(deps: ConsumeDeps, read: readonly (OrderEvent | Unreadable)[
       return {
         ...decided.changes,
         unreadable: unreadable.map(({ event: { partition, offset }, reason }) => ({ partition, offset, reason })),
-        beforeCommit: () => decided.told.forEach((notification) => tell(notification, { isLate: false })),
+        beforeCommit() {
+          signal?.throwIfAborted();
+          for (const notification of decided.told) tell(notification, { isLate: false });
+        },
       };
     },
   );
