@@ -220,6 +220,7 @@ export function eventLogContract(name: string, open: () => Promise<LogUnderTest>
           const other = await openAnother();
           await Promise.all([log, other, log, other].map((from) => from.ensureTopic('twice', 3)));
           await log.publish([{ ...event('a', 1), topic: 'twice' }]);
+          expect(log.ensureTopic('twice', 4)).rejects.toThrow('partitions');
           const recorder = createRecorder();
           const reader = log.subscribe({
             topic: 'twice',

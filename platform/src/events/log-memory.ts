@@ -91,10 +91,10 @@ export function createMemoryLog({ clock, onError }: MemoryLogDeps): EventLog {
   return {
     async ensureTopic(topic, partitions) {
       const existing = topics.get(topic) ?? [];
-      const isUnread = [...groups].some(
-        ([name, { offsets }]) =>
-          name.endsWith(` ${topic}`) && existing.some((events, i) => BigInt(events.length) > (offsets[i] ?? 0n)),
-      );
+      const readers = [...groups].filter(([name]) => name.endsWith(` ${topic}`));
+      const isUnread =
+        readers.some(([, { offsets }]) => existing.some((events, i) => BigInt(events.length) > (offsets[i] ?? 0n))) ||
+        (readers.length === 0 && existing.some((events) => events.length > 0));
       if (existing.length > partitions || (existing.length !== 0 && existing.length < partitions && isUnread)) {
         throw new AppError(
           'failed-precondition',

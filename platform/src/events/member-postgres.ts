@@ -146,7 +146,7 @@ export function startMember(
       partition.nextOffset = nextOffset;
       partition.failures = 0;
     } catch (error) {
-      onError(error);
+      if (!partition.losing.signal.aborted) onError(error);
       partition.failures += 1;
       const pauseMs = Math.min(MAX_RETRY_PAUSE_MS, FIRST_RETRY_PAUSE_MS * 2 ** Math.min(10, partition.failures - 1));
       partition.retryAtMs = clock.nowMs() + pauseMs * (0.5 + deps.random() / 2);

@@ -2,12 +2,13 @@
 select pg_advisory_xact_lock(hashtext(:topic!));
 
 /* @name findUnread */
--- Partitions of the topic in which some group has events to read.
+-- Partitions of the topic with events that some group has yet to read, or that nobody has read.
 select count(*)::integer as "partitions!"
   from partitions p
-  join group_partitions g on g.topic = p.topic and g.partition = p.partition
  where p.topic = :topic!
-   and g.next_offset < p.next_offset;
+   and p.next_offset > coalesce((select min(g.next_offset)
+                                   from group_partitions g
+                                  where g.topic = p.topic and g.partition = p.partition), 0);
 
 /* @name addPartitions */
 insert into partitions (topic, partition)

@@ -44,17 +44,18 @@ export interface IFindUnreadQuery {
   result: IFindUnreadResult;
 }
 
-const findUnreadIR: any = {"usedParamSet":{"topic":true},"params":[{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":223,"b":229}]}],"statement":"-- Partitions of the topic in which some group has events to read.\nselect count(*)::integer as \"partitions!\"\n  from partitions p\n  join group_partitions g on g.topic = p.topic and g.partition = p.partition\n where p.topic = :topic!\n   and g.next_offset < p.next_offset"};
+const findUnreadIR: any = {"usedParamSet":{"topic":true},"params":[{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":176,"b":182}]}],"statement":"-- Partitions of the topic with events that some group has yet to read, or that nobody has read.\nselect count(*)::integer as \"partitions!\"\n  from partitions p\n where p.topic = :topic!\n   and p.next_offset > coalesce((select min(g.next_offset)\n                                   from group_partitions g\n                                  where g.topic = p.topic and g.partition = p.partition), 0)"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- Partitions of the topic in which some group has events to read.
+ * -- Partitions of the topic with events that some group has yet to read, or that nobody has read.
  * select count(*)::integer as "partitions!"
  *   from partitions p
- *   join group_partitions g on g.topic = p.topic and g.partition = p.partition
  *  where p.topic = :topic!
- *    and g.next_offset < p.next_offset
+ *    and p.next_offset > coalesce((select min(g.next_offset)
+ *                                    from group_partitions g
+ *                                   where g.topic = p.topic and g.partition = p.partition), 0)
  * ```
  */
 export const findUnread = new PreparedQuery<IFindUnreadParams,IFindUnreadResult>(findUnreadIR);
