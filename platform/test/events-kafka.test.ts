@@ -10,8 +10,11 @@ import { type EventLog, type LoggedEvent, RecordRefusedError } from '../src/even
 import { type KafkaLogDeps, openKafkaLog } from '../src/events/kafka.ts';
 import { kafkaOfThisRun, openTestKafka, waitUntil, withoutKafka } from '../src/testing/index.ts';
 
-const openLog = (brokers: readonly string[], more: Partial<KafkaLogDeps> = {}): EventLog =>
-  openKafkaLog({
+const openLog = (
+  brokers: readonly string[],
+  { replaceLimitMs, ...more }: Partial<KafkaLogDeps> & { replaceLimitMs?: number } = {},
+): EventLog => {
+  const deps: KafkaLogDeps = {
     place: { brokers, clientId: 'test' },
     instance: randomUUID(),
     replicationFactor: 1,
@@ -19,9 +22,12 @@ const openLog = (brokers: readonly string[], more: Partial<KafkaLogDeps> = {}): 
     clock: systemClock,
     random: Math.random,
     onError: () => {},
-    onGiveUp: () => {},
+    // Nothing is read from then on: the wait that follows in vain says why.
+    onGiveUp: (error) => console.error(error),
     ...more,
-  });
+  };
+  return openKafkaLog(deps, replaceLimitMs === undefined ? {} : { replaceLimitMs });
+};
 
 function openAdmin(brokers: readonly string[]): Admin & AsyncDisposable {
   const admin = new Admin({ clientId: 'test', bootstrapBrokers: [...brokers] });
@@ -279,19 +285,42 @@ function kafkaFaults(): void {
     expect(handled).toBe(50);
   }, 30_000);
 
-  test('a broker that hangs: the group cannot be left, and the process is told to end; a send fails in time', async () => {
+  test('a broker that hangs: a send fails in time; the group is left and joined anew, and read on', async () => {
+    await using kafka = await openTestKafka();
+    const doubts: unknown[] = [];
+    await using log = openLog(kafka.brokers, { onError: (error) => void doubts.push(error) });
+    await log.ensureTopic('t', 2);
+    const seen: number[] = [];
+    const handler = async (events: readonly LoggedEvent[]) => void seen.push(...events.map(numberOf));
+    await using member = log.subscribe({ topic: 't', group: 'g', handler });
+    await publishSurely(log, 't', upTo(10));
+    await waitUntil(() => seen.length === 10, { what: 'it reads' });
+    const [pid = 0] = kafka.pids();
+    process.kill(pid, 'SIGSTOP');
+    const sent = log.publish([event('t', 10)]).catch((error: unknown) => error);
+    try {
+      const isLeft = () => doubts.some((doubt) => !String(doubt).includes('fetching'));
+      await waitUntil(isLeft, { what: 'the group is left', timeoutMs: 30_000 });
+      expect(await sent).toMatchObject({ kind: 'unavailable' });
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    await publishSurely(log, 't', [10]);
+    await waitUntil(() => new Set(seen).size === 11, { what: 'it reads on', timeoutMs: 30_000 });
+    expect(member.partitions).toEqual([0, 1]);
+  }, 90_000);
+
+  test('a group that cannot be left in time: the process is told to end, and nothing is read any more', async () => {
     await using kafka = await openTestKafka();
     const given: Error[] = [];
-    await using log = openLog(kafka.brokers, { onGiveUp: (error) => void given.push(error) });
+    await using log = openLog(kafka.brokers, { replaceLimitMs: 2_000, onGiveUp: (error) => void given.push(error) });
     await log.ensureTopic('t', 2);
     await using member = log.subscribe({ topic: 't', group: 'g', handler: async () => {} });
     await waitUntil(() => member.partitions.length === 2, { what: 'it holds both' });
     const [pid = 0] = kafka.pids();
     process.kill(pid, 'SIGSTOP');
-    const sent = log.publish([event('t', 1)]).catch((error: unknown) => error);
     try {
       await waitUntil(() => given.length === 1, { what: 'it gives up', timeoutMs: 20_000 });
-      expect(await sent).toMatchObject({ kind: 'unavailable' });
     } finally {
       process.kill(pid, 'SIGCONT');
     }

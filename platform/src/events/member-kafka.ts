@@ -14,6 +14,10 @@ export interface KafkaMemberLimits extends MembershipLimits {
   readonly handoverMs: number;
   /** How long a closing member waits for its handlers. */
   readonly closeMs: number;
+  /** Then so long for the group's goodbye. */
+  readonly leaveLimitMs: number;
+  /** How long an old place may take to be given up before another one is asked for. */
+  readonly replaceLimitMs: number;
 }
 
 export interface KafkaMemberDeps extends EveryDeps {
@@ -29,11 +33,13 @@ export const KAFKA_MEMBER_LIMITS: KafkaMemberLimits = {
   heartbeatMs: 1_000,
   maxHeartbeatAgeMs: 5_000,
   answerLimitMs: 3_000,
-  closeLimitMs: 3_000,
   commitIntervalMs: 200,
   checkIntervalMs: 3_000,
   handoverMs: 2_500,
   closeMs: 10_000,
+  leaveLimitMs: 3_000,
+  // Longer than a request may take: a group writes the goodbye to all its replicas, also while one of them has just died.
+  replaceLimitMs: 15_000,
 };
 
 const FETCH_WAIT_MS = 500;
@@ -52,8 +58,8 @@ interface Life {
   readonly partitions: readonly number[];
   /** Resolves with the doubt that ended it. */
   readonly ended: Promise<unknown>;
-  /** Waits so long for handlers, then leaves the group. False when that did not succeed. */
-  close(handlersLimitMs: number): Promise<boolean>;
+  /** Waits so long for handlers, then leaves the group. False when that did not succeed in time. */
+  close(handlersLimitMs: number, leaveLimitMs: number): Promise<boolean>;
 }
 
 /**
@@ -70,6 +76,7 @@ export function startKafkaMember(
 ): Subscription {
   const { clock, onError, onGiveUp } = deps;
   const closing = new AbortController();
+  const stopped = new Promise<void>((resolve) => closing.signal.addEventListener('abort', () => resolve()));
   let life: Life | undefined;
 
   async function live(): Promise<void> {
@@ -78,12 +85,12 @@ export function startKafkaMember(
       const startedMs = clock.nowMs();
       const current = startLife(deps, limits, options);
       life = current;
-      const stopped = Promise.withResolvers<undefined>();
-      const stop = () => stopped.resolve(undefined);
-      closing.signal.addEventListener('abort', stop);
-      const doubt = await Promise.race([current.ended, stopped.promise]);
-      closing.signal.removeEventListener('abort', stop);
-      const hasLeft = await current.close(closing.signal.aborted ? limits.closeMs : 0);
+      const doubt = await Promise.race([current.ended, stopped]);
+      if (closing.signal.aborted) {
+        await current.close(limits.closeMs, limits.leaveLimitMs);
+        return;
+      }
+      const hasLeft = await Promise.race([current.close(0, limits.replaceLimitMs), stopped]);
       if (closing.signal.aborted) return;
       onError(toUnavailable(`reading as group ${options.group}`, doubt));
       if (!hasLeft) {
@@ -170,11 +177,11 @@ function startLife(deps: KafkaMemberDeps, limits: KafkaMemberLimits, options: Su
       return [...holding.held.keys()];
     },
     ended: doubts.promise,
-    async close(handlersLimitMs) {
+    async close(handlersLimitMs, leaveLimitMs) {
       shares += 1;
       for (const loop of loops) await loop[Symbol.asyncDispose]();
       await holding.release(handlersLimitMs, () => commit(LAST_COMMIT_LIMIT_MS).catch(() => {}));
-      const [hasLeft] = await Promise.all([membership.close(), fetching.close()]);
+      const [hasLeft] = await Promise.all([membership.close(leaveLimitMs), fetching.close()]);
       return hasLeft;
     },
   };

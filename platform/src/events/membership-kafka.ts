@@ -1,6 +1,6 @@
 import { Consumer } from '@platformatic/kafka';
 
-import type { Clock } from '../concurrency/index.ts';
+import { type Clock, sleep } from '../concurrency/index.ts';
 import { type KafkaPlace, toClientOptions, within } from './client-kafka.ts';
 
 export interface MembershipLimits {
@@ -11,8 +11,6 @@ export interface MembershipLimits {
   readonly maxHeartbeatAgeMs: number;
   /** Longest wait for an answer about offsets. */
   readonly answerLimitMs: number;
-  /** Longest wait for a goodbye. */
-  readonly closeLimitMs: number;
 }
 
 export interface MembershipOptions {
@@ -44,11 +42,12 @@ export interface Membership {
   /** What the group has committed, by partition; nothing for one that it never read. */
   committed(partitions: readonly number[]): Promise<Map<number, bigint>>;
   /** False when it did not end in time: then it may rejoin by itself, and hold partitions that nobody reads. */
-  close(): Promise<boolean>;
+  close(limitMs: number): Promise<boolean>;
 }
 
 // The client's own retries within a join.
 const JOIN_ANSWERS = 3;
+const CLOSE_PAUSE_MS = 200;
 
 /** Opens a place in a group; `join` takes it. */
 export function openMembership(
@@ -115,13 +114,18 @@ export function openMembership(
       });
       return new Map(known);
     },
-    async close() {
-      try {
-        await within(clock, limits.closeLimitMs, 'leaving a group', consumer.close(true));
-        return true;
-      } catch {
-        return false;
+    async close(limitMs) {
+      const untilMs = clock.nowMs() + limitMs;
+      // A coordinator that has just moved refuses at first.
+      while (clock.nowMs() < untilMs) {
+        try {
+          await within(clock, untilMs - clock.nowMs(), 'leaving a group', consumer.close(true));
+          return true;
+        } catch {
+          await sleep(clock, CLOSE_PAUSE_MS);
+        }
       }
+      return false;
     },
   };
 }
