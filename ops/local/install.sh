@@ -14,11 +14,18 @@ case "$(uname -m)" in
   *) fail "there is no Bun for a $(uname -m) processor: it needs x86_64 or aarch64." ;;
 esac
 
+mkdir -p .local
+# Two first commands at once would unpack into each other's files.
+if command -v flock >/dev/null; then
+  exec 9>.local/install.lock
+  flock -n 9 || { echo "another command is installing: waiting for it"; flock -w 300 9; } ||
+    fail "another command still holds .local/install.lock after 300 s."
+fi
+
 bun=".local/bun/node_modules/@oven/bun-linux-$cpu/bin/bun"
 if [ "$("$bun" --version 2>/dev/null || true)" != "$version" ]; then
   command -v npm >/dev/null || fail "npm is missing: install node 18 or newer, with npm."
   echo "installing Bun $version into .local/bun"
-  mkdir -p .local/bun
   npm install --prefix .local/bun --ignore-scripts --no-audit --no-fund --loglevel=error \
     --fetch-retries 1 --fetch-timeout 10000 "@oven/bun-linux-$cpu@$version" >.local/bun.log 2>&1 ||
     fail "Bun could not be installed; does the npm registry answer? npm said: $(tail -n 3 .local/bun.log)"
