@@ -46,7 +46,8 @@ const command: Command = {
     console.log(toTable([HEADER, ...rows.map(({ cells }) => cells)]));
     console.log(`\nmemory      ${toMiB(sumOf(rows))} in all`);
     console.log(`databases   ${(await Promise.all(postgres.servers.map(describeDatabases))).join(', ')}`);
-    console.log(`data        ${postgres.servers.map(({ dir }) => dir).join(', ')}\nlogs        ${files.logs}`);
+    const folders = [...postgres.servers.map(({ dir }) => dir), ...(kafka.brokers.length > 0 ? [kafka.dir] : [])];
+    console.log(`data        ${folders.join(', ')}\nlogs        ${files.logs}`);
     const isWell = rows.every((row) => row.isWell);
     if (!isWell) console.log(`\nNot all is well: ${upCall(files)} mends it.`);
     return isWell ? 0 : 1;
