@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
 import { systemClock } from '@tally/platform/concurrency';
 
@@ -54,6 +54,54 @@ test('a user has at most one open checkout, whoever writes', async () => {
       [newId(), USER],
     );
   expect(await insert().catch((error: { code: string }) => error.code)).toBe('23505');
+});
+
+describe('what another instance has locked is passed over, and nobody waits for it', () => {
+  const [locked, free] = [USER + 1n, USER + 2n];
+
+  /** Works while somebody holds this row. */
+  async function whileLocked<T>(row: string, work: () => Promise<T>): Promise<T> {
+    const holder = await database.openHolder(USER);
+    try {
+      await holder.query(`select from ${row} for update`);
+      return await work();
+    } finally {
+      await holder.query('rollback');
+      await holder.end();
+    }
+  }
+
+  test('an open checkout that is claimed at this moment', async () => {
+    for (const user of [locked, free]) {
+      await store.update(user, {}, () => ({ changes: { addedLine: line(1, 2) }, answer: undefined }), limits);
+      const pressed = { key: undefined, newId: newId(), claimMs: 60_000 };
+      await store.update(user, {}, (cart) => press(cart, pressed), limits);
+    }
+    await database.endClaims();
+    const claimed = await whileLocked(`checkouts where user_id = ${locked}`, () => store.claimOpen(100, 60_000));
+    const users = claimed.map(({ checkout }) => checkout.userId);
+    expect(users).toContain(free);
+    expect(users).not.toContain(locked);
+  });
+
+  for (const table of ['add_keys', 'checkout_keys']) {
+    test(`an old key in ${table}`, async () => {
+      const [checkout] = await database.checkoutsOf(free);
+      for (const user of [locked, free]) {
+        await database.db.query(
+          table === 'add_keys'
+            ? `insert into add_keys values ($1, 'k', $2, '-infinity')`
+            : `insert into checkout_keys values ($1, 'k', $2, '-infinity')`,
+          [user, table === 'add_keys' ? Buffer.from('h') : checkout?.id],
+        );
+      }
+      await whileLocked(`${table} where user_id = ${locked}`, () => store.deleteOldKeys(86_400_000, 100));
+      const { rows } = await database.db.query(`select user_id from ${table} where key = 'k' and user_id = any($1)`, [
+        [locked, free],
+      ]);
+      expect(rows).toEqual([{ user_id: locked }]);
+    });
+  }
 });
 
 test('nothing is begun past the deadline', async () => {

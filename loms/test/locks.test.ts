@@ -141,3 +141,13 @@ test('orders are locked before stocks: who waits for an order has no stock', asy
     expect(await unlocked('stocks', 'sku')).toEqual(SKUS),
   );
 });
+
+test('an old key that another sweep has locked is passed over, and nobody waits for it', async () => {
+  await database.db.query(`insert into order_keys select n, 'k', '', n, '-infinity' from generate_series(1, 2) as n`);
+  await holder.query('begin; select from order_keys where user_id = 1 for update');
+  try {
+    expect(await createPostgresStore(database.db).deleteOldKeys(86_400_000, 10)).toBe(1);
+  } finally {
+    await holder.query('rollback');
+  }
+});

@@ -208,7 +208,8 @@ function kafkaFaults(): void {
       const { partition = -1 } = events[0] ?? {};
       if (busy.has(partition)) overlaps.push(partition);
       busy.add(partition);
-      await Bun.sleep(400);
+      // Longer than a handler gets whose signal has aborted.
+      await Bun.sleep(800);
       numbers.push(...events.map(numberOf));
       busy.delete(partition);
     };

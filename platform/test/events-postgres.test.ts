@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { systemClock } from '../src/concurrency/index.ts';
 import { AppError } from '../src/errors/index.ts';
 import { eventLogContract } from '../src/events/contract.ts';
+import { commitOffset } from '../src/events/gen/group.queries.ts';
 import { type EventLog, openPostgresLog } from '../src/events/index.ts';
 import { type Db, openDb } from '../src/postgres/index.ts';
 import { type TestDatabase, openTestDatabase, openTestServer, waitUntil } from '../src/testing/index.ts';
@@ -113,6 +114,35 @@ test('a holder whose lease was taken over cannot commit: the offset never goes b
   expect(rows).toEqual([{ next_offset: 10n, holder: successor }]);
   expect(zombie.partitions).toEqual([]);
   await zombie[Symbol.asyncDispose]();
+});
+
+test('a commit below the offset of its group sets nothing back, also by the holder itself', async () => {
+  await log.ensureTopic('back', 1);
+  const mine = { group: 'g', topic: 'back', partition: 0, member: randomUUID(), token: 1n };
+  await db.query(
+    `insert into group_partitions (group_name, topic, partition, holder, token, next_offset, expires_at)
+     values ('g', 'back', 0, $1, 1, 0, clock_timestamp())`,
+    [mine.member],
+  );
+  await commitOffset.run({ ...mine, nextOffset: 7n }, db);
+  await commitOffset.run({ ...mine, nextOffset: 5n }, db);
+  const { rows } = await db.query(`select next_offset from group_partitions where topic = 'back'`, []);
+  expect(rows).toEqual([{ next_offset: 7n }]);
+});
+
+test('a partition that another member takes at this moment is passed over, and nobody waits for it', async () => {
+  await log.ensureTopic('taken', 4);
+  const options = { topic: 'taken', group: 'g', handler: async () => {} };
+  const first = log.subscribe(options);
+  await waitUntil(() => first.partitions.length === 4, { what: 'there is a row for each' });
+  await first[Symbol.asyncDispose]();
+  await using second = await db.transaction(async (tx) => {
+    await tx.query(`select from group_partitions where topic = 'taken' and partition = 0 for update`, []);
+    const member = log.subscribe(options);
+    await waitUntil(() => member.partitions.length === 3, { what: 'it has the others', timeoutMs: 900 });
+    return member;
+  });
+  await waitUntil(() => second.partitions.length === 4, { what: 'it has all' });
 });
 
 test('a member that stops without a goodbye is replaced after its lease', async () => {
