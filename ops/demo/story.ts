@@ -11,7 +11,8 @@ export interface StoryDeps {
   readonly say: (line: string) => void;
 }
 
-const NOTIFIED_LIMIT_MS = 5_000;
+// Longer than a group takes to go on without a member or a broker that has just died.
+const NOTIFIED_LIMIT_MS = 15_000;
 
 /** A shopper who pays, two who want the same last units, and one who lets go. */
 export async function playStory({ clients: { cart, loms, notifier }, firstUser, say }: StoryDeps): Promise<void> {
@@ -22,8 +23,10 @@ export async function playStory({ clients: { cart, loms, notifier }, firstUser, 
     const untilMs = Date.now() + NOTIFIED_LIMIT_MS;
     for (;;) {
       const { items } = await notifier.list({ orderId }, call());
-      if (items.at(-1)?.status === last || Date.now() > untilMs) {
-        say(`    notified: ${items.map(({ status }) => status).join(' → ')}`);
+      const isTold = items.at(-1)?.status === last;
+      if (isTold || Date.now() > untilMs) {
+        const told = items.map(({ status }) => status).join(' → ');
+        say(`    notified: ${told}${isTold ? '' : ` (and not yet ${last}, after ${NOTIFIED_LIMIT_MS / 1000} s)`}`);
         return;
       }
       await Bun.sleep(20);
