@@ -113,16 +113,18 @@ export interface IFindKeysQuery {
   result: IFindKeysResult;
 }
 
-const findKeysIR: any = {"usedParamSet":{"userIds":true,"keys":true},"params":[{"name":"userIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":178,"b":186}]},{"name":"keys","required":true,"transform":{"type":"scalar"},"locs":[{"a":199,"b":204}]}],"statement":"-- Runs behind the locks, in a statement of its own: it must see what the locks waited for.\nselect k.user_id, k.key, k.request_hash, k.order_id\n  from order_keys k\n  join unnest(:userIds!::bigint[], :keys!::text[]) as wanted (user_id, key)\n    on k.user_id = wanted.user_id and k.key = wanted.key"};
+const findKeysIR: any = {"usedParamSet":{"userIds":true,"keys":true},"params":[{"name":"userIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":271,"b":279},{"a":413,"b":421}]},{"name":"keys","required":true,"transform":{"type":"scalar"},"locs":[{"a":292,"b":297}]}],"statement":"-- Runs behind the locks, in a statement of its own: it must see what the locks waited for. The array makes it an index\n-- scan, also by a plan that was made while the table was empty.\nselect k.user_id, k.key, k.request_hash, k.order_id\n  from order_keys k\n  join unnest(:userIds!::bigint[], :keys!::text[]) as wanted (user_id, key)\n    on k.user_id = wanted.user_id and k.key = wanted.key\n where k.user_id = any(:userIds!::bigint[])"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- Runs behind the locks, in a statement of its own: it must see what the locks waited for.
+ * -- Runs behind the locks, in a statement of its own: it must see what the locks waited for. The array makes it an index
+ * -- scan, also by a plan that was made while the table was empty.
  * select k.user_id, k.key, k.request_hash, k.order_id
  *   from order_keys k
  *   join unnest(:userIds!::bigint[], :keys!::text[]) as wanted (user_id, key)
  *     on k.user_id = wanted.user_id and k.key = wanted.key
+ *  where k.user_id = any(:userIds!::bigint[])
  * ```
  */
 export const findKeys = new PreparedQuery<IFindKeysParams,IFindKeysResult>(findKeysIR);
@@ -155,7 +157,7 @@ export interface IFindKnownQuery {
   result: IFindKnownResult;
 }
 
-const findKnownIR: any = {"usedParamSet":{"userIds":true,"keys":true,"requestIds":true},"params":[{"name":"userIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":501,"b":509}]},{"name":"keys","required":true,"transform":{"type":"scalar"},"locs":[{"a":522,"b":527}]},{"name":"requestIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":754,"b":765}]}],"statement":"-- Behind the locks too. By request id, and by the keys of findKeys.\nselect o.id, o.user_id, o.status, o.cause, o.request_id, o.refusal, o.pay_before, o.version,\n       array(select l.sku   from order_lines l where l.order_id = o.id order by l.sku) as \"skus!\",\n       array(select l.count from order_lines l where l.order_id = o.id order by l.sku) as \"counts!\"\n  from orders o\n where o.id = any(array(select k.order_id\n                          from order_keys k\n                          join unnest(:userIds!::bigint[], :keys!::text[]) as wanted (user_id, key)\n                            on k.user_id = wanted.user_id and k.key = wanted.key\n                         union all\n                        select r.id from orders r where r.request_id = any(:requestIds!::uuid[])))"};
+const findKnownIR: any = {"usedParamSet":{"userIds":true,"keys":true,"requestIds":true},"params":[{"name":"userIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":501,"b":509},{"a":691,"b":699}]},{"name":"keys","required":true,"transform":{"type":"scalar"},"locs":[{"a":522,"b":527}]},{"name":"requestIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":822,"b":833}]}],"statement":"-- Behind the locks too. By request id, and by the keys of findKeys.\nselect o.id, o.user_id, o.status, o.cause, o.request_id, o.refusal, o.pay_before, o.version,\n       array(select l.sku   from order_lines l where l.order_id = o.id order by l.sku) as \"skus!\",\n       array(select l.count from order_lines l where l.order_id = o.id order by l.sku) as \"counts!\"\n  from orders o\n where o.id = any(array(select k.order_id\n                          from order_keys k\n                          join unnest(:userIds!::bigint[], :keys!::text[]) as wanted (user_id, key)\n                            on k.user_id = wanted.user_id and k.key = wanted.key\n                         where k.user_id = any(:userIds!::bigint[])\n                         union all\n                        select r.id from orders r where r.request_id = any(:requestIds!::uuid[])))"};
 
 /**
  * Query generated from SQL:
@@ -169,6 +171,7 @@ const findKnownIR: any = {"usedParamSet":{"userIds":true,"keys":true,"requestIds
  *                           from order_keys k
  *                           join unnest(:userIds!::bigint[], :keys!::text[]) as wanted (user_id, key)
  *                             on k.user_id = wanted.user_id and k.key = wanted.key
+ *                          where k.user_id = any(:userIds!::bigint[])
  *                          union all
  *                         select r.id from orders r where r.request_id = any(:requestIds!::uuid[])))
  * ```

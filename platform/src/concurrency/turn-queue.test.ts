@@ -171,3 +171,28 @@ test('whoever had the last turn may want the next one at once', async () => {
   await clock.advance(1000);
   expect(turns.map(([name]) => name)).toEqual(['a', 'b', 'c']);
 });
+
+test('a clock that is set back makes nobody wait for longer than the turn that was reserved', async () => {
+  const fake = createFakeClock();
+  let shiftMs = 0;
+  const clock = { ...fake, nowMs: () => fake.nowMs() + shiftMs };
+  const source: TurnSource = {
+    reserve: async () => ({ isGranted: true, waitMs: 100 }),
+    used: () => {},
+    gapMs: 100,
+    minGapMs: 100,
+  };
+  const queue = createTurnQueue(clock, { maxWaiting: 10, maxLateMs: 50 }, source);
+  const leaving = new AbortController();
+  const left = queue.take({ signal: leaving.signal }).catch(() => 'left');
+  await fake.advance(10);
+  leaving.abort();
+  expect(await left).toBe('left');
+  await fake.advance(20);
+  shiftMs = -3_600_000;
+  let isServed = false;
+  const taken = queue.take({ deadlineMs: clock.nowMs() + 1000 }).then(() => (isServed = true));
+  await fake.advance(300);
+  expect(isServed).toBe(true);
+  await taken;
+});

@@ -49,13 +49,20 @@ export function createTurnQueue(
   const waiting: Waiter[] = [];
   /** When the reserved turn comes. */
   let heldMs: number | undefined;
+  /** How far ahead it lay when it was reserved. */
+  let heldWaitMs = 0;
   let isServing = false;
 
-  const isStale = () => heldMs === undefined || clock.nowMs() > heldMs + maxLateMs;
+  function isStale(): boolean {
+    if (heldMs === undefined) return true;
+    // A clock that is set back makes nobody wait for longer than was said.
+    heldMs = Math.min(heldMs, clock.nowMs() + heldWaitMs);
+    return clock.nowMs() > heldMs + maxLateMs;
+  }
 
   /** A guess for who comes now: others may come and go. What is sure is only known to `refuseLate`. */
   function expectedWaitMs(): number {
-    const firstMs = heldMs === undefined || isStale() ? 0 : Math.max(0, heldMs - clock.nowMs());
+    const firstMs = isStale() || heldMs === undefined ? 0 : Math.max(0, heldMs - clock.nowMs());
     return firstMs + waiting.length * source.gapMs;
   }
 
@@ -75,7 +82,10 @@ export function createTurnQueue(
   async function reserveFor(first: Waiter): Promise<void> {
     try {
       const { isGranted, waitMs } = await source.reserve(first.deadlineMs - clock.nowMs());
-      if (isGranted) heldMs = clock.nowMs() + waitMs;
+      if (isGranted) {
+        heldMs = clock.nowMs() + waitMs;
+        heldWaitMs = waitMs;
+      }
       // It may have left meanwhile.
       else if (waiting.includes(first)) refuse(first, new LimitError(waitMs));
     } catch (error) {
@@ -86,7 +96,7 @@ export function createTurnQueue(
   async function serve(): Promise<void> {
     isServing = true;
     for (let first = waiting[0]; first !== undefined; first = waiting[0]) {
-      if (heldMs === undefined || isStale()) {
+      if (isStale() || heldMs === undefined) {
         heldMs = undefined;
         await reserveFor(first);
         continue;

@@ -367,9 +367,13 @@ async function makeArchive(programs: KafkaPrograms, dir: string): Promise<void> 
       stdio: ['ignore', 'ignore', 'ignore'],
       cwd: '/',
     });
-    await untilReady(options, [{ id: node.id, pid: broker.pid }]);
-    broker.kill('SIGTERM');
-    await broker.exited;
+    try {
+      await untilReady(options, [{ id: node.id, pid: broker.pid }]);
+      broker.kill('SIGTERM');
+      await broker.exited;
+    } finally {
+      broker.kill('SIGKILL');
+    }
     renameSync(making.archive, programs.archive);
   } finally {
     rmSync(making.folder, { recursive: true, force: true });

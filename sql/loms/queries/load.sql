@@ -23,11 +23,13 @@ select s.sku, s.total, s.held, s.reserved
    for no key update of s;
 
 /* @name findKeys */
--- Runs behind the locks, in a statement of its own: it must see what the locks waited for.
+-- Runs behind the locks, in a statement of its own: it must see what the locks waited for. The array makes it an index
+-- scan, also by a plan that was made while the table was empty.
 select k.user_id, k.key, k.request_hash, k.order_id
   from order_keys k
   join unnest(:userIds!::bigint[], :keys!::text[]) as wanted (user_id, key)
-    on k.user_id = wanted.user_id and k.key = wanted.key;
+    on k.user_id = wanted.user_id and k.key = wanted.key
+ where k.user_id = any(:userIds!::bigint[]);
 
 /* @name findKnown */
 -- Behind the locks too. By request id, and by the keys of findKeys.
@@ -39,6 +41,7 @@ select o.id, o.user_id, o.status, o.cause, o.request_id, o.refusal, o.pay_before
                           from order_keys k
                           join unnest(:userIds!::bigint[], :keys!::text[]) as wanted (user_id, key)
                             on k.user_id = wanted.user_id and k.key = wanted.key
+                         where k.user_id = any(:userIds!::bigint[])
                          union all
                         select r.id from orders r where r.request_id = any(:requestIds!::uuid[])));
 
