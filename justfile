@@ -122,7 +122,7 @@ bench *ARGS: install
 [group('prove')]
 [no-exit-message]
 faults *ARGS: install
-    @'{{ bun }}' ops/faults/main.ts "$@"
+    @{{ bun }} ops/faults/main.ts "$@"
 
 # Close a checkout by hand, when nothing else can: `just checkout close ID REASON`.
 [group('run')]

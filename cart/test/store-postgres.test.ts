@@ -27,13 +27,19 @@ storeContract('PostgreSQL', async () => ({
 const limits = { deadlineMs: Number.MAX_SAFE_INTEGER, isRepeatable: true };
 const USER = 9_000_001n;
 
-test('a checkout that was closed past the lock of its cart takes nothing out of the cart', async () => {
-  await store.update(USER, {}, () => ({ changes: { addedLine: line(1, 2) }, answer: undefined }), limits);
+/** A cart of one line, with an open checkout; returns its id. */
+async function freeze(userId: bigint): Promise<string> {
+  await store.update(userId, {}, () => ({ changes: { addedLine: line(1, 2) }, answer: undefined }), limits);
   const pressed = { key: undefined, newId: newId(), claimMs: 60_000 };
-  await store.update(USER, {}, (cart) => press(cart, pressed), limits);
+  await store.update(userId, {}, (cart) => press(cart, pressed), limits);
+  return pressed.newId;
+}
+
+test('a checkout that was closed past the lock of its cart takes nothing out of the cart', async () => {
+  const checkoutId = await freeze(USER);
   const closed = store.update(
     USER,
-    { checkoutId: pressed.newId },
+    { checkoutId },
     ({ named, lines, moment }) => {
       if (named === undefined) throw new Error('it was frozen');
       // As if somebody closed it between the look and the write.
@@ -72,11 +78,7 @@ describe('what another instance has locked is passed over, and nobody waits for 
   }
 
   test('an open checkout that is claimed at this moment', async () => {
-    for (const user of [locked, free]) {
-      await store.update(user, {}, () => ({ changes: { addedLine: line(1, 2) }, answer: undefined }), limits);
-      const pressed = { key: undefined, newId: newId(), claimMs: 60_000 };
-      await store.update(user, {}, (cart) => press(cart, pressed), limits);
-    }
+    for (const user of [locked, free]) await freeze(user);
     await database.endClaims();
     const claimed = await whileLocked(`checkouts where user_id = ${locked}`, () => store.claimOpen(100, 60_000));
     const users = claimed.map(({ checkout }) => checkout.userId);

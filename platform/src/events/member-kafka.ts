@@ -58,8 +58,10 @@ interface Life {
   readonly partitions: readonly number[];
   /** Resolves with the doubt that ended it. */
   readonly ended: Promise<unknown>;
-  /** Waits so long for handlers, then leaves the group. False when that did not succeed in time. */
-  close(handlersLimitMs: number, leaveLimitMs: number): Promise<boolean>;
+  /** Reads no more; waits so long for the handlers at work, and keeps what they did. */
+  release(handlersLimitMs: number): Promise<void>;
+  /** Gives up the place in the group. False when that did not succeed in time. */
+  leave(limitMs: number): Promise<boolean>;
 }
 
 /**
@@ -86,11 +88,12 @@ export function startKafkaMember(
       const current = startLife(deps, limits, options);
       life = current;
       const doubt = await Promise.race([current.ended, stopped]);
-      if (closing.signal.aborted) {
-        await current.close(limits.closeMs, limits.leaveLimitMs);
-        return;
-      }
-      const hasLeft = await Promise.race([current.close(0, limits.replaceLimitMs), stopped]);
+      await current.release(closing.signal.aborted ? limits.closeMs : 0);
+      // Who is closed meanwhile says goodbye no longer than one that was closed before.
+      const left = new AbortController();
+      const closed = stopped.then(() => sleep(clock, limits.leaveLimitMs, left.signal)).catch(() => {});
+      const hasLeft = await Promise.race([current.leave(limits.replaceLimitMs), closed]);
+      left.abort();
       if (closing.signal.aborted) return;
       onError(toUnavailable(`reading as group ${options.group}`, doubt));
       if (!hasLeft) {
@@ -177,11 +180,13 @@ function startLife(deps: KafkaMemberDeps, limits: KafkaMemberLimits, options: Su
       return [...holding.held.keys()];
     },
     ended: doubts.promise,
-    async close(handlersLimitMs, leaveLimitMs) {
+    async release(handlersLimitMs) {
       shares += 1;
       for (const loop of loops) await loop[Symbol.asyncDispose]();
       await holding.release(handlersLimitMs, () => commit(LAST_COMMIT_LIMIT_MS).catch(() => {}));
-      const [hasLeft] = await Promise.all([membership.close(leaveLimitMs), fetching.close()]);
+    },
+    async leave(limitMs) {
+      const [hasLeft] = await Promise.all([membership.close(limitMs), fetching.close()]);
       return hasLeft;
     },
   };
