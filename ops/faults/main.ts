@@ -9,7 +9,7 @@ const command: Command = {
   argument: { name: 'LABORATORY', choices: ['kafka'], required: true },
   options: [],
   notes: [
-    'kafka   three brokers and two instances of each service, in a temporary folder, for three minutes: the leader of a',
+    'kafka   three brokers and two instances of each service, in a temporary folder, for two minutes: the leader of a',
     "        partition is killed, a notifier, the relay's holder; two of three brokers are down; all three start again",
     'Exit code 1 unless everything held. The system that runs here, if any, is left alone.',
   ],
