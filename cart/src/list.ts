@@ -1,4 +1,5 @@
 import type { Clock, WorkerPool } from '@tally/platform/concurrency';
+import { AppError } from '@tally/platform/errors';
 import type { Call } from '@tally/platform/grpc';
 
 import type { Products } from './add-item.ts';
@@ -25,9 +26,19 @@ export async function list(
   { signal, deadlineMs }: Pick<Call, 'signal' | 'deadlineMs'>,
 ): Promise<ListedCart> {
   const stored = await store.findLines(userId, deadlineMs - clock.nowMs());
-  const lookup = ({ sku }: CartLine, _: number, stop: AbortSignal) =>
-    products.lookup(sku, { token, signal: stop, deadlineMs });
+  const overLimit: Refusal[] = [];
+  const lookup = async ({ sku }: CartLine, _: number, stop: AbortSignal) => {
+    try {
+      return await products.lookup(sku, { token, signal: stop, deadlineMs });
+    } catch (error) {
+      if (!(error instanceof AppError) || error.reason !== 'PRODUCT_LIMIT') throw error;
+      overLimit.push({ error, atMs: clock.nowMs() });
+      return undefined;
+    }
+  };
   const found = await pool.map(stored, lookup, { signal });
+  // Only now: look-ups that had a turn have fed the cache, so that a cart too large for one deadline gets on with each try.
+  if (overLimit[0] !== undefined) throw asOfNow(overLimit[0], clock.nowMs());
   const lines = stored.map((line, i) => ({ ...line, ...found[i] }));
   const changed = lines.filter((line, i) => !isPriced(stored[i] as CartLine, line));
   if (changed.length > 0) {
@@ -35,4 +46,19 @@ export async function list(
     await store.update(userId, {}, (cart) => reprice(cart, seen), { deadlineMs, isRepeatable: true });
   }
   return { lines, total: totalOf(lines) };
+}
+
+interface Refusal {
+  readonly error: AppError;
+  readonly atMs: number;
+}
+
+/** The pause that it asks for has passed in part. */
+function asOfNow({ error, atMs }: Refusal, nowMs: number): AppError {
+  const { kind, message, reason = '', retryAfterMs = 0 } = error;
+  return new AppError(kind, message, {
+    reason,
+    retryAfterMs: Math.max(1, retryAfterMs - (nowMs - atMs)),
+    cause: error,
+  });
 }

@@ -19,6 +19,8 @@ import { createLog } from '@tally/platform/telemetry';
 import { createFakeClock } from '@tally/platform/testing';
 import { ProductService } from '@tally/proto/product';
 
+import { USER, line } from './fixtures.ts';
+import { list } from './list.ts';
 import { createProductCache } from './product-cache.ts';
 import { createProducts } from './products.ts';
 
@@ -174,6 +176,28 @@ test('look-ups that end because another one of their List was refused do not beg
   expect(await Promise.all(others)).toEqual([LAMP, LAMP, LAMP, LAMP]);
   expect(sent.map(({ sku }) => sku)).toEqual([1, 2, 3, 4]);
   expect(pool.running).toBe(0);
+});
+
+test('a List of more new skus than have a turn in its time gets on with each try', async () => {
+  const { clock, sent, products } = setUp();
+  const stored = Array.from({ length: 100 }, (_, i) => line(i + 1, 1));
+  const store = { findLines: async () => stored, update: async () => undefined as never };
+  const pool = createWorkerPool({ workers: 64, maxQueued: 100 });
+  const tryOnce = async () => {
+    const call = { signal: new AbortController().signal, deadlineMs: clock.nowMs() + 5000 };
+    const answer = list({ store, products, pool, clock }, { userId: USER, token: undefined }, call).catch(
+      (error: unknown) => error as AppError,
+    );
+    await clock.advance(5000);
+    return answer;
+  };
+  const { reason, retryAfterMs } = (await tryOnce()) as AppError;
+  expect([reason, retryAfterMs]).toEqual(['PRODUCT_LIMIT', 50]);
+  expect(sent).toHaveLength(49);
+  await tryOnce();
+  expect(await tryOnce()).toMatchObject({ total: 10_000n });
+  expect(sent).toHaveLength(100);
+  expect(new Set(sent.map(({ sku }) => sku)).size).toBe(100);
 });
 
 test('a look-up that was sent ends by itself and feeds the cache', async () => {

@@ -238,6 +238,11 @@ export const CheckoutResponseSchema: GenMessage<CheckoutResponse> = /*@__PURE__*
 /**
  * A shopper's cart, and the checkout that turns it into one order.
  *
+ * AddItem and List ask the product service, with the token of the request's `x-product-token` or the configured one. Where
+ * the product service decides, they are refused with RESOURCE_EXHAUSTED: PRODUCT_LIMIT (too many look-ups wait; RetryInfo
+ * says when to try again), UNAVAILABLE: PRODUCT_UNAVAILABLE (it is away, or answers what it must not), UNAUTHENTICATED:
+ * WRONG_PRODUCT_TOKEN (the token of the request).
+ *
  * @generated from service cart.Cart
  */
 export const Cart: GenService<{
@@ -265,6 +270,9 @@ export const Cart: GenService<{
   },
   /**
    * The cart's lines by sku ascending, with names and prices of the product service. An empty cart is an empty list.
+   *
+   * A cart of more products that nobody asked for lately than the limit lets through within the deadline is refused with
+   * PRODUCT_LIMIT at its end; what was looked up by then is remembered, so the next try gets further.
    *
    * @generated from rpc cart.Cart.List
    */
