@@ -112,7 +112,7 @@ demo *ARGS: install
 smoke *ARGS: install
     @{{ bun }} --preload ./ops/local/addresses.ts ops/smoke/main.ts "$@"
 
-# Measure: `just bench hot`, orders a second on one sku; `list`, what the worker pool is worth; `verify`, verify over a million orders.
+# Measure: `just bench hot`, orders a second on one sku; `flow`, what the parts around it carry; `list`, what the worker pool is worth; `verify`, verify over a million orders.
 [group('prove')]
 [no-exit-message]
 bench *ARGS: install

@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 
 import { AppError } from '@tally/platform/errors';
 import { type ClientOf, openGrpcClient } from '@tally/platform/grpc';
@@ -10,11 +10,10 @@ import { Loms } from '@tally/proto/loms';
 import { createBenchDatabase, startBenchPostgres } from './bench-postgres.ts';
 import { type LoadResult, runLoad } from './load.ts';
 import { describeMachine, measureFsyncUs, median } from './measure.ts';
+import { startProgram } from './programs.ts';
 
-const ROOT = resolve(import.meta.dir, '../..');
 const STOCK = 1_000_000_000;
 const USUAL_CLIENTS = [4, 8, 16, 64];
-const READY_LIMIT_MS = 10_000;
 // What the README promises: creates at 64 callers, alone and beside as many payers, to the best of the usual transaction.
 const BUDGETS = { alone: 3.5, beside: 1.8 } as const;
 
@@ -71,33 +70,13 @@ async function startLoms(
   logUrl: string,
 ): Promise<ClientOf<typeof Loms>> {
   const [grpcPort, adminPort] = [freePort(), freePort()];
-  const child = Bun.spawn([process.execPath, 'loms/src/main.ts'], {
-    cwd: ROOT,
-    env: {
-      ...process.env,
-      LOMS_GRPC_PORT: String(grpcPort),
-      LOMS_ADMIN_PORT: String(adminPort),
-      LOMS_DATABASE_URL: databaseUrl,
-      LOG_DATABASE_URL: logUrl,
-      LOG_LEVEL: 'warn',
-    },
-    stdout: 'inherit',
-    stderr: 'inherit',
-  });
-  stack.defer(async () => {
-    child.kill();
-    await child.exited;
-  });
-  const untilMs = Date.now() + READY_LIMIT_MS;
-  while (
-    !(await fetch(`http://127.0.0.1:${adminPort}/readyz`).then(
-      ({ ok }) => ok,
-      () => false,
-    ))
-  ) {
-    if (Date.now() > untilMs || child.exitCode !== null) throw new AppError('unavailable', 'loms did not start');
-    await Bun.sleep(20);
-  }
+  const env = {
+    LOMS_GRPC_PORT: String(grpcPort),
+    LOMS_ADMIN_PORT: String(adminPort),
+    LOMS_DATABASE_URL: databaseUrl,
+    LOG_DATABASE_URL: logUrl,
+  };
+  await startProgram(stack, { name: 'loms', main: 'loms/src/main.ts', env, readyPort: adminPort });
   const { tracer } = openTracing('bench');
   return stack.use(openGrpcClient(Loms, { addresses: [`127.0.0.1:${grpcPort}`], tracer }));
 }

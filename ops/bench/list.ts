@@ -5,13 +5,13 @@ import { join, relative, resolve } from 'node:path';
 import { type ListDeps, list } from '@tally/cart/list';
 import { type ProductCache, createProducts } from '@tally/cart/products';
 import { createWorkerPool, systemClock } from '@tally/platform/concurrency';
-import { AppError } from '@tally/platform/errors';
 import { detach, hopDeadline, openGrpcClient } from '@tally/platform/grpc';
 import { createLog, openTracing } from '@tally/platform/telemetry';
 import { freePort } from '@tally/platform/testing';
 import { ProductService } from '@tally/proto/product';
 
 import { toBarChart } from './chart.ts';
+import { startProgram } from './programs.ts';
 
 const ROOT = resolve(import.meta.dir, '../..');
 const CHART = join(import.meta.dir, 'list.svg');
@@ -21,7 +21,6 @@ const LATENCY_MS = 10;
 const WORKERS = 64;
 const MAX_QUEUED = 10_000;
 const CALL_LIMIT_MS = 10_000;
-const READY_LIMIT_MS = 10_000;
 
 /** List as cart makes it, with all look-ups going to the product service. */
 type List = (lines: number) => Promise<void>;
@@ -83,35 +82,15 @@ function toMarkdown(serial: readonly number[], pooled: readonly number[]): strin
 
 async function startProduct(stack: AsyncDisposableStack): Promise<string> {
   const [grpcPort, httpPort] = [freePort(), freePort()];
-  const child = Bun.spawn([process.execPath, 'ops/product/main.ts'], {
-    cwd: ROOT,
-    env: {
-      PRODUCT_GRPC_PORT: String(grpcPort),
-      PRODUCT_HTTP_PORT: String(httpPort),
-      PRODUCT_TOKEN: 'testtoken',
-      PRODUCT_GENERATED: String(Math.max(...LINES)),
-      PRODUCT_LATENCY_MS: String(LATENCY_MS),
-      PRODUCT_MAX_CALLS_PER_SECOND: '1000000',
-      LOG_LEVEL: 'warn',
-    },
-    stdout: 'inherit',
-    stderr: 'inherit',
-  });
-  stack.defer(async () => {
-    child.kill();
-    await child.exited;
-  });
-  const untilMs = Date.now() + READY_LIMIT_MS;
-  const isReady = () =>
-    fetch(`http://127.0.0.1:${httpPort}/readyz`).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-  while (!(await isReady())) {
-    if (Date.now() > untilMs || child.exitCode !== null)
-      throw new AppError('unavailable', 'the stand-in did not start');
-    await Bun.sleep(20);
-  }
+  const env = {
+    PRODUCT_GRPC_PORT: String(grpcPort),
+    PRODUCT_HTTP_PORT: String(httpPort),
+    PRODUCT_TOKEN: 'testtoken',
+    PRODUCT_GENERATED: String(Math.max(...LINES)),
+    PRODUCT_LATENCY_MS: String(LATENCY_MS),
+    PRODUCT_MAX_CALLS_PER_SECOND: '1000000',
+  };
+  await startProgram(stack, { name: 'the stand-in', main: 'ops/product/main.ts', env, readyPort: httpPort });
   return `127.0.0.1:${grpcPort}`;
 }
 

@@ -1,4 +1,5 @@
 import { type Command, runCommand } from '../local/command.ts';
+import { benchFlow } from './flow.ts';
 import { benchHot } from './hot.ts';
 import { benchVerify } from './verify.ts';
 import { benchList } from './list.ts';
@@ -12,6 +13,7 @@ interface Options {
 
 const BENCHMARKS: Readonly<Record<string, (options: Options) => Promise<void>>> = {
   hot: benchHot,
+  flow: benchFlow,
   list: benchList,
   verify: benchVerify,
 };
@@ -21,7 +23,7 @@ const command: Command = {
   purpose: 'measures Tally on servers of its own; medians of the rounds count.',
   argument: { name: 'BENCHMARK', choices: Object.keys(BENCHMARKS), required: true },
   options: [
-    { name: '--seconds', meaning: 'hot: of each measurement', number: { min: 1, max: 60, fallback: 3 } },
+    { name: '--seconds', meaning: 'hot, flow: of each measurement', number: { min: 1, max: 60, fallback: 3 } },
     { name: '--rounds', meaning: 'how often each is measured', number: { min: 1, max: 20, fallback: 3 } },
     { name: '--lists', meaning: 'list: of each kind in a round', number: { min: 1, max: 100, fallback: 5 } },
     {
@@ -33,6 +35,8 @@ const command: Command = {
   notes: [
     'hot     orders a second on one sku through gRPC, in turn with pgbench driving the usual transaction (SELECT FOR UPDATE,',
     '        update, inserts, one commit an order) on the same server, where pgbench is on PATH',
+    'flow    what each part around it carries: checkouts a second through cart and loms, events a second through one relay',
+    '        and through one notifier, on PostgreSQL and on one Kafka broker; needs what just up kafka needs',
     'list    the time of one List of 1 to 20 lines, one look-up after another against pooled, with a product service of 10 ms;',
     '        it prints a table and writes a chart',
     'verify  how long verify takes over a history of many orders',
