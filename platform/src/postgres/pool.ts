@@ -1,3 +1,5 @@
+import { Socket } from 'node:net';
+
 import pg from 'pg';
 
 import { toAppError } from './failure.ts';
@@ -95,6 +97,7 @@ export function openDb(options: DbOptions): Db {
     keepAlive: true,
     idleTimeoutMillis: 60_000,
     pipeline: true,
+    stream: openSocket,
     types,
   };
   const pool = new pg.Pool(config);
@@ -153,6 +156,31 @@ export function openDb(options: DbOptions): Db {
       await pool.end();
     },
   };
+}
+
+/**
+ * A socket that sends in one system call what is written in one turn of the event loop. The driver makes one of each
+ * statement; cart's checkouts a second grew by a twelfth without them.
+ */
+function openSocket(): Socket {
+  const socket = new Socket();
+  // Connecting sets `write` back to the prototype's, so that neither a subclass nor an earlier change would hold.
+  socket.once('connect', () => {
+    const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
+    let isHeld = false;
+    socket.write = (...args: unknown[]) => {
+      if (!isHeld) {
+        isHeld = true;
+        socket.cork();
+        process.nextTick(() => {
+          isHeld = false;
+          socket.uncork();
+        });
+      }
+      return write(...args);
+    };
+  });
+  return socket;
 }
 
 type Namer = (text: string, values: any[] | undefined) => pg.QueryConfig;
