@@ -1,3 +1,4 @@
+import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 
 import { AppError } from '@tally/platform/errors';
@@ -20,6 +21,7 @@ const EVENTS_AN_ORDER = 3;
 const CALL_LIMIT_MS = 10_000;
 const DRAIN_LIMIT_MS = 120_000;
 const POLL_MS = 20;
+const WARM_UP_MS = 3_000;
 const SKU = 1;
 
 /** Where the parts of one round meet. */
@@ -51,6 +53,7 @@ export async function benchFlow({ seconds, rounds }: { seconds: number; rounds: 
     flows.set(log, { urls, db: { loms: open(urls.loms), notifier: open(urls.notifier) }, logEnv });
   }
   const found = new Map<string, number[]>();
+  const spent = new Map<string, number[]>();
   const note = (what: string, perSecond: number) => found.set(what, [...(found.get(what) ?? []), perSecond]);
   for (let round = 1; round <= rounds; round += 1) {
     for (const [log, flow] of flows) {
@@ -58,13 +61,17 @@ export async function benchFlow({ seconds, rounds }: { seconds: number; rounds: 
       note(`relay, ${log}`, await timeRelay(flow));
       note(`notifier, ${log}`, await timeNotifier(flow, events));
     }
-    note('checkouts, cart and loms', await timeCheckouts(flows.get('PostgreSQL') as Flow, seconds));
+    const { perSecond, cpuMs } = await timeCheckouts(flows.get('PostgreSQL') as Flow, seconds);
+    note('checkouts, cart and loms', perSecond);
+    for (const [part, ms] of Object.entries(cpuMs)) spent.set(part, [...(spent.get(part) ?? []), ms]);
     console.log(`round ${round} of ${rounds} is through`);
   }
   console.log(`\nfsync of 8 KiB: ${fsyncUs.toFixed(0)} us\n`);
   for (const [what, perSecond] of found) {
     console.log(`${what.padEnd(26)} ${Math.round(median(perSecond)).toLocaleString('en').padStart(7)} a second`);
   }
+  console.log('\nprocessor time of a checkout, with its AddItem');
+  for (const [part, ms] of spent) console.log(`${part.padEnd(26)} ${median(ms).toFixed(2).padStart(7)} ms`);
 }
 
 /** One broker. Returns the settings that make it the log. */
@@ -133,8 +140,15 @@ async function countOf(db: Db, text: string): Promise<number> {
   return Number(rows[0]?.n ?? 0);
 }
 
-/** Checkouts a second of shoppers who each add one unit of one sku and check out, again and again. */
-async function timeCheckouts({ urls, db, logEnv }: Flow, seconds: number): Promise<number> {
+interface Shopped {
+  /** Checkouts. */
+  readonly perSecond: number;
+  /** Of one checkout, by part. */
+  readonly cpuMs: Readonly<Record<string, number>>;
+}
+
+/** Shoppers each add one unit of one sku and check out, again and again. */
+async function timeCheckouts({ urls, db, logEnv }: Flow, seconds: number): Promise<Shopped> {
   await using stack = new AsyncDisposableStack();
   await db.loms.query(
     'insert into stocks (sku, total, held, reserved) values ($1, 1000000000, 0, 0) on conflict do nothing',
@@ -147,38 +161,68 @@ async function timeCheckouts({ urls, db, logEnv }: Flow, seconds: number): Promi
     CART_GRPC_PORT: String(grpcPort),
     CART_ADMIN_PORT: String(readyPort),
     CART_DATABASE_URL: urls.cart,
-    LOMS_ADDRESS: loms,
+    LOMS_ADDRESS: loms.address,
     PRODUCT_ADDRESS: product,
     PRODUCT_TOKEN: 'testtoken',
   };
   await startProgram(stack, { name: 'cart', main: 'cart/src/main.ts', env, readyPort });
-  const client = openGrpcClient(Cart, { addresses: [`127.0.0.1:${grpcPort}`], tracer: openTracing('bench').tracer });
-  return await runShoppers(stack.use(client), seconds);
+  const client = stack.use(
+    openGrpcClient(Cart, { addresses: [`127.0.0.1:${grpcPort}`], tracer: openTracing('bench').tracer }),
+  );
+  await shop(client, WARM_UP_MS);
+  const cpu = async () =>
+    [machineCpuMs(), await cpuMsOf(readyPort), await cpuMsOf(loms.readyPort), ownCpuMs()] as const;
+  const before = await cpu();
+  const startedMs = performance.now();
+  const done = await shop(client, seconds * 1000);
+  const perSecond = (done * 1000) / (performance.now() - startedMs);
+  const [all, ...parts] = (await cpu()).map((ms, i) => (ms - (before[i] ?? 0)) / done) as [number, ...number[]];
+  const [cart = 0, lomsMs = 0, bench = 0] = parts;
+  const rest = all - cart - lomsMs - bench;
+  return { perSecond, cpuMs: { cart, loms: lomsMs, 'this load': bench, 'PostgreSQL and the rest': rest } };
 }
 
-async function runShoppers(client: ClientOf<typeof Cart>, seconds: number): Promise<number> {
+/** Returns how many checkouts were made. */
+async function shop(client: ClientOf<typeof Cart>, durationMs: number): Promise<number> {
   const item = { sku: SKU, count: 1n };
   const call = () => ({ deadlineMs: Date.now() + CALL_LIMIT_MS });
+  const endMs = performance.now() + durationMs;
   let done = 0;
-  const shop = async (user: bigint, endMs: number) => {
+  const shopper = async (user: bigint) => {
     while (performance.now() < endMs) {
       await client.addItem({ user, item }, call());
       await client.checkout({ user }, call());
       done += 1;
     }
   };
-  const all = async (endMs: number) => {
-    const startedMs = performance.now();
-    done = 0;
-    await Promise.all(Array.from({ length: SHOPPERS }, (_, i) => shop(BigInt(i + 1), endMs)));
-    return (done * 1000) / (performance.now() - startedMs);
-  };
-  await all(performance.now() + 1000);
-  return all(performance.now() + seconds * 1000);
+  await Promise.all(Array.from({ length: SHOPPERS }, (_, i) => shopper(BigInt(i + 1))));
+  return done;
 }
 
-/** Returns its address. */
-async function startLoms(stack: AsyncDisposableStack, databaseUrl: string, logEnv: Flow['logEnv']): Promise<string> {
+/** What a service says that it has used since it started. */
+async function cpuMsOf(adminPort: number): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
+  return Number(/^process_cpu_seconds_total\S* (\S+)$/m.exec(text)?.[1]) * 1000;
+}
+
+/** Of all processors since the machine started. */
+const machineCpuMs = () => cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
+
+function ownCpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+interface RunningLoms {
+  readonly address: string;
+  readonly readyPort: number;
+}
+
+async function startLoms(
+  stack: AsyncDisposableStack,
+  databaseUrl: string,
+  logEnv: Flow['logEnv'],
+): Promise<RunningLoms> {
   const [grpcPort, readyPort] = [freePort(), freePort()];
   const env = {
     ...logEnv,
@@ -187,7 +231,7 @@ async function startLoms(stack: AsyncDisposableStack, databaseUrl: string, logEn
     LOMS_DATABASE_URL: databaseUrl,
   };
   await startProgram(stack, { name: 'loms', main: 'loms/src/main.ts', env, readyPort });
-  return `127.0.0.1:${grpcPort}`;
+  return { address: `127.0.0.1:${grpcPort}`, readyPort };
 }
 
 /** Returns its address. */
