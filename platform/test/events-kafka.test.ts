@@ -374,6 +374,37 @@ function kafkaRefusals(): void {
       'max.message.bytes': '2097152',
     });
   });
+
+  test('a topic that promises less than was asked for is refused, with what it lacks', async () => {
+    const { brokers } = await kafkaOfThisRun();
+    await using admin = openAdmin(brokers);
+    const name = `${topic}-short-lived`;
+    await admin.createTopics({ topics: [name], partitions: 2, configs: [{ name: 'retention.ms', value: '60000' }] });
+    await using log = openLog(brokers, { replicationFactor: 3, minInSyncReplicas: 2 });
+    const refused = await log.ensureTopic(name, 2).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ kind: 'failed-precondition' });
+    expect(String(refused)).toContain('copies 1, not 3; min.insync.replicas 1, not 2; max.message.bytes');
+    expect(String(refused)).toContain('retention.ms 60000, not -1');
+  });
+
+  test('records are sent by an idempotent producer, each batch in its turn', async () => {
+    const { brokers } = await kafkaOfThisRun();
+    await using log = openLog(brokers);
+    const name = `${topic}-batches`;
+    await log.ensureTopic(name, 1);
+    await Promise.all(upTo(5).map((n) => log.publish([event(name, n)])));
+    const consumer = new Consumer({ clientId: 'test', bootstrapBrokers: [...brokers], groupId: name });
+    consumer.topics.track(name);
+    const found = (await consumer.metadata({ topics: [name] })).topics.get(name);
+    const at = { partition: 0, fetchOffset: 0n, currentLeaderEpoch: -1, lastFetchedEpoch: -1, partitionMaxBytes: 1e6 };
+    const topics = [{ topicId: found?.id ?? '', partitions: [at] }];
+    const node = found?.partitions[0]?.leader ?? -1;
+    const { responses } = await consumer.fetch({ node, topics, maxWaitTime: 500, minBytes: 1, maxBytes: 1e6 });
+    await consumer.close(true);
+    const batches = responses[0]?.partitions[0]?.records ?? [];
+    expect(batches.map(({ firstSequence }) => firstSequence)).toEqual(upTo(5));
+    for (const { producerId } of batches) expect(producerId).toBeGreaterThanOrEqual(0n);
+  });
 }
 
 /** As a woken zombie would: it commits in the name of the group's member. */

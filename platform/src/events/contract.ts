@@ -207,6 +207,25 @@ export function eventLogContract(name: string, open: () => Promise<LogUnderTest>
       30_000,
     );
 
+    test('a handler that never ends hears of its limit, and the events come again', () =>
+      withLog(async ({ log }) => {
+        const recorder = createRecorder();
+        let heard = 0;
+        await using _ = log.subscribe({
+          topic: TOPIC,
+          group: 'g',
+          handlerLimitMs: 200,
+          async handler(events, { signal }) {
+            if (heard > 0) return await recorder.handler(events);
+            await new Promise<never>(() => signal.addEventListener('abort', () => (heard += 1)));
+          },
+        });
+        await log.publish(upTo(3).map((n) => event('one key', n)));
+        await waitUntil(() => recorder.seen.length >= 3, { what: 'they came again', timeoutMs: 20_000 });
+        expect(heard).toBe(1);
+        expect(recorder.of('one key')).toEqual(upTo(3));
+      }));
+
     test('refuses a topic that does not exist, by name', () =>
       withLog(async ({ log }) => {
         const failed = log.publish([{ ...event('a', 1), topic: 'nowhere' }]).catch((error: unknown) => error);

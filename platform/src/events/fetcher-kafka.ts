@@ -19,6 +19,8 @@ export interface FetchPoint {
 export interface Fetched {
   readonly partition: number;
   readonly events: readonly FetchedEvent[];
+  /** The offset that was asked for. */
+  readonly from: bigint;
   /** The offset to read on from. */
   readonly nextOffset: bigint;
 }
@@ -41,7 +43,7 @@ export interface KafkaFetcher {
   close(): Promise<void>;
 }
 
-// A fetch brings at least one batch, however large; beyond that these bound what is in memory.
+// A fetch brings at least one batch, however large.
 const MAX_FETCH_BYTES = 4 * 1024 * 1024;
 const MAX_PARTITION_BYTES = 512 * 1024;
 const ANSWER_LIMIT_MS = 15_000;
@@ -139,7 +141,7 @@ function toFetched(topic: string, { partitionIndex: partition, records }: FetchA
       events.push({ ...toEvent(topic, record), partition, offset, momentMs });
     }
   }
-  return { partition, events, nextOffset };
+  return { partition, events, from, nextOffset };
 }
 
 function toEvent(topic: string, { key, value, headers }: KafkaRecord) {

@@ -1,5 +1,6 @@
 import type { EveryDeps } from '../concurrency/index.ts';
 import type { Fetched } from './fetcher-kafka.ts';
+import { handOver } from './handling.ts';
 import { DEFAULT_MAX_BATCH_EVENTS, type LoggedEvent, type SubscribeOptions } from './port.ts';
 
 /** Where a partition that was shared out to us is read from. */
@@ -38,7 +39,7 @@ export interface Holding {
   wanting(): Held[];
   /** Holds these instead of all before. */
   take(shares: readonly Share[]): void;
-  /** Puts what was fetched behind what waits; ignored once the partition is held anew. */
+  /** Puts what was fetched behind what waits. Ignored when it was fetched already. */
   put(held: Held, fetched: Fetched): void;
   /** Hands out what waits, where it may be. */
   work(): void;
@@ -51,13 +52,12 @@ export interface Holding {
 const FIRST_RETRY_PAUSE_MS = 100;
 const MAX_RETRY_PAUSE_MS = 5_000;
 const ABORTED_LIMIT_MS = 500;
-// Of the handler's batches: so many are fetched ahead.
+// Of a partition: who has so much waits for the handler. One fetch may go beyond it.
 const MAX_WAITING_BATCHES = 2;
+const MAX_WAITING_BYTES = 1024 * 1024;
 
-export function createHolding(
-  deps: HoldingDeps,
-  { handler, maxBatchEvents = DEFAULT_MAX_BATCH_EVENTS }: SubscribeOptions,
-): Holding {
+export function createHolding(deps: HoldingDeps, options: SubscribeOptions): Holding {
+  const { maxBatchEvents = DEFAULT_MAX_BATCH_EVENTS } = options;
   const { clock, random, onError } = deps;
   const held = new Map<number, Held>();
   // By partition: one that is held anew waits for the handler of the time before.
@@ -85,7 +85,7 @@ export function createHolding(
   async function handle(mine: Held): Promise<void> {
     const events = mine.waiting.slice(0, maxBatchEvents);
     try {
-      await handler(events, { signal: mine.losing.signal });
+      await handOver(clock, options, events, mine.losing.signal);
       mine.waiting.splice(0, events.length);
       mine.nextOffset = mine.waiting[0]?.offset ?? mine.fetchOffset;
       mine.failures = 0;
@@ -114,7 +114,10 @@ export function createHolding(
 
   return {
     held,
-    wanting: () => [...held.values()].filter(({ waiting }) => waiting.length < maxBatchEvents * MAX_WAITING_BATCHES),
+    wanting: () =>
+      [...held.values()].filter(
+        ({ waiting }) => waiting.length < maxBatchEvents * MAX_WAITING_BATCHES && bytesOf(waiting) < MAX_WAITING_BYTES,
+      ),
     take(shares) {
       drop();
       isReleasing = false;
@@ -123,8 +126,9 @@ export function createHolding(
         held.set(partition, { partition, ...fresh, waiting: [], losing: new AbortController() });
       }
     },
-    put(mine, { events, nextOffset }) {
-      if (held.get(mine.partition) !== mine) return;
+    put(mine, { events, from, nextOffset }) {
+      // A partition whose leader changed may be under way from both.
+      if (from !== mine.fetchOffset) return;
       // Offsets without an event are read too, when nothing else of the partition is under way.
       if (events.length === 0 && mine.waiting.length === 0) mine.nextOffset = nextOffset;
       mine.waiting.push(...events);
@@ -143,3 +147,5 @@ export function createHolding(
     drop,
   };
 }
+
+const bytesOf = (events: readonly LoggedEvent[]) => events.reduce((sum, { value }) => sum + value.length, 0);

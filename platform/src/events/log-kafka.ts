@@ -1,6 +1,6 @@
-import { Admin, type ListConsumerGroupOffsetsGroup } from '@platformatic/kafka';
+import { Admin, ConfigResourceTypes, type ListConsumerGroupOffsetsGroup } from '@platformatic/kafka';
 
-import { sleep } from '../concurrency/index.ts';
+import { sleep, startAge } from '../concurrency/index.ts';
 import { AppError } from '../errors/index.ts';
 import { hasErrorId, toClientOptions, toUnavailable, within } from './client-kafka.ts';
 import { openFetcher } from './fetcher-kafka.ts';
@@ -20,6 +20,7 @@ const SHOWN_LIMIT_MS = 10_000;
 const POLL_MS = 50;
 // A value of 1 MiB with its key and headers; a batch of many small ones too.
 const MAX_MESSAGE_BYTES = 2 * 1024 * 1024;
+const FOR_EVER = -1;
 
 /** The event log on Apache Kafka, the log for production. */
 export function openKafkaLog(deps: KafkaLogDeps, limits: Partial<KafkaMemberLimits> = {}): EventLog {
@@ -66,6 +67,7 @@ async function ensureTopic(deps: KafkaLogDeps, topic: string, partitions: number
   try {
     await createTopic(admin, deps, topic, partitions);
     await untilShown(deps, admin, topic, 1);
+    await requireSettings(admin, deps, topic);
     const count = await fetcher.partitionCount();
     if (count === partitions) return;
     if (count > partitions) throw wrongPartitions(topic, count, partitions, 'partitions are never taken away');
@@ -84,34 +86,58 @@ async function ensureTopic(deps: KafkaLogDeps, topic: string, partitions: number
   }
 }
 
+const settingsOf = ({ minInSyncReplicas }: KafkaLogDeps) => ({
+  'min.insync.replicas': minInSyncReplicas,
+  'max.message.bytes': MAX_MESSAGE_BYTES,
+  // Time alone deletes nothing: it might not have been read.
+  'retention.ms': FOR_EVER,
+});
+
 /** Somebody may make it at the same moment. */
 async function createTopic(admin: Admin, deps: KafkaLogDeps, topic: string, partitions: number): Promise<void> {
-  const configs = {
-    'min.insync.replicas': deps.minInSyncReplicas,
-    'max.message.bytes': MAX_MESSAGE_BYTES,
-    // Time alone deletes nothing: it might not have been read.
-    'retention.ms': -1,
-  };
   try {
     await admin.createTopics({
       topics: [topic],
       partitions,
       replicas: deps.replicationFactor,
-      configs: Object.entries(configs).map(([name, value]) => ({ name, value: String(value) })),
+      configs: Object.entries(settingsOf(deps)).map(([name, value]) => ({ name, value: String(value) })),
     });
   } catch (error) {
     if (!hasErrorId(error, 'TOPIC_ALREADY_EXISTS')) throw error;
   }
 }
 
+/** A topic that somebody made may promise less: fewer copies, or an end to what was not read. */
+async function requireSettings(admin: Admin, deps: KafkaLogDeps, topic: string): Promise<void> {
+  const { topics } = await admin.metadata({ topics: [topic], forceUpdate: true });
+  const copies = topics.get(topic)?.partitions.map(({ replicas }) => replicas.length) ?? [];
+  const wanted = settingsOf(deps);
+  const resource = {
+    resourceType: ConfigResourceTypes.TOPIC,
+    resourceName: topic,
+    configurationKeys: Object.keys(wanted),
+  };
+  const [described] = await admin.describeConfigs({ resources: [resource] });
+  const found = new Map(described?.configs.map(({ name, value }) => [name, Number(value)]));
+  const isLess = (is: number, least: number) => is !== FOR_EVER && (least === FOR_EVER || is < least);
+  const lacks = [
+    { name: 'copies', is: Math.min(...copies), least: deps.replicationFactor },
+    ...Object.entries(wanted).map(([name, least]) => ({ name, is: found.get(name) ?? Number.NaN, least })),
+  ].filter(({ is, least }) => isLess(is, least));
+  if (lacks.length === 0) return;
+  const text = lacks.map(({ name, is, least }) => `${name} ${is}, not ${least}`).join('; ');
+  const advice = 'change the topic, or KAFKA_REPLICATION_FACTOR and KAFKA_MIN_INSYNC_REPLICAS';
+  throw new AppError('failed-precondition', `topic ${topic} has ${text}: ${advice}`);
+}
+
 /** The brokers hear of it one after another, and each partition gets its leader. */
 async function untilShown({ clock }: KafkaLogDeps, admin: Admin, topic: string, partitions: number): Promise<void> {
-  const untilMs = clock.nowMs() + SHOWN_LIMIT_MS;
+  const waited = startAge(clock);
   for (;;) {
     const metadata = await admin.metadata({ topics: [topic], forceUpdate: true }).catch(() => undefined);
     const shown = metadata?.topics.get(topic)?.partitions ?? [];
     if (shown.length >= partitions && shown.every(({ leader }) => leader >= 0)) return;
-    if (clock.nowMs() > untilMs) throw new AppError('unavailable', `Kafka: topic ${topic} does not show`);
+    if (waited() > SHOWN_LIMIT_MS) throw new AppError('unavailable', `Kafka: topic ${topic} does not show`);
     await sleep(clock, POLL_MS);
   }
 }

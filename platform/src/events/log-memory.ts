@@ -1,5 +1,6 @@
 import { type Clock, sleep } from '../concurrency/index.ts';
 import { AppError } from '../errors/index.ts';
+import { handOver } from './handling.ts';
 import { partitionOf } from './partitioner.ts';
 import {
   DEFAULT_MAX_BATCH_EVENTS,
@@ -76,7 +77,7 @@ export function createMemoryLog({ clock, onError }: MemoryLogDeps): EventLog {
     events: readonly LoggedEvent[],
   ): Promise<void> {
     try {
-      await reader.options.handler(events, { signal: new AbortController().signal });
+      await handOver(clock, reader.options, events, new AbortController().signal);
       group.offsets[partition] = (events.at(-1)?.offset ?? -1n) + 1n;
     } catch (error) {
       onError(error);

@@ -1,7 +1,7 @@
-import { type EveryDeps, type Loop, sleep, startEvery } from '../concurrency/index.ts';
+import { type EveryDeps, type Loop, sleep, startAge, startEvery } from '../concurrency/index.ts';
 import { type KafkaPlace, toUnavailable, within } from './client-kafka.ts';
-import { type FetchPoint, type KafkaFetcher, openFetcher } from './fetcher-kafka.ts';
-import { type Held, type Holding, createHolding } from './holding-kafka.ts';
+import { type Fetching, startFetching } from './fetching-kafka.ts';
+import { type Holding, createHolding } from './holding-kafka.ts';
 import { type Membership, type MembershipLimits, openMembership } from './membership-kafka.ts';
 import type { SubscribeOptions, Subscription } from './port.ts';
 
@@ -42,10 +42,6 @@ export const KAFKA_MEMBER_LIMITS: KafkaMemberLimits = {
   replaceLimitMs: 15_000,
 };
 
-const FETCH_WAIT_MS = 500;
-// While a partition has enough waiting, the others' fetch is short: it may want more at any moment.
-const SHORT_FETCH_WAIT_MS = 25;
-const FETCH_PAUSE_MS = 200;
 const FIRST_LIFE_PAUSE_MS = 200;
 const MAX_LIFE_PAUSE_MS = 2_000;
 const LONG_LIFE_MS = 30_000;
@@ -65,11 +61,20 @@ interface Life {
 }
 
 /**
- * One member of a Kafka consumer group.
+ * One member of a Kafka consumer group, as a chain of lives.
  *
- * The client's own recovery cannot be relied on: after a broker's outage its commits hang for ever. So any doubt (a
- * commit, a heartbeat, a rejoin or a look at the offsets that fails or takes too long) replaces the whole membership. If
- * the old one cannot be closed, `onGiveUp` is told, and nothing is read here any more.
+ *     join ── shared out ──► fetch ──► wait ──► handler ──► commit      membership: the place in the group
+ *              ▲   │          ▲         │                     │        fetching: asks each leader, one request at a time
+ *              │   ▼          └─ room ──┘                     │        holding: what was fetched, the handlers at work
+ *       handover: no new handler; those at work end or hear   │
+ *       their signal; commit; hold nothing ◄──────────────────┘
+ *
+ *     any doubt ──► release (as in a handover) ──► leave ──► a pause, the next life
+ *                                                    └─ not left in time ──► onGiveUp: the process ends
+ *
+ * Doubt is a commit, a heartbeat, a rejoin or a look at the offsets that fails or takes too long, or a partition that is
+ * unread and brings nothing. The client's own recovery cannot be relied on: after a broker's outage its commits hang for
+ * ever. A member that is not sure of its place hands nothing out and commits nothing, until it is.
  */
 export function startKafkaMember(
   deps: KafkaMemberDeps,
@@ -84,7 +89,7 @@ export function startKafkaMember(
   async function live(): Promise<void> {
     let shortLives = 0;
     while (!closing.signal.aborted) {
-      const startedMs = clock.nowMs();
+      const lived = startAge(clock);
       const current = startLife(deps, limits, options);
       life = current;
       const doubt = await Promise.race([current.ended, stopped]);
@@ -100,20 +105,20 @@ export function startKafkaMember(
         onGiveUp(new Error(`group ${options.group} could not be left, and cannot be joined anew`, { cause: doubt }));
         return;
       }
-      shortLives = clock.nowMs() - startedMs >= LONG_LIFE_MS ? 0 : shortLives + 1;
+      shortLives = lived() >= LONG_LIFE_MS ? 0 : shortLives + 1;
       const pauseMs = Math.min(MAX_LIFE_PAUSE_MS, FIRST_LIFE_PAUSE_MS * 2 ** Math.min(10, shortLives));
       await sleep(clock, pauseMs * (0.5 + deps.random() / 2), closing.signal).catch(() => {});
     }
   }
 
-  const lived = live();
+  const living = live();
   return {
     get partitions() {
       return (life?.partitions ?? []).toSorted((a, b) => a - b);
     },
     async [Symbol.asyncDispose]() {
       closing.abort();
-      await lived;
+      await living;
       life = undefined;
     },
   };
@@ -241,87 +246,4 @@ function startLoops(
     }),
     startEvery(failing, { intervalMs: limits.checkIntervalMs }, check),
   ];
-}
-
-interface Fetching {
-  readonly fetcher: () => KafkaFetcher;
-  /** Fetches what is wanted from every broker that is not being asked already. */
-  pump(): void;
-  close(): Promise<void>;
-}
-
-/** Asks each broker for what it leads, one request at a time. A client that fails is replaced. */
-function startFetching({ clock, onError, place }: KafkaMemberDeps, topic: string, holding: Holding): Fetching {
-  const asked = new Set<number>();
-  let fetcher = openFetcher(clock, place, topic);
-  let isPlanning = false;
-  let isPausing = false;
-  let isClosed = false;
-
-  async function replace(failed: KafkaFetcher, error: unknown): Promise<void> {
-    if (isClosed || failed !== fetcher) return;
-    onError(toUnavailable(`fetching ${topic}`, error));
-    fetcher = openFetcher(clock, place, topic);
-    isPausing = true;
-    await failed.close();
-    await sleep(clock, FETCH_PAUSE_MS);
-    isPausing = false;
-  }
-
-  async function ask(
-    leader: number,
-    points: readonly (FetchPoint & { held: Held })[],
-    maxWaitMs: number,
-  ): Promise<void> {
-    asked.add(leader);
-    const used = fetcher;
-    try {
-      const fetched = await used.fetch(leader, points, maxWaitMs);
-      for (const one of fetched) {
-        const point = points.find(({ partition }) => partition === one.partition);
-        if (point !== undefined) holding.put(point.held, one);
-      }
-    } catch (error) {
-      await replace(used, error);
-    } finally {
-      asked.delete(leader);
-    }
-    pump();
-  }
-
-  /** Returns whether it is to be tried again. */
-  async function plan(): Promise<boolean> {
-    const wanting = holding.wanting();
-    if (wanting.length === 0) return false;
-    const maxWaitMs = wanting.length < holding.held.size ? SHORT_FETCH_WAIT_MS : FETCH_WAIT_MS;
-    const used = fetcher;
-    try {
-      const points = wanting.map((held) => ({ partition: held.partition, offset: held.fetchOffset, held }));
-      for (const [leader, some] of await used.byLeader(points)) {
-        if (!asked.has(leader) && !isClosed) void ask(leader, some as typeof points, maxWaitMs);
-      }
-      return false;
-    } catch (error) {
-      await replace(used, error);
-      return true;
-    }
-  }
-
-  function pump(): void {
-    if (isPlanning || isPausing || isClosed) return;
-    isPlanning = true;
-    void plan().then((failed) => {
-      isPlanning = false;
-      if (failed) pump();
-    });
-  }
-
-  return {
-    fetcher: () => fetcher,
-    pump,
-    async close() {
-      isClosed = true;
-      await fetcher.close();
-    },
-  };
 }

@@ -1,4 +1,4 @@
-import { startEvery } from '../concurrency/index.ts';
+import { startAge, startEvery } from '../concurrency/index.ts';
 import {
   type IFetchRecordsResult,
   beat,
@@ -12,6 +12,7 @@ import {
   renewPartitions,
   takePartitions,
 } from './gen/group.queries.ts';
+import { handOver } from './handling.ts';
 import type { PostgresLogDeps } from './log-postgres.ts';
 import { DEFAULT_MAX_BATCH_EVENTS, type LoggedEvent, type SubscribeOptions, type Subscription } from './port.ts';
 
@@ -34,8 +35,8 @@ interface Held {
   readonly partition: number;
   /** Fences the commit. */
   readonly token: bigint;
-  /** Given up early by a margin: our clock began before the database's did. */
-  leaseEndsMs: number;
+  /** How long ago its lease was last asked for. */
+  leaseAge: () => number;
   nextOffset: bigint;
   isBusy: boolean;
   failures: number;
@@ -45,7 +46,7 @@ interface Held {
 
 const MAX_RETRY_PAUSE_MS = 5_000;
 const FIRST_RETRY_PAUSE_MS = 100;
-// Of the lease: what is kept back for a slow clock, a slow answer and a slow handler.
+// Of the lease: what is kept back for a slow clock and a slow handler.
 const LEASE_MARGIN = 0.2;
 
 /** One member of a group: a heartbeat that shares the partitions out, and a loop that reads those it holds. */
@@ -53,8 +54,9 @@ export function startMember(
   deps: PostgresLogDeps,
   limits: MemberLimits,
   member: string,
-  { topic, group, handler, maxBatchEvents = DEFAULT_MAX_BATCH_EVENTS }: SubscribeOptions,
+  options: SubscribeOptions,
 ): Member {
+  const { topic, group, maxBatchEvents = DEFAULT_MAX_BATCH_EVENTS } = options;
   const { db, clock, onError } = deps;
   const held = new Map<number, Held>();
   const running = new Set<Promise<void>>();
@@ -67,7 +69,7 @@ export function startMember(
   }
 
   async function coordinate(): Promise<void> {
-    const askedMs = clock.nowMs();
+    const leaseAge = startAge(clock);
     const lease = { ...who, leaseMs: limits.leaseMs };
     const mine = await db.transaction(async (tx) => {
       const [, , , [shared], renewed] = await Promise.all([
@@ -82,16 +84,15 @@ export function startMember(
       const taken = missing > 0 ? await takePartitions.run({ ...lease, missing }, tx) : [];
       return [...renewed, ...taken];
     });
-    const leaseEndsMs = askedMs + limits.leaseMs * (1 - LEASE_MARGIN);
     const tokens = new Map(mine.map(({ partition, token }) => [partition, token]));
     for (const partition of held.values()) {
-      if (tokens.get(partition.partition) === partition.token) partition.leaseEndsMs = leaseEndsMs;
+      if (tokens.get(partition.partition) === partition.token) partition.leaseAge = leaseAge;
       else drop(partition);
     }
     for (const { partition, token, next_offset: nextOffset } of mine) {
       if (held.has(partition)) continue;
       const fresh = { isBusy: false, failures: 0, retryAtMs: 0, losing: new AbortController() };
-      held.set(partition, { partition, token, leaseEndsMs, nextOffset, ...fresh });
+      held.set(partition, { partition, token, leaseAge, nextOffset, ...fresh });
     }
     await giveBack();
     reading.wake();
@@ -108,7 +109,8 @@ export function startMember(
 
   async function read(): Promise<void> {
     const nowMs = clock.nowMs();
-    for (const partition of held.values()) if (partition.leaseEndsMs <= nowMs) drop(partition);
+    const maxAgeMs = limits.leaseMs * (1 - LEASE_MARGIN);
+    for (const partition of held.values()) if (partition.leaseAge() >= maxAgeMs) drop(partition);
     const readable = [...held.values()].filter(({ isBusy, retryAtMs }) => !isBusy && retryAtMs <= nowMs);
     if (readable.length === 0) return;
     const rows = await fetchRecords.run(
@@ -136,7 +138,7 @@ export function startMember(
   async function handle(partition: Held, events: readonly LoggedEvent[]): Promise<void> {
     partition.isBusy = true;
     try {
-      await handler(events, { signal: partition.losing.signal });
+      await handOver(clock, options, events, partition.losing.signal);
       const nextOffset = (events.at(-1)?.offset ?? -1n) + 1n;
       const { rowCount } = await commitOffset.runWithCounts(
         { ...who, partition: partition.partition, token: partition.token, nextOffset },

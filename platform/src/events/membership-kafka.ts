@@ -1,6 +1,6 @@
 import { Consumer } from '@platformatic/kafka';
 
-import { type Clock, sleep } from '../concurrency/index.ts';
+import { type Clock, sleep, startAge } from '../concurrency/index.ts';
 import { type KafkaPlace, toClientOptions, within } from './client-kafka.ts';
 
 export interface MembershipLimits {
@@ -57,9 +57,9 @@ export function openMembership(
   on: MembershipEvents,
 ): Membership {
   const { sessionMs, heartbeatMs, answerLimitMs } = limits;
-  let askedMs = Number.NEGATIVE_INFINITY;
-  let sureSinceMs = Number.NEGATIVE_INFINITY;
-  let answeredMs = clock.nowMs();
+  let asked = () => Number.POSITIVE_INFINITY;
+  let sure = asked;
+  let answered = startAge(clock);
   const consumer = new Consumer({
     ...toClientOptions(place),
     groupId: group,
@@ -72,17 +72,17 @@ export function openMembership(
     // The client has no listener for what is taken away. It asks for this text before each join, and waits for it.
     protocolsMetadata: async () => {
       await on.onHandover();
-      askedMs = clock.nowMs();
+      asked = startAge(clock);
       return Buffer.alloc(0);
     },
   });
   consumer.topics.track(topic);
   consumer.on('consumer:heartbeat:start', () => {
-    askedMs = clock.nowMs();
+    asked = startAge(clock);
   });
   const onAnswer = () => {
-    sureSinceMs = askedMs;
-    answeredMs = clock.nowMs();
+    sure = asked;
+    answered = startAge(clock);
   };
   consumer.on('consumer:heartbeat:end', onAnswer);
   consumer.on('consumer:group:join', ({ assignments }) => {
@@ -97,9 +97,9 @@ export function openMembership(
     async join() {
       await within(clock, JOIN_ANSWERS * sessionMs, `joining group ${group}`, consumer.joinGroup({}));
     },
-    isSure: () => clock.nowMs() - sureSinceMs <= limits.maxHeartbeatAgeMs,
+    isSure: () => sure() <= limits.maxHeartbeatAgeMs,
     // Not the same: a join may be answered late, because it waited for a member that is dead.
-    isLost: () => clock.nowMs() - answeredMs > limits.maxHeartbeatAgeMs,
+    isLost: () => answered() > limits.maxHeartbeatAgeMs,
     async commit(offsets, limitMs = answerLimitMs) {
       const rows = [...offsets].map(([partition, offset]) => ({ topic, partition, offset, leaderEpoch: -1 }));
       await within(clock, limitMs, 'a commit', consumer.commit({ offsets: rows }));
@@ -115,11 +115,11 @@ export function openMembership(
       return new Map(known);
     },
     async close(limitMs) {
-      const untilMs = clock.nowMs() + limitMs;
+      const tried = startAge(clock);
       // A coordinator that has just moved refuses at first.
-      while (clock.nowMs() < untilMs) {
+      while (tried() < limitMs) {
         try {
-          await within(clock, untilMs - clock.nowMs(), 'leaving a group', consumer.close(true));
+          await within(clock, limitMs - tried(), 'leaving a group', consumer.close(true));
           return true;
         } catch {
           await sleep(clock, CLOSE_PAUSE_MS);

@@ -35,6 +35,8 @@ export interface SubscribeOptions {
    */
   readonly handler: (events: readonly LoggedEvent[], context: { readonly signal: AbortSignal }) => Promise<void>;
   readonly maxBatchEvents?: number;
+  /** Longest time for one batch. Past it the signal aborts, and the events come again, as if the handler had rejected. */
+  readonly handlerLimitMs?: number;
 }
 
 /** A member of a group. Disposing it lets running handlers end, commits, and gives its partitions back at once. */
@@ -61,3 +63,4 @@ export interface EventLog extends AsyncDisposable {
 }
 
 export const DEFAULT_MAX_BATCH_EVENTS = 200;
+export const DEFAULT_HANDLER_LIMIT_MS = 60_000;

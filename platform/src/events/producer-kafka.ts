@@ -18,7 +18,7 @@ export interface KafkaProducer extends AsyncDisposable {
   forgetTopics(): void;
 }
 
-type TextProducer = Producer<string, Buffer, string, string>;
+type Client = Pick<Producer<string, Buffer, string, string>, 'metadata' | 'send' | 'clearMetadata' | 'close'>;
 
 const SEND_LIMIT_MS = 15_000;
 const CLOSE_LIMIT_MS = 3_000;
@@ -33,16 +33,16 @@ const RECORD_FAULTS = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RE
  * An idempotent producer that waits for all in-sync replicas. One send at a time: with several in flight a leader's death
  * doubled records (10 in the measured run, against none). At most 1,000 callers wait; the next one is refused.
  */
-export function openProducer(deps: KafkaProducerDeps): KafkaProducer {
+export function openProducer(deps: KafkaProducerDeps, createClient = createProducer): KafkaProducer {
   const { clock } = deps;
-  let producer = createProducer(deps);
+  let producer: Client = createClient(deps);
   let waiting = 0;
   let last: Promise<unknown> = Promise.resolve();
 
   /** Behind a send whose end is unknown nothing is sent by the same producer: it could be overtaken. */
   async function replace(): Promise<void> {
     const old = producer;
-    producer = createProducer(deps);
+    producer = createClient(deps);
     await within(clock, CLOSE_LIMIT_MS, 'closing a producer', old.close(true)).catch(() => {});
   }
 
@@ -82,7 +82,7 @@ export function openProducer(deps: KafkaProducerDeps): KafkaProducer {
   };
 }
 
-function createProducer(place: KafkaPlace): TextProducer {
+function createProducer(place: KafkaPlace): Client {
   const toBytes = (text: string | undefined) => (text === undefined ? undefined : Buffer.from(text));
   return new Producer<string, Buffer, string, string>({
     ...toClientOptions(place),
@@ -96,7 +96,7 @@ function createProducer(place: KafkaPlace): TextProducer {
   });
 }
 
-async function sendBy(producer: TextProducer, events: readonly NewEvent[]): Promise<readonly Position[]> {
+async function sendBy(producer: Client, events: readonly NewEvent[]): Promise<readonly Position[]> {
   const topics = [...new Set(events.map(({ topic }) => topic))];
   const metadata = await producer.metadata({ topics });
   // Chosen here, by Kafka's own rule, so that the positions below are those of these partitions.

@@ -24,6 +24,7 @@ export function createFakeClock(startMs = Date.parse('2026-11-24T12:00:00Z')): F
 
   return {
     nowMs: () => nowMs,
+    monotonicMs: () => nowMs,
     schedule(delayMs, work) {
       order += 1;
       const id = order;
