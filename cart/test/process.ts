@@ -2,7 +2,8 @@ import { join } from 'node:path';
 
 import { openGrpcClient } from '@tally/platform/grpc';
 import { openTracing } from '@tally/platform/telemetry';
-import { freePort, outcomeOf, waitUntil } from '@tally/platform/testing';
+import { freePort } from '@tally/platform/programs';
+import { outcomeOf, waitUntil } from '@tally/platform/testing';
 import { Cart } from '@tally/proto/cart';
 
 import { type Neighbours, within } from './service.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 import { type EmbeddedPostgres, createDatabase, migrate, startEmbeddedPostgres } from '@tally/platform/postgres';
-import { freePort } from '@tally/platform/testing';
+import { freePort } from '@tally/platform/programs';
 
 const ROOT = resolve(import.meta.dir, '../..');
 

@@ -6,7 +6,7 @@ import { fetchKafka, startEmbeddedKafka } from '@tally/platform/events';
 import { type ClientOf, openGrpcClient } from '@tally/platform/grpc';
 import { type Db, openDb } from '@tally/platform/postgres';
 import { openTracing } from '@tally/platform/telemetry';
-import { freePort } from '@tally/platform/testing';
+import { freePort } from '@tally/platform/programs';
 import { Cart } from '@tally/proto/cart';
 
 import { createBenchDatabase, startBenchPostgres } from './bench-postgres.ts';

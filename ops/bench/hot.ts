@@ -4,7 +4,7 @@ import { AppError } from '@tally/platform/errors';
 import { type ClientOf, openGrpcClient } from '@tally/platform/grpc';
 import { type EmbeddedPostgres, asAdmin } from '@tally/platform/postgres';
 import { openTracing } from '@tally/platform/telemetry';
-import { freePort } from '@tally/platform/testing';
+import { freePort } from '@tally/platform/programs';
 import { Loms } from '@tally/proto/loms';
 
 import { createBenchDatabase, startBenchPostgres } from './bench-postgres.ts';

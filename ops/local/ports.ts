@@ -1,6 +1,8 @@
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 
-import { listPids, readCommand, readFolder } from './processes.ts';
+import { listPids, readCommand } from '@tally/platform/programs';
+
+import { readFolder } from './processes.ts';
 
 /** A socket that listens where a server on 127.0.0.1 would. */
 interface Listener {

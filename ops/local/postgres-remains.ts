@@ -1,9 +1,10 @@
 import { readFileSync, rmSync } from 'node:fs';
 
 import { sleep, systemClock } from '@tally/platform/concurrency';
+import { listPids, readCommand, readStat } from '@tally/platform/programs';
 
 import { readPidFile, toPaths } from './postgres-folder.ts';
-import { listPids, readCommand, readStat, signal } from './processes.ts';
+import { signal } from './processes.ts';
 
 const SETTLE_LIMIT_MS = 2_000;
 const POLL_MS = 20;

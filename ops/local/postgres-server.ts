@@ -9,6 +9,7 @@ import {
   findEmbeddedPostgres,
   startEmbeddedPostgres,
 } from '@tally/platform/postgres';
+import { readStat } from '@tally/platform/programs';
 
 import type { LocalConfig } from './config.ts';
 import type { PlannedPort } from './plan.ts';
@@ -21,7 +22,6 @@ import {
   toPaths,
 } from './postgres-folder.ts';
 import { clearPidFile, settleRemains } from './postgres-remains.ts';
-import { readStat } from './processes.ts';
 import type { DatabaseName, ServerShape } from './shape.ts';
 
 const MAX_STARTS = 5;

@@ -1,19 +1,12 @@
 import { openDb } from '@tally/platform/postgres';
+import { type StartedProcess, listChildren, readStat } from '@tally/platform/programs';
 
 import { type Command, runCommand } from './command.ts';
 import { CHECKOUT, readLocalConfig } from './config.ts';
 import { notReady } from './health.ts';
 import type { Plan } from './plan.ts';
 import type { LocalServer } from './postgres-server.ts';
-import {
-  type OwnProcess,
-  SUPERVISOR,
-  findOwnProcesses,
-  listChildren,
-  readStat,
-  residentBytes,
-  uptimeMs,
-} from './processes.ts';
+import { type OwnProcess, SUPERVISOR, findOwnProcesses, residentBytes, uptimeMs } from './processes.ts';
 import { describePorts, findKeeping, findPlanned } from './readiness.ts';
 import { readKeepings, readPlan, requireOwn, toRunFiles } from './run-files.ts';
 import { createServers } from './servers.ts';
@@ -90,7 +83,7 @@ function describeServer(name: string, server: { readonly pid: number; readonly p
   const isWell = stat.state !== 'T';
   const health = isWell ? 'running' : 'stopped by a signal';
   const found = { pid: server.pid, ...stat };
-  const children = listChildren(server.pid);
+  const children = listChildren(server.pid).map(({ pid }) => pid);
   return {
     isWell,
     bytes: bytesOf(found, children),
@@ -98,7 +91,7 @@ function describeServer(name: string, server: { readonly pid: number; readonly p
   };
 }
 
-type Found = Pick<OwnProcess, 'pid' | 'startTicks'> | undefined;
+type Found = StartedProcess | undefined;
 
 function describeProcess(found: Found, children: readonly number[] = []): string[] {
   if (found === undefined) return ['', '', ''];

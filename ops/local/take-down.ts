@@ -1,8 +1,9 @@
 import { sleep } from '@tally/platform/concurrency';
+import { isAlive } from '@tally/platform/programs';
 
 import type { LauncherDeps, Servers } from './launcher-deps.ts';
 import type { Plan } from './plan.ts';
-import { type OwnProcess, SUPERVISOR, end, findOwnProcesses, isAlive, signal } from './processes.ts';
+import { type OwnProcess, SUPERVISOR, end, findOwnProcesses, signal } from './processes.ts';
 import { readPlan } from './run-files.ts';
 import { toSeconds } from './steps.ts';
 
@@ -37,7 +38,7 @@ export async function endProcesses(
   }
   for (const left of inOrderOfEnd(plan, processes.filter(isAlive))) {
     const planned = plan?.processes.find(({ name }) => name === left.name);
-    await deps.steps.run(left.name, () => end(deps.clock, left, planned?.stopLimitMs ?? DEFAULT_LIMIT_MS));
+    await deps.steps.run(left.name, () => end(left, planned?.stopLimitMs ?? DEFAULT_LIMIT_MS));
   }
   return processes.length > 0;
 }

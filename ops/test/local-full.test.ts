@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { systemClock } from '@tally/platform/concurrency';
+import { listPids, readCommand } from '@tally/platform/programs';
 import { quietPorts, withoutKafka } from '@tally/platform/testing';
 
 import { call, openClients, untilKnown } from '../demo/clients.ts';
 import { checkOut } from '../demo/rush.ts';
 import { CHECKOUT, PORT_VARIABLES, readLocalConfig } from '../local/config.ts';
 import { preparePgbouncer } from '../local/pgbouncer.ts';
-import { SUPERVISOR, findOwnProcesses, listPids, readCommand, signal } from '../local/processes.ts';
+import { SUPERVISOR, findOwnProcesses, signal } from '../local/processes.ts';
 import { readPlan, toRunFiles } from '../local/run-files.ts';
 import { createServers, dataUrls } from '../local/servers.ts';
 import { SHAPES } from '../local/shape.ts';

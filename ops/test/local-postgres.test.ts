@@ -3,12 +3,12 @@ import { chmodSync, existsSync, readFileSync, readdirSync, renameSync, rmSync, w
 import { join } from 'node:path';
 
 import { asAdmin } from '@tally/platform/postgres';
+import { readCommand, readStat } from '@tally/platform/programs';
 import { quietPorts } from '@tally/platform/testing';
 
 import { readLocalConfig } from '../local/config.ts';
 import { type LocalPostgres, createPostgres } from '../local/postgres.ts';
 import type { LocalServer } from '../local/postgres-server.ts';
-import { readCommand, readStat } from '../local/processes.ts';
 import { SHAPES } from '../local/shape.ts';
 import { takeDown } from '../local/take-down.ts';
 import { type FakeSystem, openFakeSystem, until } from './local-fake-system.ts';

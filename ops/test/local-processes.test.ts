@@ -2,9 +2,10 @@ import { afterAll, expect, test } from 'bun:test';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { isAlive } from '@tally/platform/programs';
 import { quietPorts } from '@tally/platform/testing';
 
-import { isAlive, signal } from '../local/processes.ts';
+import { signal } from '../local/processes.ts';
 import { readKeepings } from '../local/run-files.ts';
 import { type FakeSystem, endFakeSystems, openFakeSystem, until } from './local-fake-system.ts';
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test';
 
-import { type TestRedis, freePort, openTestRedis, redisForTests } from '@tally/platform/testing';
+import { freePort } from '@tally/platform/programs';
+import { type TestRedis, openTestRedis, redisForTests } from '@tally/platform/testing';
 
 import { type Instance, type SharedProducts, listAt, openSharedProducts, startLoad } from './shared-products.ts';
 

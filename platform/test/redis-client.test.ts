@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 
 import { systemClock } from '../src/concurrency/index.ts';
 import { type Redis, RedisAwayError, createSharedTokenBucket, openRedis } from '../src/redis/index.ts';
-import { type TestRedis, freePort, openTestRedis, redisForTests, waitUntil } from '../src/testing/index.ts';
+import { freePort } from '../src/programs/index.ts';
+import { type TestRedis, openTestRedis, redisForTests, waitUntil } from '../src/testing/index.ts';
 
 const LIMIT_MS = 200;
 

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 import { fetchRedisPrograms, pingRedis, startEmbeddedRedis } from '../src/redis/index.ts';
-import { freePort, redisForTests } from '../src/testing/index.ts';
+import { freePort } from '../src/programs/index.ts';
+import { redisForTests } from '../src/testing/index.ts';
 
 const programs = await redisForTests();
 const isUnpacked = programs?.origin === "Debian's package";

@@ -14,6 +14,16 @@ import {
 import { join } from 'node:path';
 
 import { AppError } from '../errors/index.ts';
+import {
+  type StartedProcess,
+  freePort,
+  hasEnded,
+  isAlive,
+  listPids,
+  readCommand,
+  readLastLines,
+  toStarted,
+} from '../programs/index.ts';
 
 /** A broker of an embedded cluster; it is a controller too. */
 export interface KafkaNode {
@@ -35,9 +45,8 @@ export interface EmbeddedKafkaOptions {
   readonly lifetime: 'parent' | 'detached';
 }
 
-export interface EmbeddedBroker {
+export interface EmbeddedBroker extends StartedProcess {
   readonly id: number;
-  readonly pid: number;
   readonly port: number;
   readonly controllerPort: number;
   /** Hands its partitions over, closes its files, waits until the process is gone; killed when that takes too long. */
@@ -123,8 +132,8 @@ export async function startEmbeddedBroker(options: EmbeddedKafkaOptions, id: num
  */
 export function findEmbeddedBroker(dir: string, id: number): EmbeddedBroker | undefined {
   const { settings } = toPaths(dir, id);
-  const pid = readdirSync('/proc').find((entry) => /^\d+$/.test(entry) && isBroker(Number(entry), settings));
-  return pid === undefined ? undefined : toBroker(Number(pid), id, settings);
+  const pid = listPids().find((candidate) => isBroker(candidate, settings));
+  return pid === undefined ? undefined : toBroker(pid, id, settings);
 }
 
 /** Where a broker writes its log. */
@@ -133,25 +142,20 @@ export function brokerLogPath(dir: string, id: number): string {
 }
 
 function toBroker(pid: number, id: number, settings: string): EmbeddedBroker {
-  const end = async (signal: NodeJS.Signals, limitMs: number): Promise<boolean> => {
-    if (isBroker(pid, settings)) process.kill(pid, signal);
-    const untilMs = Date.now() + limitMs;
-    while (isBroker(pid, settings)) {
-      if (Date.now() > untilMs) return false;
-      await Bun.sleep(POLL_MS / 5);
-    }
-    return true;
+  const broker = { id, ...toStarted(pid) };
+  const end = async (signal: NodeJS.Signals): Promise<boolean> => {
+    if (isAlive(broker)) process.kill(pid, signal);
+    return await hasEnded(broker, STOP_LIMIT_MS);
   };
   const kill = async () => {
-    if (!(await end('SIGKILL', STOP_LIMIT_MS))) throw new AppError('unavailable', `Kafka (pid ${pid}) does not end`);
+    if (!(await end('SIGKILL'))) throw new AppError('unavailable', `Kafka (pid ${pid}) does not end`);
   };
   return {
-    id,
-    pid,
+    ...broker,
     ...readPorts(settings),
     kill,
     async stop() {
-      if (!(await end('SIGTERM', STOP_LIMIT_MS))) await kill();
+      if (!(await end('SIGTERM'))) await kill();
     },
   };
 }
@@ -172,14 +176,7 @@ function readPorts(settings: string): { readonly port: number; readonly controll
   return { port: Number(port), controllerPort: Number(controllerPort) };
 }
 
-function isBroker(pid: number, settings: string): boolean {
-  try {
-    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').filter(Boolean);
-    return words.at(-1) === settings && words.at(-2) === 'kafka.Kafka';
-  } catch {
-    return false;
-  }
-}
+const isBroker = (pid: number, settings: string) => readCommand(pid)?.endsWith(` kafka.Kafka ${settings}`) === true;
 
 async function prepareNode(options: EmbeddedKafkaOptions, node: KafkaNode): Promise<void> {
   const { folder, data, settings } = toPaths(options.dir, node.id);
@@ -212,7 +209,7 @@ function launch({ dir, programs, lifetime }: EmbeddedKafkaOptions, { id }: Kafka
   child.on('error', () => {});
   child.unref();
   if (child.pid === undefined) throw new AppError('failed-precondition', `cannot run ${program}`);
-  return { ...toBroker(child.pid, id, settings), pid: child.pid };
+  return toBroker(child.pid, id, settings);
 }
 
 /** Small, and quick to start: the serial collector, only the first compiler, classes from the archive. */
@@ -283,29 +280,19 @@ function toProperties({ dir, nodes }: Pick<EmbeddedKafkaOptions, 'dir' | 'nodes'
  * A broker's port opens before it serves, and one that lost its likes goes on telling of them: each is asked until it
  * knows all.
  */
-async function untilReady({ dir, nodes }: EmbeddedKafkaOptions, brokers: readonly Pid[]): Promise<void> {
+async function untilReady(
+  { dir, nodes }: EmbeddedKafkaOptions,
+  brokers: readonly (StartedProcess & { readonly id: number })[],
+): Promise<void> {
   const untilMs = Date.now() + START_LIMIT_MS;
   const isReady = async () => (await Promise.all(nodes.map((node) => knowsAll(node, nodes.length)))).every(Boolean);
   while (!(await isReady())) {
-    // By the pid alone: its command line is empty for a moment while it becomes Java.
-    const dead = brokers.find(({ pid }) => isGone(pid));
+    const dead = brokers.find((broker) => !isAlive(broker));
     if (dead !== undefined) {
-      throw new AppError('unavailable', `Kafka did not start: ${lastLines(brokerLogPath(dir, dead.id))}`);
+      throw new AppError('unavailable', `Kafka did not start: ${readLastLines(brokerLogPath(dir, dead.id))}`);
     }
     if (Date.now() > untilMs) throw new AppError('unavailable', 'Kafka does not answer');
     await Bun.sleep(POLL_MS);
-  }
-}
-
-type Pid = Pick<EmbeddedBroker, 'id' | 'pid'>;
-
-/** A zombie counts as gone. */
-function isGone(pid: number): boolean {
-  try {
-    const state = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0];
-    return state === 'Z' || state === 'X';
-  } catch {
-    return true;
   }
 }
 
@@ -368,7 +355,7 @@ async function makeArchive(programs: KafkaPrograms, dir: string): Promise<void> 
       cwd: '/',
     });
     try {
-      await untilReady(options, [{ id: node.id, pid: broker.pid }]);
+      await untilReady(options, [{ id: node.id, ...toStarted(broker.pid) }]);
       broker.kill('SIGTERM');
       await broker.exited;
     } finally {
@@ -378,13 +365,6 @@ async function makeArchive(programs: KafkaPrograms, dir: string): Promise<void> 
   } finally {
     rmSync(making.folder, { recursive: true, force: true });
   }
-}
-
-function freePort(): number {
-  const probe = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } });
-  const { port } = probe;
-  probe.stop(true);
-  return port;
 }
 
 function javaVersion(java: string): number {
@@ -399,9 +379,4 @@ async function run(command: string[], limitMs: number, failure: string): Promise
   if ((await child.exited) === 0) return;
   const said = `${out}\n${error}`.trim().split('\n').slice(-3).join(' | ');
   throw new AppError('failed-precondition', `${failure}: ${said}`);
-}
-
-function lastLines(path: string): string {
-  const lines = existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : [];
-  return lines.slice(-3).join(' | ');
 }

@@ -21,6 +21,15 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 
 import { AppError } from '../errors/index.ts';
+import {
+  type StartedProcess,
+  hasEnded,
+  isAlive,
+  listChildren,
+  readCommand,
+  readLastLines,
+  toStarted,
+} from '../programs/index.ts';
 
 /** A real PostgreSQL 18 from an npm package, without root and without changing the system. */
 export interface EmbeddedOptions {
@@ -37,8 +46,7 @@ export interface EmbeddedOptions {
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-export interface EmbeddedPostgres {
-  readonly pid: number;
+export interface EmbeddedPostgres extends StartedProcess {
   readonly port: number;
   /** URL of the superuser's own database. */
   readonly adminUrl: string;
@@ -75,8 +83,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   const running = findEmbeddedPostgres(options);
   if (running !== undefined) {
     // It may be in the middle of its end.
-    const dataDir = join(options.dir, 'data');
-    await untilReady(running.adminUrl, () => (isAlive(running.pid, dataDir) ? undefined : 'it ended meanwhile'));
+    await untilReady(running.adminUrl, () => (isAlive(running) ? undefined : 'it ended meanwhile'));
     // Whoever started it may have been killed before this.
     await createRole(running.adminUrl, options.password);
     return running;
@@ -87,10 +94,8 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   requireEnterable(options.dir);
   if (existsSync(join(dataDir, 'PG_VERSION'))) requireVersion(dataDir);
   else await initialise(programs, dataDir, options.password);
-  const pid = launch(programs, dataDir, options);
-  const server = toServer(pid, options);
-  // By the pid alone: its command line is empty for a moment while it becomes postgres.
-  const readLog = () => (isAlive(pid) ? undefined : lastLines(join(options.dir, 'postgres.log')));
+  const server = toServer(launch(programs, dataDir, options), options);
+  const readLog = () => (isAlive(server) ? undefined : readLastLines(join(options.dir, 'postgres.log')));
   await untilReady(server.adminUrl, readLog);
   await createRole(server.adminUrl, options.password);
   return server;
@@ -100,7 +105,8 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
 export function findEmbeddedPostgres(options: EmbeddedOptions): EmbeddedPostgres | undefined {
   const dataDir = join(options.dir, 'data');
   const pid = readPid(dataDir);
-  return pid !== undefined && isAlive(pid, dataDir) ? toServer(pid, options) : undefined;
+  // A pid is given out again: it must really be the server of this folder.
+  return pid !== undefined && readCommand(pid)?.includes(dataDir) ? toServer(pid, options) : undefined;
 }
 
 /** Makes a database that belongs to the role `tally`; one that exists stays. Returns its URL for that role. */
@@ -129,18 +135,19 @@ export async function asAdmin<T>(adminUrl: string, work: (client: pg.Client) => 
 
 function toServer(pid: number, { dir, port, password }: EmbeddedOptions): EmbeddedPostgres {
   const dataDir = join(dir, 'data');
+  const server = toStarted(pid);
   const end = async (signal: NodeJS.Signals) => {
-    if (isAlive(pid, dataDir)) process.kill(pid, signal);
-    await untilGone(pid, dataDir);
+    if (isAlive(server)) process.kill(pid, signal);
+    await untilGone(server);
   };
   return {
-    pid,
+    ...server,
     port,
     adminUrl: `postgres://postgres:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`,
     stop: () => end('SIGINT'),
     async kill() {
       // Its children notice the postmaster's death by themselves, but not at once.
-      const children = childrenOf(pid);
+      const children = listChildren(pid);
       await end('SIGKILL');
       for (const child of children) await untilGone(child);
       // Nobody works on the data any more. A next server would take a killed one that its parent has not buried yet for alive.
@@ -340,35 +347,7 @@ function readPid(dataDir: string): number | undefined {
   }
 }
 
-/** Alive, and really the server of this folder: a pid is given out again. A zombie counts as gone. */
-function isAlive(pid: number, dataDir?: string): boolean {
-  try {
-    const state = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0];
-    if (state === 'Z' || state === 'X') return false;
-    return dataDir === undefined || readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(dataDir);
-  } catch {
-    return false;
-  }
-}
-
-async function untilGone(pid: number, dataDir?: string): Promise<void> {
-  const untilMs = Date.now() + STOP_LIMIT_MS;
-  while (isAlive(pid, dataDir)) {
-    if (Date.now() > untilMs) throw new AppError('unavailable', `PostgreSQL (pid ${pid}) does not end`);
-    await Bun.sleep(10);
-  }
-}
-
-function childrenOf(pid: number): number[] {
-  try {
-    const tasks = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
-    return tasks.split(' ').filter(Boolean).map(Number);
-  } catch {
-    return [];
-  }
-}
-
-function lastLines(path: string): string {
-  const lines = existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : [];
-  return lines.slice(-3).join(' | ');
+async function untilGone(target: StartedProcess): Promise<void> {
+  if (await hasEnded(target, STOP_LIMIT_MS)) return;
+  throw new AppError('unavailable', `PostgreSQL (pid ${target.pid}) does not end`);
 }

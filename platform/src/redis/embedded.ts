@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import net from 'node:net';
 
 import { AppError } from '../errors/index.ts';
+import { type StartedProcess, hasEnded, isAlive, toStarted } from '../programs/index.ts';
 import type { RedisPrograms } from './programs.ts';
 
 export interface EmbeddedRedisOptions {
@@ -16,8 +16,7 @@ export interface EmbeddedRedisOptions {
   readonly eviction: 'allkeys-lru' | 'noeviction' | 'volatile-lru';
 }
 
-export interface EmbeddedRedis {
-  readonly pid: number;
+export interface EmbeddedRedis extends StartedProcess {
   readonly port: number;
   readonly url: string;
   stop(): Promise<void>;
@@ -62,32 +61,30 @@ export async function startEmbeddedRedis(
   const child = spawn(program, args, { stdio: 'ignore', detached: true, env, cwd: '/' });
   child.on('error', () => {});
   child.unref();
-  const { pid } = child;
-  if (pid === undefined) throw new AppError('failed-precondition', `cannot run ${program}`);
+  if (child.pid === undefined) throw new AppError('failed-precondition', `cannot run ${program}`);
+  const server = toServer(child.pid, port);
   const untilMs = Date.now() + START_LIMIT_MS;
   while (!(await pingRedis(port))) {
-    if (!isAlive(pid)) throw new AppError('unavailable', `redis-server did not start: is port ${port} in use?`);
+    if (!isAlive(server)) throw new AppError('unavailable', `redis-server did not start: is port ${port} in use?`);
     if (Date.now() > untilMs) throw new AppError('unavailable', `redis-server does not answer on port ${port}`);
     await Bun.sleep(POLL_MS);
   }
-  return toServer(pid, port);
+  return server;
 }
 
 function toServer(pid: number, port: number): EmbeddedRedis {
+  const server = toStarted(pid);
   const signal = (name: NodeJS.Signals) => {
-    if (isAlive(pid)) process.kill(pid, name);
+    if (isAlive(server)) process.kill(pid, name);
   };
   const end = async (name: NodeJS.Signals) => {
     signal(name);
     signal('SIGCONT');
-    const untilMs = Date.now() + STOP_LIMIT_MS;
-    while (isAlive(pid)) {
-      if (Date.now() > untilMs) throw new AppError('unavailable', `redis-server (pid ${pid}) does not end`);
-      await Bun.sleep(POLL_MS);
-    }
+    if (await hasEnded(server, STOP_LIMIT_MS)) return;
+    throw new AppError('unavailable', `redis-server (pid ${pid}) does not end`);
   };
   return {
-    pid,
+    ...server,
     port,
     url: `redis://127.0.0.1:${port}`,
     stop: () => end('SIGTERM'),
@@ -111,14 +108,4 @@ export function pingRedis(port: number): Promise<boolean> {
     socket.on('data', (data) => end(data.toString('latin1').startsWith('+PONG')));
     socket.write('PING\r\n');
   });
-}
-
-/** A zombie counts as gone. */
-function isAlive(pid: number): boolean {
-  try {
-    const state = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0];
-    return state !== 'Z' && state !== 'X';
-  } catch {
-    return false;
-  }
 }

@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
+import { freePort } from '../programs/index.ts';
 import { type EmbeddedPostgres, asAdmin, createDatabase, migrate, startEmbeddedPostgres } from '../postgres/index.ts';
 
 /** A database of its own for one test file, with its migrations run. Disposing it drops it. */
@@ -63,14 +64,6 @@ export async function openTestServer(): Promise<TestServer> {
       rmSync(dir, { recursive: true, force: true });
     },
   };
-}
-
-/** A port that was free a moment ago. */
-export function freePort(): number {
-  const probe = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } });
-  const { port } = probe;
-  probe.stop(true);
-  return port;
 }
 
 const migrationsOf = (name: string) => join(ROOT, 'sql', name, 'migrations');

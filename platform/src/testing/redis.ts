@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 
+import { freePort } from '../programs/index.ts';
 import {
   type EmbeddedRedis,
   type EmbeddedRedisOptions,
@@ -7,7 +8,6 @@ import {
   fetchRedisPrograms,
   startEmbeddedRedis,
 } from '../redis/index.ts';
-import { freePort } from './database.ts';
 
 const ROOT = resolve(import.meta.dir, '../../..');
 const MAX_MEMORY_MIB = 16;
