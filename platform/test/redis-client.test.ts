@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { systemClock } from '../src/concurrency/index.ts';
 import { type Redis, RedisAwayError, createSharedTokenBucket, openRedis } from '../src/redis/index.ts';
 import { freePort } from '../src/programs/index.ts';
-import { type TestRedis, openTestRedis, redisForTests, waitUntil } from '../src/testing/index.ts';
+import { type TestRedis, openProxy, openTestRedis, redisForTests, waitUntil } from '../src/testing/index.ts';
 
 const LIMIT_MS = 200;
 
@@ -67,6 +67,43 @@ describe.skipIf((await redisForTests()) === undefined)('a connection to Redis', 
     expect(error).toBeInstanceOf(RedisAwayError);
     expect(tookMs).toBeWithin(LIMIT_MS - 10, LIMIT_MS + 150);
     expect(await redis.send('PING')).toBe('PONG');
+  });
+
+  test('a connection that the network lost is given up for a new one', async () => {
+    await using proxy = await openProxy(Number(new URL(server.url).port));
+    await using far = open(`redis://127.0.0.1:${proxy.port}`);
+    await far.untilReady(2_000);
+    proxy.muteStanding();
+    const answers = async () => (await failureOf(far.send('PING'))).error === undefined;
+    expect(await answers()).toBe(false);
+    expect(far.isReady).toBe(true);
+    await waitUntil(answers, { what: 'it answers', timeoutMs: 5_000 });
+    expect(changes).toEqual(['there', 'there', 'away', 'there']);
+  });
+
+  test('a new connection that says nothing is given up too', async () => {
+    await using proxy = await openProxy(Number(new URL(server.url).port));
+    proxy.isMute = true;
+    await using far = open(`redis://127.0.0.1:${proxy.port}`);
+    await far.untilReady(300);
+    // What was swallowed until here is never answered: only another connection helps.
+    proxy.isMute = false;
+    await far.untilReady(5_000);
+    expect(await far.send('PING')).toBe('PONG');
+  });
+
+  test('answers that come late are no silence', async () => {
+    const late = async () => {
+      server.pause();
+      const { error } = await failureOf(redis.send('PING'));
+      server.resume();
+      expect(error).toBeInstanceOf(RedisAwayError);
+    };
+    await late();
+    await Bun.sleep(1_200);
+    await late();
+    expect(await redis.send('PING')).toBe('PONG');
+    expect(changes).toEqual(['there']);
   });
 
   test('an answer that lies there already counts, however busy this process was', async () => {

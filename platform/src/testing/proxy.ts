@@ -10,6 +10,8 @@ export interface Proxy extends AsyncDisposable {
   onCut: () => void;
   /** While it is true, what either side sends is swallowed, on old connections and on new ones: nothing is closed. */
   isMute: boolean;
+  /** Mutes for ever what stands now; new connections are served. */
+  muteStanding(): void;
 }
 
 export async function openProxy(targetPort: number): Promise<Proxy> {
@@ -17,6 +19,7 @@ export async function openProxy(targetPort: number): Promise<Proxy> {
   let left = 0;
   let cuts = 0;
   const sockets = new Set<net.Socket>();
+  const muted = new WeakSet<net.Socket>();
   const server = net.createServer((client) => {
     const upstream = net.connect(targetPort, '127.0.0.1');
     const end = () => {
@@ -27,10 +30,10 @@ export async function openProxy(targetPort: number): Promise<Proxy> {
     sockets.add(client);
     for (const socket of [client, upstream]) socket.on('error', end).on('close', end);
     upstream.on('data', (data) => {
-      if (!proxy.isMute) client.write(data);
+      if (!proxy.isMute && !muted.has(client)) client.write(data);
     });
     client.on('data', (data) => {
-      if (proxy.isMute) return;
+      if (proxy.isMute || muted.has(client)) return;
       upstream.write(data);
       if (left === 0 || !data.includes(pattern)) return;
       left -= 1;
@@ -55,6 +58,9 @@ export async function openProxy(targetPort: number): Promise<Proxy> {
     },
     onCut: () => {},
     isMute: false,
+    muteStanding() {
+      for (const socket of sockets) muted.add(socket);
+    },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
