@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { createWorkerPool } from '@tally/platform/concurrency';
-import { bindService, hopDeadline, openGrpcClient } from '@tally/platform/grpc';
+import { bindService, hopDeadline, KEEPALIVE_MS, openGrpcClient } from '@tally/platform/grpc';
 import { type RunningService, startService } from '@tally/platform/lifecycle';
 import { Cart } from '@tally/proto/cart';
 import { Loms } from '@tally/proto/loms';
@@ -25,7 +25,12 @@ export function start(config: CartConfig): Promise<RunningService> {
     const { clock } = loop;
     const store = createPostgresStore({ db, ...loop });
     const interceptors = [hopDeadline(clock.nowMs)];
-    const loms = openGrpcClient(Loms, { addresses: config.lomsAddresses, tracer, interceptors });
+    const loms = openGrpcClient(Loms, {
+      addresses: config.lomsAddresses,
+      tracer,
+      interceptors,
+      keepaliveMs: KEEPALIVE_MS,
+    });
     const orders = createOrders(stack.use(loms));
     const products = await openProducts(frame, config, stack);
     const pool = createWorkerPool({ workers: config.lookUpWorkers, maxQueued: config.maxQueuedLookUps });

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 
-import { openGrpcClient } from '@tally/platform/grpc';
+import { KEEPALIVE_MS, openGrpcClient } from '@tally/platform/grpc';
 import { openTracing } from '@tally/platform/telemetry';
 import { quietPorts } from '@tally/platform/testing';
 import { ProductService } from '@tally/proto/product';
@@ -10,6 +10,7 @@ import { until } from './local-fake-system.ts';
 
 const CALLERS = 8;
 const SKU = 1148162;
+const CALL_LIMIT_MS = 30_000;
 
 /** The product stand-in as a process of its own, which is the quickest of our servers to start. */
 async function startInstance(grpcPort: number, httpPort: number) {
@@ -40,55 +41,108 @@ async function startInstance(grpcPort: number, httpPort: number) {
       const seconds = (await (await ask('/calls.json')).json()) as { calls: number }[];
       return seconds.reduce((sum, { calls }) => sum + calls, 0);
     },
+    /** SIGTERM: it ends what it has begun, and takes no more. */
+    async stop() {
+      child.kill('SIGTERM');
+      await child.exited;
+    },
     async kill() {
       child.kill('SIGKILL');
       await child.exited;
     },
+    pause: () => child.kill('SIGSTOP'),
+    resume: () => child.kill('SIGCONT'),
     [Symbol.asyncDispose]() {
       return this.kill();
     },
   };
 }
 
-test('calls go to both instances in turn; one that is killed costs no more than its calls in flight, and comes back', async () => {
+/** Two instances that are asked by callers all the time. */
+async function openCallers(stack: AsyncDisposableStack) {
   const [grpc1 = 0, http1 = 0, grpc2 = 0, http2 = 0] = quietPorts(4);
-  await using first = await startInstance(grpc1, http1);
-  await using second = await startInstance(grpc2, http2);
+  const first = stack.use(await startInstance(grpc1, http1));
+  const second = stack.use(await startInstance(grpc2, http2));
   const { tracer } = openTracing('test');
   const addresses = [grpc1, grpc2].map((port) => `127.0.0.1:${port}`);
-  await using client = openGrpcClient(ProductService, { addresses, tracer });
-  const call = () => client.getProduct({ token: 'testtoken', sku: SKU }, { deadlineMs: Date.now() + 5_000 });
+  const client = stack.use(openGrpcClient(ProductService, { addresses, tracer, keepaliveMs: KEEPALIVE_MS }));
+  const call = () => client.getProduct({ token: 'testtoken', sku: SKU }, { deadlineMs: Date.now() + CALL_LIMIT_MS });
 
   // Both connections stand.
   await until('both were asked', async () => {
     await call();
     return (await first.calls()) > 0 && (await second.calls()) > 0;
   });
-  const before = [await first.calls(), await second.calls()] as const;
   let answered = 0;
-  let failed = 0;
+  const failures: string[] = [];
   const stopping = new AbortController();
   const callers = Array.from({ length: CALLERS }, async () => {
     while (!stopping.signal.aborted) {
       await call().then(
         () => (answered += 1),
-        () => (failed += 1),
+        (error: Error) => failures.push(error.message),
       );
     }
   });
-  await until('many calls were answered', () => answered > 400);
+  stack.defer(async () => {
+    stopping.abort();
+    await Promise.all(callers);
+  });
+  return {
+    first,
+    second,
+    failures,
+    restartSecond: async () => stack.use(await startInstance(grpc2, http2)),
+    async untilAnswered(count: number) {
+      const from = answered;
+      await until(`${count} calls more were answered`, () => answered >= from + count);
+    },
+  };
+}
+
+test('calls go to both instances in turn; one that is killed costs no more than its calls in flight, and comes back', async () => {
+  await using stack = new AsyncDisposableStack();
+  const { first, second, failures, restartSecond, untilAnswered } = await openCallers(stack);
+  const before = [await first.calls(), await second.calls()] as const;
+  await untilAnswered(400);
   const shares = [(await first.calls()) - before[0], (await second.calls()) - before[1]] as const;
   expect(Math.min(...shares) / Math.max(...shares)).toBeGreaterThan(0.8);
 
   await second.kill();
-  const answeredAtKill = answered;
-  await until('the other one serves all', () => answered > answeredAtKill + 400);
-  expect(failed).toBeLessThanOrEqual(CALLERS);
+  await untilAnswered(400);
+  expect(failures.length).toBeLessThanOrEqual(CALLERS);
 
-  const failedBefore = failed;
-  await using again = await startInstance(grpc2, http2);
+  const failedBefore = failures.length;
+  const again = await restartSecond();
   await until('it is asked again', async () => (await again.calls()) > 20);
-  expect(failed).toBe(failedBefore);
-  stopping.abort();
-  await Promise.all(callers);
+  expect(failures.slice(failedBefore)).toEqual([]);
+}, 60_000);
+
+test('an instance that is told to end costs no call', async () => {
+  await using stack = new AsyncDisposableStack();
+  const { second, failures, restartSecond, untilAnswered } = await openCallers(stack);
+  await untilAnswered(100);
+  await second.stop();
+  await untilAnswered(200);
+  for (let round = 1; round <= 4; round += 1) {
+    const again = await restartSecond();
+    await until('it is asked', async () => (await again.calls()) > 20);
+    await again.stop();
+    await untilAnswered(200);
+  }
+  expect(failures).toEqual([]);
+}, 60_000);
+
+test('an instance that hangs costs no more than its calls in flight, soon, and is asked again when it goes on', async () => {
+  await using stack = new AsyncDisposableStack();
+  const { second, failures, untilAnswered } = await openCallers(stack);
+  await untilAnswered(100);
+  second.pause();
+  await untilAnswered(2_000);
+  expect(failures.length).toBeWithin(1, CALLERS + 1);
+
+  const failedBefore = failures.length;
+  const asked = await (second.resume(), second.calls());
+  await until('it is asked again', async () => (await second.calls()) > asked + 20);
+  expect(failures.slice(failedBefore)).toEqual([]);
 }, 60_000);
