@@ -38,18 +38,21 @@ check: install
 
 # Format the code and the protos.
 [group('develop')]
+[no-exit-message]
 fmt: install
     @node_modules/.bin/oxfmt
     @cd proto && node_modules/.bin/buf format -w
 
 # Generate code from the protos and the queries, and dump the schemas.
 [group('develop')]
+[no-exit-message]
 gen: install
     @cd proto && PATH="$PWD/node_modules/.bin:$PATH" node_modules/.bin/buf generate
     @{{ bun }} sql/gen.ts
 
 # Bring the databases of CART_, LOMS_, NOTIFIER_ and LOG_DATABASE_URL to the newest schema.
 [group('develop')]
+[no-exit-message]
 migrate: install
     @{{ bun }} sql/migrate.ts
 
@@ -76,7 +79,7 @@ down *ARGS: bun
 status *ARGS: bun
     @{{ bun }} ops/local/status.ts "$@"
 
-# Print the last lines of the logs, of all or of one service; -f follows.
+# Print the last lines of the logs, of all or of one part; -f follows.
 [group('run')]
 [no-exit-message]
 logs *ARGS: bun

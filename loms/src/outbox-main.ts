@@ -1,20 +1,53 @@
+import { type Command, type CommandGroup, type Given, type Operand, runCommand } from '@tally/platform/command-line';
 import { readConfig } from '@tally/platform/config';
-import { openDb } from '@tally/platform/postgres';
+import { type Db, openDb } from '@tally/platform/postgres';
 
-import { OUTBOX_USAGE, decideOutbox } from './outbox-decide.ts';
+import { type RefusedEvent, listRefused, retryRefused, skipRefused } from './outbox-decide.ts';
 
-async function main(args: readonly string[]): Promise<readonly string[]> {
-  if (args.some((arg) => arg === '--help' || arg === '-h')) return [OUTBOX_USAGE];
-  const { url } = readConfig(process.env, (reader) => ({
-    url: reader.url('LOMS_DATABASE_URL', 'the database of loms', ['postgres', 'postgresql']),
-  }));
-  await using db = openDb({ url, applicationName: 'outbox', maxConnections: 1 });
-  return await decideOutbox(db, args);
+const EVENT: readonly Operand[] = [
+  { name: 'ORDER', isRequired: true, meaning: 'the id of an order, as list shows it', pattern: /^[1-9]\d{0,18}$/ },
+  { name: 'VERSION', isRequired: true, meaning: 'a version of it, as list shows it', pattern: /^[1-9]\d{0,8}$/ },
+];
+
+const group: CommandGroup = {
+  name: 'outbox',
+  purpose: 'decides on events that the log refused. Their orders wait until then.',
+  commands: [
+    command('list', 'what waits, and why', [], async (db) => (await listRefused(db)).join('\n')),
+    command('retry', 'sends it again', EVENT, (db, given) => retryRefused(db, toEvent(given))),
+    command(
+      'skip',
+      "sends a marker in its place; the reason is kept in loms' table audit",
+      [...EVENT, { name: 'REASON', isRequired: true, meaning: 'the reason, in words', takesRest: true }],
+      (db, given) => skipRefused(db, toEvent(given), given.required('REASON')),
+    ),
+  ],
+  notes: ['LOMS_DATABASE_URL names the database.'],
+};
+
+function command(
+  name: string,
+  purpose: string,
+  operands: readonly Operand[],
+  work: (db: Db, given: Given) => Promise<string>,
+): Command {
+  return {
+    name: `outbox ${name}`,
+    purpose,
+    operands,
+    run: async (given) => {
+      const { url } = readConfig(process.env, (reader) => ({
+        url: reader.url('LOMS_DATABASE_URL', 'the database of loms', ['postgres', 'postgresql']),
+      }));
+      await using db = openDb({ url, applicationName: 'outbox', maxConnections: 1 });
+      console.log(await work(db, given));
+      return 0;
+    },
+  };
 }
 
-try {
-  for (const line of await main(process.argv.slice(2))) console.log(line);
-} catch (error) {
-  console.error(`outbox: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
+function toEvent(given: Given): RefusedEvent {
+  return { orderId: BigInt(given.required('ORDER')), version: Number(given.required('VERSION')) };
 }
+
+await runCommand(group, process.argv.slice(2));

@@ -8,7 +8,7 @@ import { createLog } from '@tally/platform/telemetry';
 import { type TestDatabase, openTestDatabase, waitUntil } from '@tally/platform/testing';
 
 import { ORDER_EVENTS_PARTITIONS, ORDER_EVENTS_TOPIC } from '../src/order-event.ts';
-import { decideOutbox } from '../src/outbox-decide.ts';
+import { listRefused, retryRefused, skipRefused } from '../src/outbox-decide.ts';
 import { createPostgresOutbox } from '../src/outbox-postgres.ts';
 import { startRelay } from '../src/relay.ts';
 import { type LomsDatabase, openLomsDatabase } from './database.ts';
@@ -168,7 +168,7 @@ test('the first mark of an event stays, and a mark clears a quarantine', async (
   ]);
   // What is marked waits for nobody.
   await outbox.quarantine(rows[0]?.position ?? 0n, 'too late');
-  expect(await decideOutbox(database.db, ['list'])).toEqual(['nothing waits']);
+  expect(await listRefused(database.db)).toEqual(['nothing waits']);
 });
 
 test('an event that the log refuses waits for an operator: listed, retried, and skipped as a marker', async () => {
@@ -176,20 +176,20 @@ test('an event that the log refuses waits for an operator: listed, retried, and 
   {
     await using _ = openRelay({ refuses: `${bad}-1` });
     await waitUntil(() => isMarked(good), { what: 'the other order is sent' });
-    await waitUntil(async () => (await decideOutbox(database.db, ['list'])).length === 2, { what: 'it is listed' });
-    const [line, total] = await decideOutbox(database.db, ['list']);
+    await waitUntil(async () => (await listRefused(database.db)).length === 2, { what: 'it is listed' });
+    const [line, total] = await listRefused(database.db);
     expect(line).toMatch(new RegExp(`^order ${bad} version 1 \\(new, .*\\): it does not like it$`));
     expect(total).toBe('1 event waits');
     expect(await logged(bad)).toEqual([]);
     // Tried again, it is refused again.
-    expect(await decideOutbox(database.db, ['retry', String(bad), '1'])).toEqual([
+    expect(await retryRefused(database.db, { orderId: BigInt(bad), version: 1 })).toBe(
       `version 1 of order ${bad} is sent again`,
-    ]);
-    await waitUntil(async () => (await decideOutbox(database.db, ['list'])).length === 2, { what: 'it is back' });
+    );
+    await waitUntil(async () => (await listRefused(database.db)).length === 2, { what: 'it is back' });
   }
-  expect(await decideOutbox(database.db, ['skip', String(bad), '1', 'never', 'mind'])).toEqual([
+  expect(await skipRefused(database.db, { orderId: BigInt(bad), version: 1 }, 'never mind')).toBe(
     `version 1 of order ${bad} is skipped`,
-  ]);
+  );
   await using _ = openRelay();
   await waitUntil(() => isMarked(bad), { what: 'the order goes on' });
   const events = await logged(bad);
@@ -199,24 +199,12 @@ test('an event that the log refuses waits for an operator: listed, retried, and 
   ]);
   const { rows } = await database.db.query(`select subject, reason from audit where action = 'skip event'`, []);
   expect(rows).toEqual([{ subject: `${bad}-1`, reason: 'never mind' }]);
-  expect(await decideOutbox(database.db, ['list'])).toEqual(['nothing waits']);
+  expect(await listRefused(database.db)).toEqual(['nothing waits']);
 }, 30_000);
 
-test('what does not wait is neither retried nor skipped, and words that it does not know show the usage', async () => {
-  const orderId = await write();
-  for (const args of [
-    ['retry', String(orderId), '1'],
-    ['skip', String(orderId), '1', 'why'],
-    ['skip', '7', '1', 'why'],
-  ])
-    expect(decideOutbox(database.db, args)).rejects.toThrow('does not wait');
-  for (const args of [
-    [],
-    ['list', 'all'],
-    ['retry', 'x', '1'],
-    ['retry', '1', '0'],
-    ['skip', '1', '1'],
-    ['drop', '1', '1'],
-  ])
-    expect(decideOutbox(database.db, args)).rejects.toThrow('is not one of its commands');
+test('what does not wait is neither retried nor skipped', async () => {
+  const event = { orderId: BigInt(await write()), version: 1 };
+  await expect(retryRefused(database.db, event)).rejects.toThrow('does not wait');
+  await expect(skipRefused(database.db, event, 'why')).rejects.toThrow('does not wait');
+  await expect(skipRefused(database.db, { ...event, orderId: 7n }, 'why')).rejects.toThrow('does not wait');
 });

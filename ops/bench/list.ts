@@ -1,6 +1,4 @@
 import { writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
-import { join, relative, resolve } from 'node:path';
 
 import { type ListDeps, list } from '@tally/cart/list';
 import { type ProductCache, createProducts } from '@tally/cart/products';
@@ -11,10 +9,9 @@ import { freePort } from '@tally/platform/programs';
 import { ProductService } from '@tally/proto/product';
 
 import { toBarChart } from './chart.ts';
+import { describeMachine, median } from './measure.ts';
 import { startProgram } from './programs.ts';
 
-const ROOT = resolve(import.meta.dir, '../..');
-const CHART = join(import.meta.dir, 'list.svg');
 const LINES = [1, 2, 5, 10, 20];
 const LATENCY_MS = 10;
 // What cart has by default.
@@ -25,16 +22,23 @@ const CALL_LIMIT_MS = 10_000;
 /** List as cart makes it, with all look-ups going to the product service. */
 type List = (lines: number) => Promise<void>;
 
+interface ListOptions {
+  /** Of each kind in a round. */
+  readonly lists: number;
+  readonly rounds: number;
+  /** The file that a bar chart goes to, as SVG. */
+  readonly chart: string | undefined;
+}
+
 /**
  * How long a List takes, one look-up after another against the pool. The use case, the look-ups, the pool and the gRPC
  * client are cart's own, put together here without the limiter and without a cache: no configuration of cart can do that.
  * The product service is the stand-in, in a process of its own.
  */
-export async function benchList({ lists, rounds }: { lists: number; rounds: number }): Promise<void> {
+export async function benchList({ lists, rounds, chart }: ListOptions): Promise<void> {
   await using stack = new AsyncDisposableStack();
-  const date = new Date().toISOString().slice(0, 10);
-  const machine = `${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), Bun ${Bun.version}`;
-  console.log(`${date}, ${machine}`);
+  const machine = describeMachine();
+  console.log(machine);
   const address = await startProduct(stack);
   const modes: readonly (readonly [name: string, list: List])[] = [
     ['one after another', createList(stack, address, 1)],
@@ -55,15 +59,16 @@ export async function benchList({ lists, rounds }: { lists: number; rounds: numb
   }
   const of = (name: string) => LINES.map((lines) => median(tookMs.get(`${name} ${lines}`) ?? []));
   const [serial, pooled] = [of('one after another'), of('pooled')];
-  const source = `Median of ${lists * rounds} Lists each, product service of ${LATENCY_MS} ms, limiter and cache off. ${date}, ${machine}.`;
+  const source = `Median of ${lists * rounds} Lists each, product service of ${LATENCY_MS} ms, limiter and cache off. ${machine}.`;
   console.log(`\n${toMarkdown(serial, pooled)}\n\n${source}`);
   const series = [
     { name: 'one after another', values: serial },
     { name: `pooled, ${WORKERS} workers`, values: pooled },
   ];
   const groups = LINES.map((lines) => `${lines} ${lines === 1 ? 'line' : 'lines'}`);
-  writeFileSync(CHART, toBarChart({ title: 'Time of one List, milliseconds', note: source, groups, series }));
-  console.log(`The chart is in ${relative(ROOT, CHART)}.`);
+  if (chart === undefined) return;
+  writeFileSync(chart, toBarChart({ title: 'Time of one List, milliseconds', note: source, groups, series }));
+  console.log(`The chart is in ${chart}.`);
 }
 
 async function time(work: () => Promise<void>): Promise<number> {
@@ -131,8 +136,3 @@ const toLine = (sku: number) => ({
   name: `Product ${sku}`,
   price: 100 + ((sku * 7919) % 9900),
 });
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
-}

@@ -1,4 +1,5 @@
-import { type Command, runCommand } from '../local/command.ts';
+import { type Command, runCommand } from '@tally/platform/command-line';
+
 import { benchFlow } from './flow.ts';
 import { benchHot } from './hot.ts';
 import { benchVerify } from './verify.ts';
@@ -9,6 +10,7 @@ interface Options {
   readonly rounds: number;
   readonly lists: number;
   readonly orders: number;
+  readonly chart: string | undefined;
 }
 
 const BENCHMARKS: Readonly<Record<string, (options: Options) => Promise<void>>> = {
@@ -21,11 +23,12 @@ const BENCHMARKS: Readonly<Record<string, (options: Options) => Promise<void>>> 
 const command: Command = {
   name: 'bench',
   purpose: 'measures Tally on servers of its own; medians of the rounds count.',
-  argument: { name: 'BENCHMARK', choices: Object.keys(BENCHMARKS), required: true },
+  operands: [{ name: 'BENCHMARK', choices: Object.keys(BENCHMARKS), isRequired: true }],
   options: [
     { name: '--seconds', meaning: 'hot, flow: of each measurement', number: { min: 1, max: 60, fallback: 3 } },
     { name: '--rounds', meaning: 'how often each is measured', number: { min: 1, max: 20, fallback: 3 } },
     { name: '--lists', meaning: 'list: of each kind in a round', number: { min: 1, max: 100, fallback: 5 } },
+    { name: '--chart', text: 'FILE', meaning: 'list: write a bar chart to this file, as SVG' },
     {
       name: '--orders',
       meaning: 'verify: of the history',
@@ -38,7 +41,7 @@ const command: Command = {
     'flow    what each part around it carries: checkouts a second through cart and loms, events a second through one relay',
     '        and through one notifier, on PostgreSQL and on one Kafka broker; needs what just up kafka needs',
     'list    the time of one List of 1 to 20 lines, one look-up after another against pooled, with a product service of 10 ms;',
-    '        it prints a table and writes a chart',
+    '        the chart of the README: just bench list --chart ops/bench/list.svg',
     'verify  how long verify takes over a history of many orders',
   ],
   run: async (given) => {
@@ -47,8 +50,9 @@ const command: Command = {
       rounds: given.number('--rounds'),
       lists: given.number('--lists'),
       orders: given.number('--orders'),
+      chart: given.text('--chart'),
     };
-    await BENCHMARKS[given.argument ?? '']?.(options);
+    await BENCHMARKS[given.required('BENCHMARK')]?.(options);
     return 0;
   },
 };

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 
+import { type Command, runCommand } from '@tally/platform/command-line';
 import { systemClock } from '@tally/platform/concurrency';
 import { AppError } from '@tally/platform/errors';
 import { RpcError } from '@tally/platform/grpc';
 import { openDb } from '@tally/platform/postgres';
 
-import { type Command, runCommand } from '../local/command.ts';
 import { CHECKOUT, type LocalConfig, readLocalConfig } from '../local/config.ts';
 import { takeLock } from '../local/lock.ts';
 import { findOwnProcesses } from '../local/processes.ts';
@@ -30,7 +30,6 @@ const MS_PER_DAY = 86_400_000;
 const command: Command = {
   name: 'demo',
   purpose: "plays a few shoppers' orders, then 400 shoppers for 100 units, with loms killed in the middle.",
-  options: [],
   notes: ['It starts the system where it is not up, and may be run again and again.'],
   run: async () => {
     const config = readLocalConfig(process.env, CHECKOUT);

@@ -1,4 +1,5 @@
-import { type Command, runCommand } from '../local/command.ts';
+import { type Command, runCommand } from '@tally/platform/command-line';
+
 import { toSeconds } from '../local/steps.ts';
 import { KAFKA_FAULTS, runFault } from './kafka.ts';
 import { openLaboratory } from './laboratory.ts';
@@ -6,8 +7,7 @@ import { openLaboratory } from './laboratory.ts';
 const command: Command = {
   name: 'faults',
   purpose: 'breaks a system of its own, piece by piece and under load, and lets verify judge.',
-  argument: { name: 'LABORATORY', choices: ['kafka'], required: true },
-  options: [],
+  operands: [{ name: 'LABORATORY', choices: ['kafka'], isRequired: true }],
   notes: [
     'kafka   three brokers and two instances of each service, in a temporary folder, for two minutes: the leader of a',
     "        partition is killed, a notifier, the relay's holder; two of three brokers are down; all three start again",

@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
 
+import { type Command, runCommand } from '@tally/platform/command-line';
 import { systemClock } from '@tally/platform/concurrency';
 
-import { type Command, runCommand } from './command.ts';
 import { CHECKOUT, readLocalConfig } from './config.ts';
 import { lockState } from './launcher.ts';
 import { prometheusDir } from './prometheus.ts';
@@ -31,7 +31,7 @@ const command: Command = {
     }
     const settings = readPlan(files)?.processes.flatMap((planned) => Object.keys(planned.files ?? {})) ?? [];
     // Not the lock: somebody may be waiting for it.
-    const own = [files.logs, files.plan, files.keepings, files.shape];
+    const own = [files.logs, files.plan, files.keepings, files.shape, files.gitignore];
     for (const path of [...folders, kafka.dir, prometheusDir(stateDir), ...settings, ...own])
       rmSync(path, { recursive: true, force: true });
     console.log(`Tally is down, its data and logs are removed. What is left is this checkout: ${CHECKOUT}`);

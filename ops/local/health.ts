@@ -9,6 +9,7 @@ import type { PlannedProcess } from './plan.ts';
 export type NotReady = string | undefined;
 
 const ANSWER_LIMIT_MS = 1500;
+export const ANSWER_LIMITS = { connectTimeoutMs: ANSWER_LIMIT_MS, answerTimeoutMs: ANSWER_LIMIT_MS } as const;
 
 /** Asks a process whether it is ready. Its own socket must answer: another program may sit on the port. */
 export async function notReady(planned: PlannedProcess, own: OwnProcess | undefined): Promise<NotReady> {
@@ -32,13 +33,13 @@ async function askReadiness(url: string): Promise<NotReady> {
   }
 }
 
-async function askDatabase(url: string): Promise<NotReady> {
+/** Whether a PostgreSQL, or the bouncer before one, answers. */
+export async function askDatabase(url: string): Promise<NotReady> {
   await using db = openDb({
     url,
     applicationName: 'health',
     maxConnections: 1,
-    connectTimeoutMs: ANSWER_LIMIT_MS,
-    answerTimeoutMs: ANSWER_LIMIT_MS,
+    ...ANSWER_LIMITS,
     namedStatements: false,
   });
   try {

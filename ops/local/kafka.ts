@@ -11,6 +11,7 @@ import {
   missingForKafka,
   startEmbeddedKafka,
 } from '@tally/platform/events';
+import { readStat } from '@tally/platform/programs';
 
 import type { LocalConfig, PortName } from './config.ts';
 import type { Servers } from './launcher-deps.ts';
@@ -65,7 +66,8 @@ export function createKafka({ root, stateDir, ports }: LocalConfig, shape: Shape
   async function raise(): Promise<string> {
     const before = new Map(findAll().map((broker) => [broker.id, broker]));
     // One that was stopped goes on; the others do not notice.
-    for (const { pid } of before.values()) process.kill(pid, 'SIGCONT');
+    const stopped = [...before.values()].filter(({ pid }) => readStat(pid)?.state === 'T');
+    for (const { pid } of stopped) process.kill(pid, 'SIGCONT');
     // All know the ports of all.
     const moves = brokers.some(({ node }) => isElsewhere(before.get(node.id), node));
     if (moves) await Promise.all([...before.values()].map((broker) => broker.stop()));
@@ -74,7 +76,9 @@ export function createKafka({ root, stateDir, ports }: LocalConfig, shape: Shape
     return await describeEach(brokers, async ({ node, find }) => {
       const was = before.get(node.id);
       if (isElsewhere(was, node)) return `moved from port ${was?.port} to ${node.port}`;
-      return `${find()?.pid === was?.pid ? 'runs' : 'started'} on port ${node.port}`;
+      if (find()?.pid !== was?.pid) return `started on port ${node.port}`;
+      const isWoken = stopped.some(({ id }) => id === node.id);
+      return isWoken ? `was stopped by a signal and goes on, on port ${node.port}` : `runs on port ${node.port}`;
     });
   }
 

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { sleep } from '@tally/platform/concurrency';
@@ -8,8 +8,8 @@ import { toFingerprint } from './fingerprint.ts';
 import type { LauncherDeps, Servers } from './launcher-deps.ts';
 import { takeLock } from './lock.ts';
 import type { Plan } from './plan.ts';
-import { describeStranger } from './ports.ts';
-import { MARK, SUPERVISOR, findOwnProcesses, signal, toMark } from './processes.ts';
+import { findStranger } from './ports.ts';
+import { MARK, SUPERVISOR, findOwnProcesses, findStateDir, signal, toMark } from './processes.ts';
 import { waitUntilReady } from './readiness.ts';
 import { type RunFiles, requireOwn, writePlan } from './run-files.ts';
 import { endProcesses } from './take-down.ts';
@@ -22,6 +22,8 @@ const PORT_POLL_MS = 50;
 /** One `up` or `down` at a time in a state folder. */
 export async function lockState({ clock, steps, files }: LauncherDeps, purpose: string): Promise<Disposable> {
   makeOwnFolder(files.run);
+  // Wherever the folder lies, it is nothing to commit.
+  writeFileSync(files.gitignore, '*\n');
   const lock = await takeLock(clock, {
     path: files.lock,
     purpose,
@@ -75,6 +77,7 @@ export async function refuseStrangers(
   }
 }
 
+/** What another Tally holds is one fault, however many its ports are. */
 function findStrangers(plan: Pick<Plan, 'stateDir' | 'processes'>, servers: readonly Servers[]): string[] {
   const pids = findOwnProcesses(plan.stateDir).map(({ pid }) => pid);
   const ports = plan.processes.flatMap((planned) =>
@@ -82,12 +85,20 @@ function findStrangers(plan: Pick<Plan, 'stateDir' | 'processes'>, servers: read
   );
   // Their processes may be another user's, whose open ports are hidden from us.
   ports.push(...servers.flatMap((each) => each.missingPorts()));
-  return ports.flatMap(({ port, variable, purpose }) => {
-    const stranger = describeStranger(port, pids);
-    return stranger === undefined
-      ? []
-      : [`Port ${port} (${purpose}) is in use by ${stranger}: end that, or choose another port with ${variable}.`];
+  const faults = ports.flatMap(({ port, variable, purpose }) => {
+    const stranger = findStranger(port, pids);
+    if (stranger === undefined) return [];
+    const otherDir = stranger.pid === undefined ? undefined : findStateDir(stranger.pid);
+    if (otherDir !== undefined) {
+      return [
+        `Another Tally runs on these ports, with its data in ${otherDir}: end it (TALLY_STATE_DIR=${otherDir} just down), or choose other ports (just up --help names their variables).`,
+      ];
+    }
+    return [
+      `Port ${port} (${purpose}) is in use by ${stranger.words}: end that, or choose another port with ${variable}.`,
+    ];
   });
+  return [...new Set(faults)];
 }
 
 async function raiseProcesses(deps: LauncherDeps, plan: Plan): Promise<void> {

@@ -1,11 +1,11 @@
 import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { type Command, UsageError, runCommand } from '@tally/platform/command-line';
 import { sleep, systemClock } from '@tally/platform/concurrency';
+import { AppError } from '@tally/platform/errors';
 
-import { type Command, runCommand } from './command.ts';
 import { CHECKOUT, type LocalConfig, readLocalConfig } from './config.ts';
-import { brokerNames } from './kafka.ts';
 import { readLastLines } from './log-file.ts';
 import { mergeByTime } from './log-lines.ts';
 import { SUPERVISOR } from './processes.ts';
@@ -32,19 +32,10 @@ function listLogs(config: LocalConfig, shape: Shape): LogFile[] {
   ];
 }
 
-const NAMES = new Set(
-  Object.values(SHAPES).flatMap((shape: Shape) => [
-    ...processNames(shape),
-    SUPERVISOR,
-    ...shape.servers.map(({ name }) => name),
-    ...brokerNames(shape),
-  ]),
-);
-
 const command: Command = {
   name: 'logs',
   purpose: 'prints the last lines of the logs, oldest first.',
-  argument: { name: 'SERVICE', choices: [...NAMES], required: false },
+  operands: [{ name: 'PART', isRequired: false, meaning: 'a part of the system, as status shows it' }],
   options: [
     { name: '--follow', short: '-f', meaning: 'go on with what is written from now on, until Ctrl-C' },
     { name: '--lines', short: '-n', meaning: 'lines of each log', number: { min: 0, max: 10_000, fallback: 40 } },
@@ -54,11 +45,15 @@ const command: Command = {
     const state = toRunFiles(config.stateDir);
     requireOwn(state.run);
     const all = listLogs(config, readShape(state) ?? SHAPES.light);
-    const files = all.filter(({ name }) => given.argument === undefined || name === given.argument);
+    const part = given.operand('PART');
+    const names = all.map(({ name }) => name).join(', ');
+    const files = all.filter(({ name }) => part === undefined || name === part);
+    if (files.length === 0) throw new UsageError(`'${part}' is no part of this system: it is one of ${names}.`);
     if (!files.some(({ path }) => existsSync(path))) {
-      const names = given.argument ?? all.map(({ name }) => name).join(', ');
-      console.error(`There is no log of ${names} yet: ${upCall(state)} starts the system.`);
-      return 1;
+      throw new AppError(
+        'failed-precondition',
+        `there is no log of ${part ?? names} yet: ${upCall(state)} starts the system.`,
+      );
     }
     const columns = Math.max(...files.map(({ name }) => name.length));
     const print = (name: string, line: string) =>

@@ -69,14 +69,21 @@ function readLink(path: string): string {
   }
 }
 
-/** Who else listens on the port, in words; undefined when nobody does, or one of `ownPids`. */
-export function describeStranger(port: number, ownPids: readonly number[]): string | undefined {
+export interface Stranger {
+  /** Unknown where it is another user's. */
+  readonly pid?: number;
+  readonly words: string;
+}
+
+/** Who else listens on the port; undefined when nobody does, or one of `ownPids`. */
+export function findStranger(port: number, ownPids: readonly number[]): Stranger | undefined {
   const listeners = listListeners().filter((listener) => listener.port === port);
   const inodes = listeners.map((listener) => listener.inode);
   if (listeners.length === 0 || ownPids.some((pid) => holdsSocket(pid, inodes))) return undefined;
   const pid = listPids().find((candidate) => holdsSocket(candidate, inodes));
   // Another user's open files are hidden, the socket's owner is not.
-  if (pid === undefined) return `a process of user id ${listeners[0]!.userId}`;
+  if (pid === undefined) return { words: `a process of user id ${listeners[0]!.userId}` };
   const folder = readFolder(pid);
-  return `process ${pid} (${readCommand(pid) ?? 'unknown'}${folder === undefined ? '' : `, in ${folder}`})`;
+  const where = folder === undefined ? '' : `, in ${folder}`;
+  return { pid, words: `process ${pid} (${readCommand(pid) ?? 'unknown'}${where})` };
 }

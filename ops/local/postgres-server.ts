@@ -96,12 +96,14 @@ export function createServer(config: LocalConfig, { name, port, databases }: Ser
 }
 
 async function raiseServer(running: EmbeddedPostgres | undefined, options: EmbeddedOptions): Promise<string> {
-  if (running !== undefined && readStat(running.pid)?.state === 'T') process.kill(running.pid, 'SIGCONT');
+  const isStopped = running !== undefined && readStat(running.pid)?.state === 'T';
+  if (isStopped) process.kill(running.pid, 'SIGCONT');
   const moves = running !== undefined && running.port !== options.port;
   if (moves) await running.stop();
   const { pid } = await startPatiently(options);
   if (moves) return `moved from port ${running.port} to ${options.port}`;
-  return `${pid === running?.pid ? 'runs' : 'started'} on port ${options.port}`;
+  if (pid !== running?.pid) return `started on port ${options.port}`;
+  return isStopped ? `was stopped by a signal and goes on, on port ${options.port}` : `runs on port ${options.port}`;
 }
 
 /** After a crash the first tries may fail: the killed server's children hold its memory until they notice. */

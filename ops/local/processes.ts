@@ -45,6 +45,11 @@ export function findOwnProcesses(stateDir: string): OwnProcess[] {
   });
 }
 
+/** The state folder that this process was started for by a launcher; undefined for any other process. */
+export function findStateDir(pid: number): string | undefined {
+  return readMark(pid)?.stateDir;
+}
+
 function readMark(pid: number): { name: string; fingerprint: string; stateDir: string } | undefined {
   const prefix = `${MARK}=`;
   const entry = readProc(pid, 'environ')

@@ -18,6 +18,7 @@ export interface RunFiles {
   /** Which way of running the system the data goes with. */
   readonly shape: string;
   readonly supervisorLog: string;
+  readonly gitignore: string;
 }
 
 export function toRunFiles(stateDir: string): RunFiles {
@@ -31,6 +32,7 @@ export function toRunFiles(stateDir: string): RunFiles {
     lock: join(run, 'lock'),
     shape: join(run, 'shape'),
     supervisorLog: join(logs, 'supervisor.log'),
+    gitignore: join(stateDir, '.gitignore'),
   };
 }
 

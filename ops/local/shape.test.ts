@@ -32,7 +32,7 @@ test('the refusal says in one sentence what to do', () => {
   using state = openState();
   rememberShape(state.files, 'full');
   expect(() => requireSameShape(state.files, state.stateDir, 'kafka')).toThrow(
-    `The data in ${state.stateDir} lies in a PostgreSQL for each service and three Kafka brokers: just up full goes on with it; just down --remove removes it, and then just up kafka starts anew.`,
+    `The data in ${state.stateDir} lies in a PostgreSQL for each service and three Kafka brokers: just up full goes on with it. For just up kafka choose another folder with TALLY_STATE_DIR, or remove this data for ever with just down --remove.`,
   );
 });
 

@@ -108,6 +108,9 @@ export function readShapeName(files: RunFiles): ShapeName | undefined {
   return existsSync(files.plan) ? 'light' : undefined;
 }
 
+/** Where there is nothing to look at yet. */
+export const NOT_STARTED = 'Tally was not started here yet: just up starts it.';
+
 /** What brings this system up. */
 export function upCall(files: RunFiles): string {
   return (readShape(files) ?? SHAPES.light).call;
@@ -123,7 +126,7 @@ export function requireSameShape(files: RunFiles, stateDir: string, asked: Shape
   const { data, call } = SHAPES[name];
   throw new AppError(
     'failed-precondition',
-    `The data in ${stateDir} lies in ${data}: ${call} goes on with it; just down --remove removes it, and then ${SHAPES[asked].call} starts anew.`,
+    `The data in ${stateDir} lies in ${data}: ${call} goes on with it. For ${SHAPES[asked].call} choose another folder with TALLY_STATE_DIR, or remove this data for ever with just down --remove.`,
   );
 }
 

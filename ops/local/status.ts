@@ -1,16 +1,19 @@
+import { type Command, runCommand } from '@tally/platform/command-line';
+import { isBrokerThere } from '@tally/platform/events';
 import { openDb } from '@tally/platform/postgres';
 import { type StartedProcess, listChildren, readStat } from '@tally/platform/programs';
 
-import { type Command, runCommand } from './command.ts';
 import { CHECKOUT, readLocalConfig } from './config.ts';
-import { notReady } from './health.ts';
+import { ANSWER_LIMITS, type NotReady, askDatabase, notReady } from './health.ts';
+import type { LocalKafka } from './kafka.ts';
 import type { Plan } from './plan.ts';
+import type { LocalPostgres } from './postgres.ts';
 import type { LocalServer } from './postgres-server.ts';
 import { type OwnProcess, SUPERVISOR, findOwnProcesses, residentBytes, uptimeMs } from './processes.ts';
 import { describePorts, findKeeping, findPlanned } from './readiness.ts';
 import { readKeepings, readPlan, requireOwn, toRunFiles } from './run-files.ts';
 import { createServers } from './servers.ts';
-import { SHAPES, readShape, upCall } from './shape.ts';
+import { NOT_STARTED, SHAPES, readShape, upCall } from './shape.ts';
 import { toAge, toMiB, toTable } from './table.ts';
 
 const HEADER = ['', 'health', 'pid', 'up for', 'memory', 'restarts', 'ports'];
@@ -18,34 +21,41 @@ const HEADER = ['', 'health', 'pid', 'up for', 'memory', 'restarts', 'ports'];
 const command: Command = {
   name: 'status',
   purpose: 'shows what runs and how it is. Exit code 1 unless all is well.',
-  options: [],
   run: async () => {
     const config = readLocalConfig(process.env, CHECKOUT);
     const files = toRunFiles(config.stateDir);
     requireOwn(files.run);
     const plan = readPlan(files);
     if (plan === undefined) {
-      console.log('Tally was not started here yet: just up starts it.');
+      console.log(NOT_STARTED);
       return 1;
     }
     const { postgres, kafka } = createServers(config, readShape(files) ?? SHAPES.light);
     const own = findOwnProcesses(config.stateDir);
-    const rows = [
-      ...(await Promise.all(plan.processes.map((planned) => describeService(plan, planned.name, own)))),
+    if (own.length === 0 && !postgres.isRunning() && !kafka.isRunning()) {
+      const where = dataFolders(postgres, kafka).join(', ');
+      console.log(`Nothing runs here: ${upCall(files)} starts it. Its data is in ${where}.`);
+      return 1;
+    }
+    const rows = await Promise.all([
+      ...plan.processes.map((planned) => describeService(plan, planned.name, own)),
       describeSupervisor(own),
-      ...postgres.servers.map(({ name, find }) => describeServer(name, find())),
-      ...kafka.brokers.map(({ name, find }) => describeServer(name, find())),
-    ];
+      ...postgres.servers.map(({ name, find }) => describeServer(name, find(), askPostgres)),
+      ...kafka.brokers.map(({ name, find }) => describeServer(name, find(), askBroker)),
+    ]);
     console.log(toTable([HEADER, ...rows.map(({ cells }) => cells)]));
     console.log(`\nmemory      ${toMiB(sumOf(rows))} in all`);
     console.log(`databases   ${(await Promise.all(postgres.servers.map(describeDatabases))).join(', ')}`);
-    const folders = [...postgres.servers.map(({ dir }) => dir), ...(kafka.brokers.length > 0 ? [kafka.dir] : [])];
+    const folders = dataFolders(postgres, kafka);
     console.log(`data        ${folders.join(', ')}\nlogs        ${files.logs}`);
     const isWell = rows.every((row) => row.isWell);
     if (!isWell) console.log(`\nNot all is well: ${upCall(files)} mends it.`);
     return isWell ? 0 : 1;
   },
 };
+
+const dataFolders = (postgres: LocalPostgres, kafka: LocalKafka) =>
+  [...postgres.servers, ...(kafka.brokers.length > 0 ? [kafka] : [])].map(({ dir }) => dir);
 
 interface Row {
   readonly cells: readonly string[];
@@ -74,22 +84,29 @@ function describeSupervisor(own: readonly OwnProcess[]): Row {
   return { isWell, bytes: bytesOf(found), cells: [SUPERVISOR, health, ...describeProcess(found), '', ''] };
 }
 
+type Server = StartedProcess & { readonly port: number };
+
 /** One that the supervisor does not keep, with its children. */
-function describeServer(name: string, server: { readonly pid: number; readonly port: number } | undefined): Row {
+async function describeServer<T extends Server>(
+  name: string,
+  server: T | undefined,
+  ask: (server: T) => Promise<NotReady>,
+): Promise<Row> {
   const stat = server && readStat(server.pid);
   if (server === undefined || stat === undefined) {
     return { isWell: false, bytes: 0, cells: [name, 'not running', '', '', '', '', ''] };
   }
-  const isWell = stat.state !== 'T';
-  const health = isWell ? 'running' : 'stopped by a signal';
-  const found = { pid: server.pid, ...stat };
+  const reason = stat.state === 'T' ? 'stopped by a signal' : await ask(server);
   const children = listChildren(server.pid).map(({ pid }) => pid);
   return {
-    isWell,
-    bytes: bytesOf(found, children),
-    cells: [name, health, ...describeProcess(found, children), '', `${server.port}`],
+    isWell: reason === undefined,
+    bytes: bytesOf(server, children),
+    cells: [name, reason ?? 'running', ...describeProcess(server, children), '', `${server.port}`],
   };
 }
+
+const askPostgres = ({ adminUrl }: { readonly adminUrl: string }) => askDatabase(adminUrl);
+const askBroker = async ({ port }: Server) => ((await isBrokerThere(port)) ? undefined : 'does not answer');
 
 type Found = StartedProcess | undefined;
 
@@ -108,7 +125,7 @@ async function describeDatabases({ name, find }: LocalServer): Promise<string> {
   const server = find();
   if (server === undefined) return `${name} is not running`;
   try {
-    await using db = openDb({ url: server.adminUrl, applicationName: 'status', maxConnections: 1 });
+    await using db = openDb({ url: server.adminUrl, applicationName: 'status', maxConnections: 1, ...ANSWER_LIMITS });
     const { rows } = await db.query(
       `select datname as name, pg_database_size(oid) as bytes
          from pg_database

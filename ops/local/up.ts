@@ -1,6 +1,6 @@
+import { type Command, runCommand } from '@tally/platform/command-line';
 import { systemClock } from '@tally/platform/concurrency';
 
-import { type Command, runCommand } from './command.ts';
 import { CHECKOUT, PORT_VARIABLES, readLocalConfig } from './config.ts';
 import { justCall } from './just-call.ts';
 import { lockState } from './launcher.ts';
@@ -12,8 +12,7 @@ import { createSteps, toSeconds } from './steps.ts';
 const command: Command = {
   name: 'up',
   purpose: 'starts the whole system in the background, or mends what of it does not run.',
-  argument: { name: 'SHAPE', choices: ['kafka', 'full'], required: false },
-  options: [],
+  operands: [{ name: 'SHAPE', choices: ['kafka', 'full'], isRequired: false }],
   notes: [
     'kafka   with a real Kafka broker as the event log, fetched by Maven once; it needs Java 17',
     'full    three brokers, a PostgreSQL for each service behind a pgbouncer, two instances of each service, three Redis,',
@@ -35,7 +34,7 @@ const command: Command = {
       steps: createSteps(systemClock, (text) => process.stdout.write(text)),
     };
     using _lock = await lockState(deps, 'just up');
-    await raiseShape(deps, config, (given.argument ?? 'light') as ShapeName);
+    await raiseShape(deps, config, (given.operand('SHAPE') ?? 'light') as ShapeName);
     const just = justCall();
     console.log(`
 Tally is up after ${toSeconds(Date.now() - startedAtMs)}. Try next:

@@ -1,20 +1,23 @@
-import { type Command, runCommand } from './command.ts';
+import { type Command, runCommand } from '@tally/platform/command-line';
+import { AppError } from '@tally/platform/errors';
+
 import { CHECKOUT, readLocalConfig } from './config.ts';
 import { requireOwn, toRunFiles } from './run-files.ts';
 import { createServers } from './servers.ts';
-import { DATABASES, type DatabaseName, SHAPES, readShape, upCall } from './shape.ts';
+import { DATABASES, type DatabaseName, NOT_STARTED, readShape, upCall } from './shape.ts';
 
 const command: Command = {
   name: 'url',
   purpose: "prints a database's URL, for psql and other clients.",
-  argument: { name: 'DATABASE', choices: DATABASES, required: true },
-  options: [],
+  operands: [{ name: 'DATABASE', choices: DATABASES, isRequired: true }],
   run: async (given) => {
     const config = readLocalConfig(process.env, CHECKOUT);
     const files = toRunFiles(config.stateDir);
     requireOwn(files.run);
-    const database = given.argument as DatabaseName;
-    const { postgres, kafka } = createServers(config, readShape(files) ?? SHAPES.light);
+    const database = given.required('DATABASE') as DatabaseName;
+    const shape = readShape(files);
+    if (shape === undefined) throw new AppError('failed-precondition', NOT_STARTED);
+    const { postgres, kafka } = createServers(config, shape);
     const url = postgres.find(database);
     if (url === undefined) {
       console.error(`The log is Kafka${kafka.isRunning() ? '' : ', which does not run'}: for kcat -b and the like.`);

@@ -34,7 +34,7 @@ export function toPage(seconds: readonly Second[], maxCallsPerSecond: number): s
 <p>What Tally asked the product service. ${total} calls in the last ${shown.length} seconds, at most ${most} in one;
 ${refused} refused, for more than ${maxCallsPerSecond} in a second. A full bar is ${scale} calls.</p>
 <table>
-<tr><th>Second (UTC)</th><th>Calls</th><th>Refused</th><th></th></tr>
+<tr><th>Second (UTC)</th><th>Calls</th><th>Refused</th><th>Of ${scale}</th></tr>
 ${shown.map((second) => toRow(second, scale)).join('\n')}
 </table>
 </body>

@@ -1,7 +1,7 @@
+import { type Command, runCommand } from '@tally/platform/command-line';
 import { readConfig } from '@tally/platform/config';
 import { AppError } from '@tally/platform/errors';
 
-import { type Command, runCommand } from '../local/command.ts';
 import { CHECKOUT, readLocalConfig } from '../local/config.ts';
 import type { Plan } from '../local/plan.ts';
 import { readPlan, toRunFiles } from '../local/run-files.ts';
@@ -14,7 +14,6 @@ const HEALTH = 'grpc.health.v1.Health';
 const command: Command = {
   name: 'smoke',
   purpose: 'asks each service of the running system from outside: reflection, health, a call, a refusal.',
-  options: [],
   notes: ['It changes nothing. It takes grpcurl where that is on PATH, else buf curl.'],
   run: async () => {
     const { token } = readConfig(process.env, (reader) => ({

@@ -51,7 +51,7 @@ async function main(wanted: Mode, paths: readonly string[]): Promise<number> {
         ? `test: unknown option '${unknown}'; it takes folders and files of this checkout, such as: loms, loms/src/batch.test.ts`
         : `test: there is no '${unknown}' in this checkout; it takes folders and files, such as: loms, loms/src/batch.test.ts`,
     );
-    return 1;
+    return 2;
   }
   const files = await testFiles(paths);
   const parts = [

@@ -108,7 +108,7 @@ describe.skipIf(withoutKafka() !== undefined || !hasPgbouncer)('the full system'
     const { code, error } = await just('up', 'kafka');
     expect([code, error.trim()]).toEqual([
       1,
-      expect.stringMatching(/^The data in .* just up full goes on with it; .*$/),
+      expect.stringMatching(/^up: The data in .* just up full goes on with it\. For just up kafka .*$/),
     ]);
     expect((await just('status')).code).toBe(0);
   });

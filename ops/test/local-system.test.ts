@@ -108,7 +108,10 @@ test('logs prints the last lines of one service or of all, and refuses a name it
   expect((await just('logs', 'loms')).out).toContain('"service":"loms"');
   expect((await just('logs')).out).toMatch(/^cart +\| /m);
   const { code, error } = await just('logs', 'basket');
-  expect([code, error]).toEqual([2, expect.stringContaining("'basket' is no service")]);
+  expect([code, error]).toEqual([
+    2,
+    expect.stringContaining("'basket' is no part of this system: it is one of product, loms,"),
+  ]);
 });
 
 test('loms killed with -9 comes back by itself', async () => {

@@ -60,7 +60,11 @@ export async function requireDatabases(
     return [`  - ${name} (${hostname}:${port || 5432}${pathname}): ${trouble}`];
   });
   if (urls.log?.startsWith(KAFKA_SCHEME)) lines.push(...(await troubleOfKafka(urls.log)));
-  if (lines.length > 0) throw new AppError('unavailable', `databases that cannot be read:\n${lines.join('\n')}`);
+  if (lines.length > 0)
+    throw new AppError(
+      'unavailable',
+      `what cannot be read:\n${lines.join('\n')}\nWhat runs here, and how it is, says just status.`,
+    );
 }
 
 async function troubleOfKafka(url: string): Promise<string[]> {
@@ -69,7 +73,9 @@ async function troubleOfKafka(url: string): Promise<string[]> {
     await readers.events.bounds();
     return [];
   } catch (error) {
-    return [`  - log (${url}): ${error instanceof Error ? error.message : String(error)}`];
+    const isAway = error instanceof AppError && error.kind === 'unavailable';
+    const reason = isAway ? 'it does not answer' : error instanceof Error ? error.message : String(error);
+    return [`  - log (${url.slice(KAFKA_SCHEME.length)}): ${reason}`];
   }
 }
 

@@ -136,6 +136,11 @@ export function findEmbeddedBroker(dir: string, id: number): EmbeddedBroker | un
   return pid === undefined ? undefined : toBroker(pid, id, settings);
 }
 
+/** Whether a broker of this machine answers on this port, within a few seconds. */
+export function isBrokerThere(port: number): Promise<boolean> {
+  return knowsAll(port, 1);
+}
+
 /** Where a broker writes its log. */
 export function brokerLogPath(dir: string, id: number): string {
   return toPaths(dir, id).log;
@@ -285,7 +290,8 @@ async function untilReady(
   brokers: readonly (StartedProcess & { readonly id: number })[],
 ): Promise<void> {
   const untilMs = Date.now() + START_LIMIT_MS;
-  const isReady = async () => (await Promise.all(nodes.map((node) => knowsAll(node, nodes.length)))).every(Boolean);
+  const isReady = async () =>
+    (await Promise.all(nodes.map((node) => knowsAll(node.port, nodes.length)))).every(Boolean);
   while (!(await isReady())) {
     const dead = brokers.find((broker) => !isAlive(broker));
     if (dead !== undefined) {
@@ -296,7 +302,7 @@ async function untilReady(
   }
 }
 
-async function knowsAll({ port }: KafkaNode, wanted: number): Promise<boolean> {
+async function knowsAll(port: number, wanted: number): Promise<boolean> {
   const { Admin } = await import('@platformatic/kafka');
   const admin = new Admin({
     clientId: 'tally-start',
