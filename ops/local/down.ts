@@ -7,7 +7,7 @@ import { CHECKOUT, readLocalConfig } from './config.ts';
 import { lockState } from './launcher.ts';
 import { prometheusDir } from './prometheus.ts';
 import { readPlan, toRunFiles } from './run-files.ts';
-import { createServers } from './servers.ts';
+import { createServers, dataDirs } from './servers.ts';
 import { SHAPES, readShape } from './shape.ts';
 import { createSteps } from './steps.ts';
 import { takeDown } from './take-down.ts';
@@ -22,17 +22,16 @@ const command: Command = {
     const files = toRunFiles(stateDir);
     const deps = { clock: systemClock, files, steps: createSteps(systemClock, (text) => process.stdout.write(text)) };
     using _lock = await lockState(deps, 'just down');
-    const { postgres, kafka, all } = createServers(config, readShape(files) ?? SHAPES.light);
-    const ran = await takeDown(deps, stateDir, all);
-    const folders = postgres.servers.map(({ dir }) => dir);
+    const servers = createServers(config, readShape(files) ?? SHAPES.light);
+    const ran = await takeDown(deps, stateDir, servers.all);
     if (!given.has('--remove')) {
-      console.log(ran ? `Tally is down. Its data stays in ${folders.join(', ')}.` : 'Nothing was running.');
+      console.log(ran ? `Tally is down. Its data stays in ${dataDirs(servers).join(', ')}.` : 'Nothing was running.');
       return 0;
     }
     const settings = readPlan(files)?.processes.flatMap((planned) => Object.keys(planned.files ?? {})) ?? [];
     // Not the lock: somebody may be waiting for it.
     const own = [files.logs, files.plan, files.keepings, files.shape, files.gitignore];
-    for (const path of [...folders, kafka.dir, prometheusDir(stateDir), ...settings, ...own])
+    for (const path of [...dataDirs(servers), prometheusDir(stateDir), ...settings, ...own])
       rmSync(path, { recursive: true, force: true });
     console.log(`Tally is down, its data and logs are removed. What is left is this checkout: ${CHECKOUT}`);
     return 0;

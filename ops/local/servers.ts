@@ -19,6 +19,11 @@ export function createServers(config: LocalConfig, shape: Shape): DataServers {
   return { postgres, kafka, all: shape.brokers === 0 ? [postgres] : [postgres, kafka] };
 }
 
+/** Where their data lies. */
+export function dataDirs({ postgres, kafka }: DataServers): string[] {
+  return [...postgres.servers, ...(kafka.brokers.length > 0 ? [kafka] : [])].map(({ dir }) => dir);
+}
+
 /** Where all data of the running system is, straight: database URLs, for a log on Kafka `kafka://host:port,host:port`. */
 export function dataUrls({ postgres, kafka }: DataServers): Record<DatabaseName, string> {
   const urlOf = (name: DatabaseName) => postgres.find(name) ?? `${KAFKA_SCHEME}${kafka.addresses().join(',')}`;

@@ -5,14 +5,12 @@ import { type StartedProcess, listChildren, readStat } from '@tally/platform/pro
 
 import { CHECKOUT, readLocalConfig } from './config.ts';
 import { ANSWER_LIMITS, type NotReady, askDatabase, notReady } from './health.ts';
-import type { LocalKafka } from './kafka.ts';
 import type { Plan } from './plan.ts';
-import type { LocalPostgres } from './postgres.ts';
 import type { LocalServer } from './postgres-server.ts';
 import { type OwnProcess, SUPERVISOR, findOwnProcesses, residentBytes, uptimeMs } from './processes.ts';
 import { describePorts, findKeeping, findPlanned } from './readiness.ts';
 import { readKeepings, readPlan, requireOwn, toRunFiles } from './run-files.ts';
-import { createServers } from './servers.ts';
+import { createServers, dataDirs } from './servers.ts';
 import { NOT_STARTED, SHAPES, readShape, upCall } from './shape.ts';
 import { toAge, toMiB, toTable } from './table.ts';
 
@@ -30,11 +28,11 @@ const command: Command = {
       console.log(NOT_STARTED);
       return 1;
     }
-    const { postgres, kafka } = createServers(config, readShape(files) ?? SHAPES.light);
+    const servers = createServers(config, readShape(files) ?? SHAPES.light);
+    const { postgres, kafka } = servers;
     const own = findOwnProcesses(config.stateDir);
     if (own.length === 0 && !postgres.isRunning() && !kafka.isRunning()) {
-      const where = dataFolders(postgres, kafka).join(', ');
-      console.log(`Nothing runs here: ${upCall(files)} starts it. Its data is in ${where}.`);
+      console.log(`Nothing runs here: ${upCall(files)} starts it. Its data is in ${dataDirs(servers).join(', ')}.`);
       return 1;
     }
     const rows = await Promise.all([
@@ -46,16 +44,12 @@ const command: Command = {
     console.log(toTable([HEADER, ...rows.map(({ cells }) => cells)]));
     console.log(`\nmemory      ${toMiB(sumOf(rows))} in all`);
     console.log(`databases   ${(await Promise.all(postgres.servers.map(describeDatabases))).join(', ')}`);
-    const folders = dataFolders(postgres, kafka);
-    console.log(`data        ${folders.join(', ')}\nlogs        ${files.logs}`);
+    console.log(`data        ${dataDirs(servers).join(', ')}\nlogs        ${files.logs}`);
     const isWell = rows.every((row) => row.isWell);
     if (!isWell) console.log(`\nNot all is well: ${upCall(files)} mends it.`);
     return isWell ? 0 : 1;
   },
 };
-
-const dataFolders = (postgres: LocalPostgres, kafka: LocalKafka) =>
-  [...postgres.servers, ...(kafka.brokers.length > 0 ? [kafka] : [])].map(({ dir }) => dir);
 
 interface Row {
   readonly cells: readonly string[];
