@@ -128,3 +128,65 @@ for (const [name, { isThere, open }] of Object.entries(makers)) {
     );
   });
 }
+
+describe.skipIf(!hasRedis)('the script in Redis', () => {
+  /** Processes of their own, as far as Redis can tell, which share 20 turns a second. */
+  async function openProcesses(stack: AsyncDisposableStack, count: number) {
+    buckets += 1;
+    const key = `limit:${buckets}`;
+    const open = async () => {
+      const client = stack.use(openRedis({ url: redis.url, name: 'test', commandLimitMs: 1000, random: Math.random }));
+      await client.untilReady(2000);
+      const bucket = createSharedTokenBucket(
+        { clock: systemClock, redis: client },
+        { ...LIMITS, key, instances: count, maxWaiting: 100 },
+      );
+      return { client, bucket };
+    };
+    return { key, processes: await Promise.all(Array.from({ length: count }, open)) };
+  }
+
+  test('a bucket that Redis does not know, or has lost, gives out nothing for a second', async () => {
+    await using stack = new AsyncDisposableStack();
+    const { key, processes } = await openProcesses(stack, 1);
+    const { client, bucket } = processes[0]!;
+    const waitMs = async () => {
+      const startedMs = performance.now();
+      await bucket.take();
+      return performance.now() - startedMs;
+    };
+    expect(await waitMs()).toBeGreaterThan(900);
+    expect(await waitMs()).toBeLessThan(900);
+    await client.send('DEL', key);
+    expect(await waitMs()).toBeGreaterThan(900);
+  });
+
+  test('a clock that was set back makes nobody wait for longer than a minute', async () => {
+    await using stack = new AsyncDisposableStack();
+    const { key, processes } = await openProcesses(stack, 1);
+    const { client, bucket } = processes[0]!;
+    // As it stands behind a clock that was set back by a day.
+    await client.send('SET', key, String((Date.now() + 86_400_000) * 1000));
+    const refused = await bucket.take({ deadlineMs: Date.now() + 1000 }).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(LimitError);
+    expect((refused as LimitError).waitMs).toBeWithin(55_000, 60_001);
+  });
+
+  test('no second, wherever it begins, has more than rate and burst, and what is wanted is given', async () => {
+    await using stack = new AsyncDisposableStack();
+    const { processes } = await openProcesses(stack, 2);
+    const turnsMs: number[] = [];
+    const untilMs = performance.now() + 5000;
+    const want = async (bucket: TokenBucket) => {
+      while (performance.now() < untilMs) {
+        await bucket.take();
+        turnsMs.push(performance.now());
+      }
+    };
+    await Promise.all(processes.flatMap(({ bucket }) => [want(bucket), want(bucket), want(bucket)]));
+    const inSecond = (fromMs: number) => turnsMs.filter((ms) => ms >= fromMs && ms < fromMs + 1000).length;
+    expect(Math.max(...turnsMs.map(inSecond))).toBeLessThanOrEqual(LIMITS.ratePerSecond + LIMITS.burst);
+    // Of the four seconds behind the quiet one.
+    expect(turnsMs.length).toBeGreaterThan(4 * LIMITS.ratePerSecond * 0.7);
+  });
+});

@@ -5,13 +5,13 @@ import { sleep } from './clock.ts';
 import { LimitError } from './token-bucket.ts';
 import { type TurnSource, createTurnQueue } from './turn-queue.ts';
 
-/** Turns 100 ms apart from a source that takes 10 ms to answer. `others` turns lie between two of ours. */
-function setUp({ others = 0, maxWaiting = 100 } = {}) {
+/** Turns 100 ms apart from a source that takes 10 ms to answer. `others` turns lie between two of ours; `gapMs` is believed. */
+function setUp({ others = 0, maxWaiting = 100, gapMs }: { others?: number; maxWaiting?: number; gapMs?: number } = {}) {
   const clock = createFakeClock();
   const startMs = clock.nowMs();
   let nextMs = startMs;
   let reserved = 0;
-  const source: TurnSource & { fails: boolean } = {
+  const source: TurnSource & { fails: boolean; gapMs: number } = {
     fails: false,
     async reserve(maxWaitMs) {
       await sleep(clock, 10);
@@ -24,7 +24,7 @@ function setUp({ others = 0, maxWaiting = 100 } = {}) {
       return { isGranted: true, waitMs };
     },
     used: () => {},
-    gapMs: 100 * (1 + others),
+    gapMs: gapMs ?? 100 * (1 + others),
     minGapMs: 100,
   };
   const queue = createTurnQueue(clock, { maxWaiting, maxLateMs: 50 }, source);
@@ -119,6 +119,27 @@ test('a caller whose deadline is shorter than its wait is refused at once and ta
   await clock.advance(2000);
   await patient;
   expect([turns.map(([name]) => name), reserved()]).toEqual([['a', 'b', 'c', 'patient'], 4]);
+});
+
+test('whose turn turns out to come too late is refused as soon as that is sure, and not when it would come', async () => {
+  // Four more processes want turns since a moment ago.
+  const { clock, turns, take } = setUp({ others: 4, gapMs: 100 });
+  void ['a', 'b'].map((name) => take(name));
+  const hurried = take('hurried', { forMs: 550 });
+  await clock.advance(30);
+  // The next turn is at 510, and behind it nobody's can be before 610.
+  expect(await Promise.race([hurried, sleep(clock, 1)])).toBe('refused, 590 ms away');
+  await clock.advance(1000);
+  expect(turns.map(([name]) => name)).toEqual(['a', 'b']);
+});
+
+test('whose turn may still come in time stays, also where it is not likely', async () => {
+  const { clock, source, turns, take } = setUp();
+  void ['a', 'b'].map((name) => take(name));
+  void take('hopeful', { forMs: 250 });
+  source.gapMs = 500;
+  await clock.advance(1000);
+  expect(turns.map(([name]) => name)).toEqual(['a', 'b', 'hopeful']);
 });
 
 test('a caller that comes first and has too little time is refused by the source, and the next one is asked for', async () => {

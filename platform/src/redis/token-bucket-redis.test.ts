@@ -90,3 +90,73 @@ test('more processes than turns a second wait longer, and get them all the same'
   expect(within(0, 20_000)).toBeGreaterThan(30);
   expect(within(0, 20_000)).toBeLessThanOrEqual(40);
 });
+
+/** One of two processes, with a caller that never stops; `clock.lateMs`: how late its timers are. */
+function setUpOne() {
+  const fake = createFakeClock();
+  const startMs = fake.nowMs();
+  const clock = {
+    ...fake,
+    lateMs: 0,
+    schedule: (delayMs: number, work: () => void) => fake.schedule(delayMs + clock.lateMs, work),
+  };
+  const redis = createFakeRedis(clock.nowMs);
+  const bucket = createSharedTokenBucket(
+    { clock, redis },
+    { key: 'limit', ratePerSecond: 10, burst: 1, instances: 2, maxWaiting: 10 },
+  );
+  const turnsMs: number[] = [];
+  const want = async () => {
+    for (;;) {
+      await bucket.take();
+      turnsMs.push(clock.nowMs() - startMs);
+    }
+  };
+  void want();
+  return { clock, redis, turnsMs };
+}
+
+test('a turn that comes too late is given up, so that it is not squeezed into the next one', async () => {
+  const { clock, turnsMs } = setUpOne();
+  clock.lateMs = 80;
+  await clock.advance(1050);
+  clock.lateMs = 0;
+  await clock.advance(250);
+  expect(turnsMs).toEqual([1100, 1200, 1300]);
+});
+
+test('a turn that comes a little late is taken', async () => {
+  const { clock, turnsMs } = setUpOne();
+  clock.lateMs = 70;
+  await clock.advance(1050);
+  clock.lateMs = 0;
+  await clock.advance(150);
+  expect(turnsMs).toEqual([1070, 1100, 1200]);
+});
+
+test('alone, a turn that comes late moves those behind it', async () => {
+  const { clock, redis, turnsMs } = setUpOne();
+  await clock.advance(1250);
+  redis.isAway = true;
+  clock.lateMs = 60;
+  await clock.advance(250);
+  clock.lateMs = 0;
+  await clock.advance(500);
+  // The turn that was reserved of the shared limit is taken; then come those of its part, five a second less a margin.
+  expect(turnsMs).toEqual([1000, 1100, 1200, 1300, 1570, 1780, 1990]);
+});
+
+test('alone after a rest, the first turn is an interval away: others may just have had theirs', async () => {
+  const { clock, redis } = setUpOne();
+  redis.isAway = true;
+  const bucket = createSharedTokenBucket(
+    { clock, redis },
+    { key: 'limit', ratePerSecond: 10, burst: 1, instances: 2, maxWaiting: 10 },
+  );
+  let isServed = false;
+  void bucket.take().then(() => (isServed = true));
+  await clock.advance(209);
+  expect(isServed).toBe(false);
+  await clock.advance(2);
+  expect(isServed).toBe(true);
+});
