@@ -112,6 +112,6 @@ describe('asking loms', () => {
     loms.onStockInfo = async () => {
       throw failure(Code.UNAVAILABLE);
     };
-    expect(orders.available(1, {})).rejects.toThrow('no');
+    await expect(orders.available(1, {})).rejects.toThrow('no');
   });
 });

@@ -57,7 +57,7 @@ describe('stopped between freezing and closing', () => {
     world.faults.beforeClose = () => {
       throw new TypeError('a bug');
     };
-    expect(world.press()).rejects.toThrow(TypeError);
+    await expect(world.press()).rejects.toThrow(TypeError);
   });
 });
 
@@ -78,7 +78,7 @@ describe('loms away past decide_before', () => {
       [2, 3],
     ]);
     // The original arrives late.
-    expect(loms.orderCreate(original as NonNullable<typeof original>)).rejects.toThrow('too late');
+    await expect(loms.orderCreate(original as NonNullable<typeof original>)).rejects.toThrow('too late');
     expect(loms.orders).toHaveLength(1);
     expect(await world.press('k')).toBe('2');
     expect(clock.nowMs()).toBeGreaterThan(0);

@@ -176,7 +176,7 @@ describe('List', () => {
     products.onLookUp = () => {
       throw new Error('products are away');
     };
-    expect(list()).rejects.toThrow('products are away');
+    await expect(list()).rejects.toThrow('products are away');
   });
 
   test('the token of the request goes with its look-ups; an empty one is none', async () => {

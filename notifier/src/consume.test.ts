@@ -68,7 +68,7 @@ test('what is not even readable is kept by partition and offset', async () => {
 test('nothing is kept of poison while the dead letters are away', async () => {
   const { deps, store, loseLog } = setUp();
   loseLog();
-  expect(consume(deps, [event(1, 1, { value: '{' })])).rejects.toThrow('the log is away');
+  await expect(consume(deps, [event(1, 1, { value: '{' })])).rejects.toThrow('the log is away');
   expect(store.notifications.size).toBe(0);
 });
 
@@ -109,9 +109,9 @@ test('a value that the database refuses is found among its batch, and is poison'
 test('a replay gives a dead version its turn', async () => {
   const { deps, told, stateOf } = setUp();
   await consume(deps, [event(1, 1), event(1, 2, { value: '{' }), event(1, 3)]);
-  expect(replay(deps, { orderId: 1n, version: 2 })).rejects.toThrow('say its status and moment');
+  await expect(replay(deps, { orderId: 1n, version: 2 })).rejects.toThrow('say its status and moment');
   const said = { status: 'awaiting payment', moment: new Date(0) } as const;
   expect(await replay(deps, { orderId: 1n, version: 2, said })).toBe('applied');
   expect([told, stateOf('1-2')]).toEqual([['1-1', '1-3', '1-2 late'], 'applied']);
-  expect(replay(deps, { orderId: 1n, version: 2, said })).rejects.toThrow('is not dead');
+  await expect(replay(deps, { orderId: 1n, version: 2, said })).rejects.toThrow('is not dead');
 });

@@ -137,7 +137,7 @@ test('a crash behind the telling and before the commit leaves nothing, and the e
     if (told.length === 1) throw new Error('crashed');
   };
   const deps = { store, eventLog: log, tell, count: () => {} };
-  expect(consume(deps, [event(5000, 1)])).rejects.toThrow('crashed');
+  await expect(consume(deps, [event(5000, 1)])).rejects.toThrow('crashed');
   await Bun.sleep(50);
   expect(await statesOf(5000n)).toEqual([]);
   await consume(deps, [event(5000, 1)]);

@@ -8,6 +8,7 @@ import { systemClock } from '../src/concurrency/index.ts';
 import { eventLogContract } from '../src/events/contract.ts';
 import { type EventLog, type LoggedEvent, RecordRefusedError } from '../src/events/index.ts';
 import { type KafkaLogDeps, openKafkaLog } from '../src/events/kafka.ts';
+import { openMembership } from '../src/events/membership-kafka.ts';
 import { kafkaOfThisRun, openTestKafka, waitUntil, withoutKafka } from '../src/testing/index.ts';
 
 const openLog = (
@@ -311,6 +312,36 @@ function kafkaFaults(): void {
     expect(member.partitions).toEqual([0, 1]);
   }, 90_000);
 
+  test('a place in a group is not sure any more, and then lost, while the group does not answer; sure again when it does', async () => {
+    await using kafka = await openTestKafka();
+    await using log = openLog(kafka.brokers);
+    await log.ensureTopic('t', 2);
+    const limits = { sessionMs: 6_000, heartbeatMs: 200, maxHeartbeatAgeMs: 1_500, answerLimitMs: 3_000 };
+    const shares: (readonly number[])[] = [];
+    const place = { place: { brokers: kafka.brokers, clientId: 'test' }, topic: 't', group: 'g', instance: 'i' };
+    const membership = openMembership(systemClock, limits, place, {
+      onShare: (partitions) => void shares.push(partitions),
+      onHandover: async () => {},
+      onDoubt: () => {},
+    });
+    const seen = () => [membership.isSure(), membership.isLost()];
+    expect(seen()).toEqual([false, false]);
+    await membership.join();
+    expect([seen(), shares]).toEqual([[true, false], [[0, 1]]]);
+    // Longer than an answer counts: it is the heartbeats that keep it sure.
+    await Bun.sleep(2 * limits.maxHeartbeatAgeMs);
+    expect(seen()).toEqual([true, false]);
+    const [pid = 0] = kafka.pids();
+    process.kill(pid, 'SIGSTOP');
+    try {
+      await waitUntil(() => seen().join() === 'false,true', { what: 'it is lost' });
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    await waitUntil(() => seen().join() === 'true,false', { what: 'it is sure again' });
+    expect(await membership.close(10_000)).toBe(true);
+  }, 60_000);
+
   test('a group that cannot be left in time: the process is told to end, and nothing is read any more', async () => {
     await using kafka = await openTestKafka();
     const given: Error[] = [];
@@ -344,7 +375,7 @@ function kafkaRefusals(): void {
     ];
     for (const record of tooLarge) {
       expect(await log.publish([record]).catch((error: unknown) => error)).toBeInstanceOf(RecordRefusedError);
-      expect(log.publish([event(topic, 2), record])).rejects.toMatchObject({ kind: 'invalid-argument' });
+      await expect(log.publish([event(topic, 2), record])).rejects.toMatchObject({ kind: 'invalid-argument' });
     }
     expect(await log.publish([event(topic, 3)])).toHaveLength(1);
   });
@@ -355,7 +386,7 @@ function kafkaRefusals(): void {
     await log.ensureTopic(known, 2);
     await using admin = openAdmin(brokers);
     await admin.deleteTopics({ topics: [known] });
-    expect(log.publish([event(known, 1)])).rejects.toMatchObject({ kind: 'unavailable' });
+    await expect(log.publish([event(known, 1)])).rejects.toMatchObject({ kind: 'unavailable' });
   });
 
   test('a topic has the partitions, replicas and in-sync replicas that were asked for, and time deletes nothing of it', async () => {

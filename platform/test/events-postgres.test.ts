@@ -174,7 +174,7 @@ test('the server goes and comes: a publish rejects meanwhile, and readers go on 
   await lost.publish([event('t', 'a', 1)]);
   await waitUntil(() => seen.has('1'), { what: 'the first came' });
   await server.kill();
-  expect(lost.publish([event('t', 'a', 2)])).rejects.toThrow('the database does not answer');
+  await expect(lost.publish([event('t', 'a', 2)])).rejects.toThrow('the database does not answer');
   await server.start();
   await waitUntil(
     () =>

@@ -44,7 +44,7 @@ test('a transaction keeps all or nothing', async () => {
     await tx.query('insert into things values (2, 1)');
     throw new Error('changed my mind');
   });
-  expect(broken).rejects.toThrow('changed my mind');
+  await expect(broken).rejects.toThrow('changed my mind');
   await broken.catch(() => {});
   const { rows } = await db.query('select id from things');
   expect(rows).toEqual([{ id: 1 }]);
@@ -64,7 +64,7 @@ test('a commit that the server turned into a rollback is an error', async () => 
   const promise = db.transaction(async (tx) => {
     await tx.query('select 1 / 0').catch(() => {});
   });
-  expect(promise).rejects.toThrow('the transaction ended with ROLLBACK');
+  await expect(promise).rejects.toThrow('the transaction ended with ROLLBACK');
   await promise.catch(() => {});
 });
 

@@ -239,7 +239,7 @@ export function eventLogContract(name: string, open: () => Promise<LogUnderTest>
           const other = await openAnother();
           await Promise.all([log, other, log, other].map((from) => from.ensureTopic('twice', 3)));
           await log.publish([{ ...event('a', 1), topic: 'twice' }]);
-          expect(log.ensureTopic('twice', 4)).rejects.toThrow('partitions');
+          await expect(log.ensureTopic('twice', 4)).rejects.toThrow('partitions');
           const recorder = createRecorder();
           const reader = log.subscribe({
             topic: 'twice',
@@ -247,7 +247,7 @@ export function eventLogContract(name: string, open: () => Promise<LogUnderTest>
             handler: () => Promise.reject(new Error('never')),
           });
           await Bun.sleep(100);
-          expect(log.ensureTopic('twice', 4)).rejects.toThrow('partitions');
+          await expect(log.ensureTopic('twice', 4)).rejects.toThrow('partitions');
           await reader[Symbol.asyncDispose]();
           await using _ = log.subscribe({ topic: 'twice', group: 'g', handler: recorder.handler });
           await waitUntil(() => recorder.seen.length > 0, { what: 'it is read' });
@@ -259,7 +259,7 @@ export function eventLogContract(name: string, open: () => Promise<LogUnderTest>
               ),
             { what: 'it may grow' },
           );
-          expect(log.ensureTopic('twice', 2)).rejects.toThrow('partitions');
+          await expect(log.ensureTopic('twice', 2)).rejects.toThrow('partitions');
         }),
       30_000,
     );

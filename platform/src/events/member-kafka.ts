@@ -4,6 +4,7 @@ import { type Fetching, startFetching } from './fetching-kafka.ts';
 import { type Holding, createHolding } from './holding-kafka.ts';
 import { type Membership, type MembershipLimits, openMembership } from './membership-kafka.ts';
 import type { SubscribeOptions, Subscription } from './port.ts';
+import { createStuckWatch } from './stuck-kafka.ts';
 
 export interface KafkaMemberLimits extends MembershipLimits {
   /** Pause between two commits. */
@@ -46,8 +47,6 @@ const FIRST_LIFE_PAUSE_MS = 200;
 const MAX_LIFE_PAUSE_MS = 2_000;
 const LONG_LIFE_MS = 30_000;
 const LAST_COMMIT_LIMIT_MS = 1_000;
-// Looks in a row at which something is unread and nothing comes.
-const MAX_STUCK_CHECKS = 3;
 
 /** One life of a member: from its joining to the first doubt about it. */
 interface Life {
@@ -212,7 +211,7 @@ function startLoops(
   { membership, fetching, holding, commit, onDoubt }: LifeParts,
 ): Loop[] {
   const failing = { ...deps, onError: onDoubt };
-  const stuck = new Map<number, { at: bigint; checks: number }>();
+  const findStuck = createStuckWatch();
   let count = 0;
 
   async function check(): Promise<void> {
@@ -230,12 +229,12 @@ function startLoops(
       // A member that was paused, and woke up, may have set the group back: committed again, nothing comes twice.
       const known = committed.get(mine.partition);
       if (known !== undefined && known < mine.committed) mine.committed = known;
-      const isIdle = mine.waiting.length === 0 && (bounds.get(mine.partition)?.end ?? 0n) > mine.fetchOffset;
-      const before = stuck.get(mine.partition);
-      const checks = isIdle && before?.at === mine.fetchOffset ? before.checks + 1 : 0;
-      stuck.set(mine.partition, { at: mine.fetchOffset, checks });
-      if (checks >= MAX_STUCK_CHECKS) throw new Error(`partition ${mine.partition} is unread and brings nothing`);
     }
+    const looks = [...holding.held.values()].map(({ partition, fetchOffset, waiting }) => {
+      return { partition, fetchOffset, waiting: waiting.length, end: bounds.get(partition)?.end ?? 0n };
+    });
+    const stuck = findStuck(looks);
+    if (stuck !== undefined) throw new Error(`partition ${stuck} is unread and brings nothing`);
   }
 
   return [

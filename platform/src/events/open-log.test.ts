@@ -55,9 +55,9 @@ test('without KAFKA_BROKERS the log is on PostgreSQL; neither, or a wrong one, i
 test('a log that is away delays nothing: its topics are made later, and until then nothing is published', async () => {
   const { clock, failures, deps, log } = awayFor(2);
   await using topics = await withTopics(deps, log, [{ topic: 't', partitions: 1 }]);
-  expect(topics.publish([event])).rejects.toThrow('the log has no topic t yet');
+  await expect(topics.publish([event])).rejects.toThrow('the log has no topic t yet');
   await clock.advance(2_000);
-  expect(topics.publish([event])).rejects.toMatchObject({ kind: 'unavailable' });
+  await expect(topics.publish([event])).rejects.toMatchObject({ kind: 'unavailable' });
   await clock.advance(2_000);
   expect(await topics.publish([event])).toEqual([{ partition: 0, offset: 0n }]);
   expect(failures).toHaveLength(2);
@@ -77,5 +77,7 @@ test('a log that does not answer delays the start for a second', async () => {
 test('a topic in another form ends the start', async () => {
   const { deps, log } = awayFor(0);
   await log.ensureTopic('t', 3);
-  expect(withTopics(deps, log, [{ topic: 't', partitions: 2 }])).rejects.toThrow('topic t has 3 partitions, not 2');
+  await expect(withTopics(deps, log, [{ topic: 't', partitions: 2 }])).rejects.toThrow(
+    'topic t has 3 partitions, not 2',
+  );
 });
