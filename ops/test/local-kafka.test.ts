@@ -58,7 +58,7 @@ onKafka(
     expect(await bench.raise(kafka)).toContain(`started on port ${port}`);
     const pid = brokerOf(kafka)?.pid ?? 0;
     process.kill(pid, 'SIGSTOP');
-    expect(await bench.raise(kafka)).toContain(`runs on port ${port}`);
+    expect(await bench.raise(kafka)).toContain(`was stopped by a signal and goes on, on port ${port}`);
     expect(brokerOf(kafka)?.pid).toBe(pid);
     const moved = bench.on(otherPort);
     expect(moved.addresses()).toEqual([`127.0.0.1:${port}`]);
@@ -81,7 +81,7 @@ test('without Java nothing is started, and one sentence says what to install', a
   rmSync(stateDir, { recursive: true });
   expect(await child.exited).toBe(1);
   expect(said.trim()).toBe(
-    'Kafka needs Java 17 or newer: install it (on Debian: apt-get install openjdk-17-jre-headless).',
+    'up: Kafka needs Java 17 or newer: install it (on Debian: apt-get install openjdk-17-jre-headless).',
   );
 });
 
