@@ -1,16 +1,5 @@
-import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { AppError } from '../errors/index.ts';
@@ -22,6 +11,7 @@ import {
   listPids,
   readCommand,
   readLastLines,
+  startDetached,
   toStarted,
 } from '../programs/index.ts';
 
@@ -202,19 +192,8 @@ async function format(programs: KafkaPrograms, settings: string): Promise<void> 
 function launch({ dir, programs, lifetime }: EmbeddedKafkaOptions, { id }: KafkaNode): EmbeddedBroker {
   const { log: logPath, settings } = toPaths(dir, id);
   const java = [programs.java, ...javaOptions(programs), 'kafka.Kafka', settings];
-  const [program = '', ...args] = lifetime === 'parent' ? ['setpriv', '--pdeathsig=KILL', ...java] : java;
-  const log = openSync(logPath, 'a');
-  const child = spawn(program, args, {
-    stdio: ['ignore', log, log],
-    detached: true,
-    env: { LANG: 'C.UTF-8' },
-    cwd: '/',
-  });
-  closeSync(log);
-  child.on('error', () => {});
-  child.unref();
-  if (child.pid === undefined) throw new AppError('failed-precondition', `cannot run ${program}`);
-  return toBroker(child.pid, id, settings);
+  const command = lifetime === 'parent' ? ['setpriv', '--pdeathsig=KILL', ...java] : java;
+  return toBroker(startDetached(command, { env: { LANG: 'C.UTF-8' }, logPath }).pid, id, settings);
 }
 
 /** Small, and quick to start: the serial collector, only the first compiler, classes from the archive. */

@@ -1,13 +1,10 @@
-import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
-  closeSync,
   cpSync,
   existsSync,
   mkdirSync,
-  openSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -28,6 +25,7 @@ import {
   listChildren,
   readCommand,
   readLastLines,
+  startDetached,
   toStarted,
 } from '../programs/index.ts';
 
@@ -291,25 +289,11 @@ async function initialise(programs: string, dataDir: string, password: string): 
 }
 
 function launch(programs: string, dataDir: string, { dir, port, lifetime, settings }: EmbeddedOptions): number {
-  const [program, ...args] = command(programs, 'postgres', lifetime);
   const merged = Object.entries({ ...SETTINGS, ...settings, port: String(port) });
-  const log = openSync(join(dir, 'postgres.log'), 'a');
-  const child = spawn(
-    program,
-    [...args, '-D', dataDir, ...merged.flatMap(([name, value]) => ['-c', `${name}=${value}`])],
-    {
-      stdio: ['ignore', log, log],
-      detached: true,
-      env: { LANG: 'C.UTF-8' },
-      cwd: '/',
-    },
-  );
-  closeSync(log);
-  child.on('error', () => {});
-  child.unref();
-  if (child.pid === undefined)
-    throw new AppError('failed-precondition', `cannot run ${program}: is util-linux installed?`);
-  return child.pid;
+  const args = ['-D', dataDir, ...merged.flatMap(([name, value]) => ['-c', `${name}=${value}`])];
+  const logPath = join(dir, 'postgres.log');
+  return startDetached([...command(programs, 'postgres', lifetime), ...args], { env: { LANG: 'C.UTF-8' }, logPath })
+    .pid;
 }
 
 /** Makes the role `tally`, or gives it this password; its timeouts hold for every transaction of every service. */

@@ -1,4 +1,7 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync, readFileSync, readdirSync } from 'node:fs';
+
+import { AppError } from '../errors/index.ts';
 
 /** A process as /proc shows it now. */
 export interface ProcessStat {
@@ -16,6 +19,22 @@ export interface StartedProcess {
 
 const POLL_MS = 10;
 const LAST_LINES = 3;
+
+/** Starts a program in a session of its own; both of its outputs go to the end of this log, or nowhere. */
+export function startDetached(
+  [program = '', ...args]: readonly string[],
+  { env, logPath }: { readonly env: NodeJS.ProcessEnv; readonly logPath?: string },
+): StartedProcess {
+  const log = logPath === undefined ? 'ignore' : openSync(logPath, 'a');
+  const child = spawn(program, args, { stdio: ['ignore', log, log], detached: true, env, cwd: '/' });
+  if (log !== 'ignore') closeSync(log);
+  child.on('error', () => {});
+  child.unref();
+  if (child.pid === undefined) {
+    throw new AppError('failed-precondition', `cannot run ${program}: is it installed?`);
+  }
+  return toStarted(child.pid);
+}
 
 /** Undefined when there is no such process, or only its remains that nobody has collected. */
 export function readStat(pid: number): ProcessStat | undefined {

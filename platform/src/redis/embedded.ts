@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
 import net from 'node:net';
 
 import { AppError } from '../errors/index.ts';
-import { type StartedProcess, hasEnded, isAlive, toStarted } from '../programs/index.ts';
+import { type StartedProcess, hasEnded, isAlive, startDetached, toStarted } from '../programs/index.ts';
 import type { RedisPrograms } from './programs.ts';
 
 export interface EmbeddedRedisOptions {
@@ -56,13 +55,9 @@ export async function startEmbeddedRedis(
 ): Promise<EmbeddedRedis> {
   const { port } = options;
   const own = toRedisCommand(options);
-  const [program = '', ...args] = lifetime === 'parent' ? ['setpriv', '--pdeathsig=KILL', ...own] : own;
   const env = { PATH: process.env['PATH'], ...options.programs.env };
-  const child = spawn(program, args, { stdio: 'ignore', detached: true, env, cwd: '/' });
-  child.on('error', () => {});
-  child.unref();
-  if (child.pid === undefined) throw new AppError('failed-precondition', `cannot run ${program}`);
-  const server = toServer(child.pid, port);
+  const { pid } = startDetached(lifetime === 'parent' ? ['setpriv', '--pdeathsig=KILL', ...own] : own, { env });
+  const server = toServer(pid, port);
   const untilMs = Date.now() + START_LIMIT_MS;
   while (!(await pingRedis(port))) {
     if (!isAlive(server)) throw new AppError('unavailable', `redis-server did not start: is port ${port} in use?`);
