@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { createWorkerPool } from '@tally/platform/concurrency';
-import { bindService, hopDeadline, KEEPALIVE_MS, openGrpcClient } from '@tally/platform/grpc';
+import { bindService, hopDeadline, openGrpcClient } from '@tally/platform/grpc';
 import { type RunningService, startService } from '@tally/platform/lifecycle';
 import { Cart } from '@tally/proto/cart';
 import { Loms } from '@tally/proto/loms';
@@ -29,7 +29,7 @@ export function start(config: CartConfig): Promise<RunningService> {
       addresses: config.lomsAddresses,
       tracer,
       interceptors,
-      keepaliveMs: KEEPALIVE_MS,
+      areOurs: true,
     });
     const orders = createOrders(stack.use(loms));
     const products = await openProducts(frame, config, stack);

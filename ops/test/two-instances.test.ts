@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 
-import { KEEPALIVE_MS, openGrpcClient } from '@tally/platform/grpc';
+import { openGrpcClient } from '@tally/platform/grpc';
 import { openTracing } from '@tally/platform/telemetry';
 import { quietPorts } from '@tally/platform/testing';
 import { ProductService } from '@tally/proto/product';
@@ -65,7 +65,7 @@ async function openCallers(stack: AsyncDisposableStack) {
   const second = stack.use(await startInstance(grpc2, http2));
   const { tracer } = openTracing('test');
   const addresses = [grpc1, grpc2].map((port) => `127.0.0.1:${port}`);
-  const client = stack.use(openGrpcClient(ProductService, { addresses, tracer, keepaliveMs: KEEPALIVE_MS }));
+  const client = stack.use(openGrpcClient(ProductService, { addresses, tracer, areOurs: true }));
   const call = () => client.getProduct({ token: 'testtoken', sku: SKU }, { deadlineMs: Date.now() + CALL_LIMIT_MS });
 
   // Both connections stand.

@@ -38,27 +38,27 @@ export interface GrpcClientOptions {
   /** The first is the outermost. */
   readonly interceptors?: readonly ClientInterceptor[];
   /**
-   * A connection with calls in flight is asked this often whether it lives; one that does not answer in twice as long
-   * is given up with its calls. Only for servers that allow it: many cut a caller off who asks more than every five minutes.
+   * The servers are ours. A connection with calls in flight is asked every second whether it lives; one that does not answer
+   * within two is given up with its calls. And a call that no server has begun, since the one that got it is about to end,
+   * goes to another one. Servers of others may cut a caller off who asks more than every five minutes, and a limit of calls
+   * must count what is repeated.
    */
-  readonly keepaliveMs?: number;
+  readonly areOurs?: boolean;
 }
 
 const MAX_RESPONSE_BYTES = 8 * 1024 * 1024;
-/** Between services of ours. */
-export const KEEPALIVE_MS = 1_000;
+const KEEPALIVE_MS = 1_000;
 
 /**
  * A typed client over one channel. It connects on first use, reconnects within a second of the server's return, and fails
- * at once, as UNAVAILABLE, while no server answers. It repeats only what no server has begun: a call that one refused
- * because it is about to end goes to another one.
+ * at once, as UNAVAILABLE, while no server answers. It never repeats what a server may have begun.
  */
 export function openGrpcClient<S extends DescService>(
   desc: S,
   options: GrpcClientOptions,
 ): ClientOf<S> & AsyncDisposable {
   const channel = new grpc.Client(toTarget(options.addresses), grpc.credentials.createInsecure(), {
-    // No server's name says more than its addresses: retries beyond those that are safe would come from there.
+    // A name stands for addresses and nothing else: it could ask for more retries.
     'grpc.service_config_disable_resolution': 1,
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.min_reconnect_backoff_ms': 100,
@@ -67,10 +67,9 @@ export function openGrpcClient<S extends DescService>(
     'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
     // Each client gets connections of its own, so that closing one leaves the others alone.
     'grpc.use_local_subchannel_pool': 1,
-    ...(options.keepaliveMs !== undefined && {
-      'grpc.keepalive_time_ms': options.keepaliveMs,
-      'grpc.keepalive_timeout_ms': 2 * options.keepaliveMs,
-    }),
+    ...(options.areOurs
+      ? { 'grpc.keepalive_time_ms': KEEPALIVE_MS, 'grpc.keepalive_timeout_ms': 2 * KEEPALIVE_MS }
+      : { 'grpc.enable_retries': 0 }),
   });
   const client: Record<string, unknown> = {};
   for (const method of unaryMethods(desc)) {
