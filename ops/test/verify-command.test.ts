@@ -63,6 +63,18 @@ test('looks at what is open and recent, and with --full at everything', async ()
   expect(full.out).toContain('verify: violated: 1 of 23 invariants (read = recorded);');
 }, 60_000);
 
+test('tells how far it is', async () => {
+  const steps: string[] = [];
+  const { seen, totals } = await verify({
+    urls: dataset.urls,
+    full: true,
+    onProgress: (now, all) => void steps.push(`${now.orders} of ${all.orders}, ${now.checkouts} of ${all.checkouts}`),
+  });
+  expect(steps.length).toBeGreaterThan(4);
+  expect(steps.at(-1)).toBe(`${seen.orders} of ${totals.orders}, ${seen.checkouts} of ${totals.checkouts}`);
+  expect(seen.orders).toBe(totals.orders);
+}, 60_000);
+
 test('exits 3 and lists every URL that is missing or wrong', async () => {
   const { code, error } = await run({ ...dataset.urls, cart: '', log: 'http://localhost' });
   expect(code).toBe(3);

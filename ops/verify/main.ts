@@ -3,10 +3,11 @@ import { type Command, UsageError, runCommand } from '@tally/platform/command-li
 import { readDatabaseUrls } from './databases.ts';
 import { describeReport, summarise } from './describe-report.ts';
 import { describeMend, planRepair, repair, type Repaired } from './repair/repair.ts';
-import { type Verdict, verify } from './verify.ts';
+import { type Verdict, type VerifyOptions, verify } from './verify.ts';
 
 const EXIT_CODES: Record<Verdict, number> = { holds: 0, violated: 1, late: 2 };
 const COULD_NOT_LOOK = 3;
+const PROGRESS_PAUSE_MS = 5_000;
 
 const command: Command = {
   name: 'verify',
@@ -30,12 +31,25 @@ const command: Command = {
     const urls = readDatabaseUrls(process.env);
     if (given.has('--repair')) await runRepair(urls.loms, reason);
     const startedAt = performance.now();
-    const report = await verify({ urls, full: given.has('--full') });
+    const report = await verify({ urls, full: given.has('--full'), onProgress: createProgress() });
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
     console.log(`${describeReport(report)}\n\n${summarise(report)}, in ${seconds} s`);
     return EXIT_CODES[report.verdict];
   },
 };
+
+/** A line every few seconds of how far it is; on stderr, since it is no part of the result. */
+function createProgress(): NonNullable<VerifyOptions['onProgress']> {
+  let saidMs = performance.now();
+  return (seen, totals) => {
+    if (performance.now() - saidMs < PROGRESS_PAUSE_MS) return;
+    saidMs = performance.now();
+    const parts = (['orders', 'records', 'checkouts'] as const).map(
+      (name) => `${seen[name].toLocaleString('en')} of ${totals[name].toLocaleString('en')} ${name}`,
+    );
+    console.error(`verify: looked at ${parts.join(', ')} so far`);
+  };
+}
 
 /** Shows what can be mended, and mends it when there is a reason to. */
 async function runRepair(lomsUrl: string, reason: string | undefined): Promise<void> {

@@ -40,6 +40,8 @@ export interface VerifyOptions {
   /** All orders, checkouts and records, instead of the open and recent ones. */
   readonly full?: boolean;
   readonly signal?: AbortSignal;
+  /** Told again and again how far it is. */
+  readonly onProgress?: (seen: Seen, totals: Totals) => void;
   /** Waited for behind each snapshot: a test pauses there, so that much happens between two of them. */
   readonly onSnapshot?: (name: SnapshotName) => Promise<void>;
 }
@@ -62,7 +64,7 @@ const NOTHING_SEEN: Readonly<Record<FactName, number>> = {
  * Proves that everything adds up, or says what does not. It only reads, takes no lock, and may run at any time beside any
  * load. Throws where a database cannot be read.
  */
-export async function verify({ urls, full = false, signal, onSnapshot }: VerifyOptions): Promise<Report> {
+export async function verify({ urls, full = false, signal, onProgress, onSnapshot }: VerifyOptions): Promise<Report> {
   const prove = async (snapshots: Snapshots): Promise<Report> => {
     const totals = await readTotals(snapshots);
     const seen = { ...NOTHING_SEEN };
@@ -73,6 +75,7 @@ export async function verify({ urls, full = false, signal, onSnapshot }: VerifyO
         signal?.throwIfAborted();
         for (const [name, fact] of Object.entries(facts)) seen[name as FactName] += fact.rows;
         await Promise.all(wanted.map((finding) => judge(finding, snapshots, facts)));
+        onProgress?.(seen, totals);
       }
     }
     const invariants = findings.map((finding) => toInvariant(finding, totals, seen, full));
