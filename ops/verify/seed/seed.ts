@@ -101,5 +101,9 @@ export async function seed(urls: DatabaseUrls, { orders, newest }: SeedOptions):
         await tx.query(text, [orders, newest, moment]);
       }
     });
+    // As autovacuum does it behind so much: without statistics each plan would be a guess.
+    await db.query('set transaction_timeout = 0');
+    await db.query('set statement_timeout = 0');
+    await db.query('vacuum analyze');
   }
 }
