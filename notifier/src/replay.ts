@@ -14,7 +14,7 @@ export interface Replay {
 
 /**
  * Gives a dead version its turn after all. It is applied when everything before it has passed, else parked. Where later
- * ones were told already, it is told as late. Returns what it became.
+ * ones were told already, it is told as late. Returns what it became. No rpc offers it yet.
  */
 export async function replay(
   { store, tell }: { readonly store: Pick<Store, 'revive'>; readonly tell: Tell },

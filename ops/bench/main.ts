@@ -1,4 +1,4 @@
-import { type Command, runCommand } from '@tally/platform/command-line';
+import { type Command, UsageError, runCommand } from '@tally/platform/command-line';
 
 import { benchFlow } from './flow.ts';
 import { benchHot } from './hot.ts';
@@ -18,6 +18,14 @@ const BENCHMARKS: Readonly<Record<string, (options: Options) => Promise<void>>> 
   flow: benchFlow,
   list: benchList,
   verify: benchVerify,
+};
+
+/** Whose options these are; the others are everybody's. */
+const OWNERS: Readonly<Record<string, readonly string[]>> = {
+  '--seconds': ['hot', 'flow'],
+  '--lists': ['list'],
+  '--chart': ['list'],
+  '--orders': ['verify'],
 };
 
 const command: Command = {
@@ -45,6 +53,11 @@ const command: Command = {
     'verify  how long verify takes over a history of many orders',
   ],
   run: async (given) => {
+    const benchmark = given.required('BENCHMARK');
+    for (const [option, owners] of Object.entries(OWNERS)) {
+      if (!given.has(option) || owners.includes(benchmark)) continue;
+      throw new UsageError(`${option} belongs to ${owners.join(' and ')}.`);
+    }
     const options = {
       seconds: given.number('--seconds'),
       rounds: given.number('--rounds'),
@@ -52,7 +65,7 @@ const command: Command = {
       orders: given.number('--orders'),
       chart: given.text('--chart'),
     };
-    await BENCHMARKS[given.required('BENCHMARK')]?.(options);
+    await BENCHMARKS[benchmark]?.(options);
     return 0;
   },
 };

@@ -32,7 +32,7 @@ export function servicesOf({ services }: ComposeFile, profile: string): [name: s
   return Object.entries(services).filter(([, { profiles }]) => profiles === undefined || profiles.includes(profile));
 }
 
-/** `127.0.0.1:19083:9083`: what it is on the machine, and what in the container. */
+/** `127.0.0.1:9183:9083`: what it is on the machine, and what in the container. */
 export function parsePublished(port: string): { address: string; published: number; target: number } {
   const [address = '', published, target] = port.split(':');
   return { address, published: Number(published), target: Number(target) };

@@ -70,7 +70,7 @@ describe('a mistake is found:', () => {
       'notifier: its health check asks 10080',
     ],
     ['a port for everybody', '127.0.0.1:3000:3000', '0.0.0.0:3000:3000', 'grafana: port 3000 is not on loopback'],
-    ['a port published twice', '127.0.0.1:18083:8083', '127.0.0.1:8083:8083', 'full: port 8083 is published twice'],
+    ['a port published twice', '127.0.0.1:8183:8083', '127.0.0.1:8083:8083', 'full: port 8083 is published twice'],
     [
       'a program that is not there',
       'MAIN: loms/src/main.ts',

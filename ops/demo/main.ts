@@ -11,7 +11,7 @@ import { takeLock } from '../local/lock.ts';
 import { findOwnProcesses } from '../local/processes.ts';
 import { readPlan, toRunFiles } from '../local/run-files.ts';
 import { createServers, dataUrls } from '../local/servers.ts';
-import { SHAPES, readShape, readShapeName } from '../local/shape.ts';
+import { SHAPES, readShape } from '../local/shape.ts';
 import { applyStock } from '../stock/apply-stock.ts';
 import { summarise } from '../verify/describe-report.ts';
 import { type Report, verify } from '../verify/verify.ts';
@@ -79,11 +79,15 @@ async function play(config: LocalConfig): Promise<number> {
 }
 
 /** Finds a system that is up, or starts it; behind the killing it waits until loms is back. */
-function bringUp({ root, stateDir }: LocalConfig, isShown = true): void {
+function bringUp({ root }: LocalConfig, isShown = true): void {
   const stdout = isShown ? 'inherit' : 'ignore';
-  const shape = readShapeName(toRunFiles(stateDir)) ?? 'light';
-  const command = [process.execPath, 'ops/local/up.ts', ...(shape === 'light' ? [] : [shape])];
-  const { exitCode } = Bun.spawnSync(command, { cwd: root, stdout, stderr: 'inherit' });
+  const env = { ...process.env, TALLY_HINTS: 'no' };
+  const { exitCode } = Bun.spawnSync([process.execPath, 'ops/local/up.ts'], {
+    cwd: root,
+    env,
+    stdout,
+    stderr: 'inherit',
+  });
   if (exitCode !== 0) process.exit(exitCode);
 }
 

@@ -20,6 +20,7 @@ const command: Command = {
     let isEnding = false;
     const end = () => {
       isEnding = true;
+      console.log('\ninterrupted: what was started here ends first');
       void stack.disposeAsync().then(() => process.exit(1));
     };
     process.once('SIGINT', end).once('SIGTERM', end);

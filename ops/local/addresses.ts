@@ -4,9 +4,10 @@ import { ConfigError } from '@tally/platform/config';
 import { AppError } from '@tally/platform/errors';
 
 import { CHECKOUT, readLocalConfig } from './config.ts';
+import { inWords } from './just-call.ts';
 import { readPlan, requireOwn, toRunFiles } from './run-files.ts';
 import { createServers } from './servers.ts';
-import { DATABASES, type DatabaseName, SHAPES, readShape, upCall } from './shape.ts';
+import { DATABASES, type DatabaseName, SHAPES, readShape } from './shape.ts';
 
 try {
   setAddresses();
@@ -27,7 +28,7 @@ function setAddresses(): void {
     // Somebody who names a database may mean another system.
     const isGiven = DATABASES.some((name) => process.env[variableOf(name)] !== undefined);
     if (asksForHelp || isGiven) return;
-    throw new AppError('failed-precondition', `Tally is not up: ${upCall(files)} starts it.`);
+    throw new AppError('failed-precondition', `Tally is not up: ${inWords('up')} starts it.`);
   }
   // Straight to the databases: what ops does need not pass a bouncer.
   for (const name of DATABASES) {

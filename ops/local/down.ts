@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 
 import { type Command, runCommand } from '@tally/platform/command-line';
 import { systemClock } from '@tally/platform/concurrency';
@@ -20,6 +20,10 @@ const command: Command = {
     const config = readLocalConfig(process.env, CHECKOUT);
     const { stateDir } = config;
     const files = toRunFiles(stateDir);
+    if (!existsSync(files.run)) {
+      console.log('Nothing was running.');
+      return 0;
+    }
     const deps = { clock: systemClock, files, steps: createSteps(systemClock, (text) => process.stdout.write(text)) };
     using _lock = await lockState(deps, 'just down');
     const servers = createServers(config, readShape(files) ?? SHAPES.light);
@@ -33,7 +37,9 @@ const command: Command = {
     const own = [files.logs, files.plan, files.keepings, files.shape, files.gitignore];
     for (const path of [...dataDirs(servers), prometheusDir(stateDir), ...settings, ...own])
       rmSync(path, { recursive: true, force: true });
-    console.log(`Tally is down, its data and logs are removed. What is left is this checkout: ${CHECKOUT}`);
+    console.log(
+      `Tally is down, its data and logs are removed. What is left: this checkout, and small files in ${files.run} by which commands take turns.`,
+    );
     return 0;
   },
 };

@@ -6,12 +6,13 @@ import { sleep, systemClock } from '@tally/platform/concurrency';
 import { AppError } from '@tally/platform/errors';
 
 import { CHECKOUT, type LocalConfig, readLocalConfig } from './config.ts';
+import { inWords } from './just-call.ts';
 import { readLastLines } from './log-file.ts';
 import { mergeByTime } from './log-lines.ts';
 import { SUPERVISOR } from './processes.ts';
 import { requireOwn, toRunFiles } from './run-files.ts';
 import { createServers } from './servers.ts';
-import { SHAPES, type Shape, readShape, upCall } from './shape.ts';
+import { SHAPES, type Shape, readShape } from './shape.ts';
 import { processNames } from './system.ts';
 
 const POLL_MS = 200;
@@ -52,7 +53,7 @@ const command: Command = {
     if (!files.some(({ path }) => existsSync(path))) {
       throw new AppError(
         'failed-precondition',
-        `there is no log of ${part ?? names} yet: ${upCall(state)} starts the system.`,
+        `there is no log of ${part ?? names} yet: ${inWords('up')} starts the system.`,
       );
     }
     const columns = Math.max(...files.map(({ name }) => name.length));

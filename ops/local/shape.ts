@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 import { AppError } from '@tally/platform/errors';
 
+import { inWords } from './just-call.ts';
 import type { RunFiles } from './run-files.ts';
 
 /** A way to run the system, as data. */
@@ -109,12 +110,7 @@ export function readShapeName(files: RunFiles): ShapeName | undefined {
 }
 
 /** Where there is nothing to look at yet. */
-export const NOT_STARTED = 'Tally was not started here yet: just up starts it.';
-
-/** What brings this system up. */
-export function upCall(files: RunFiles): string {
-  return (readShape(files) ?? SHAPES.light).call;
-}
+export const notStarted = () => `Tally was not started here yet: ${inWords('up')} starts it.`;
 
 /**
  * Data goes with one shape for ever: another one would look for it in other servers, and the databases say where in which
@@ -123,10 +119,9 @@ export function upCall(files: RunFiles): string {
 export function requireSameShape(files: RunFiles, stateDir: string, asked: ShapeName): void {
   const name = readShapeName(files);
   if (name === undefined || name === asked) return;
-  const { data, call } = SHAPES[name];
   throw new AppError(
     'failed-precondition',
-    `The data in ${stateDir} lies in ${data}: ${call} goes on with it. For ${SHAPES[asked].call} choose another folder with TALLY_STATE_DIR, or remove this data for ever with just down --remove.`,
+    `The data in ${stateDir} lies in ${SHAPES[name].data}: just up goes on with it. For ${SHAPES[asked].call} choose another folder with TALLY_STATE_DIR, or remove this data for ever with just down --remove.`,
   );
 }
 

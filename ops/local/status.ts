@@ -4,16 +4,19 @@ import { openDb } from '@tally/platform/postgres';
 import { type StartedProcess, listChildren, readStat } from '@tally/platform/programs';
 
 import { CHECKOUT, readLocalConfig } from './config.ts';
-import { ANSWER_LIMITS, type NotReady, askDatabase, notReady } from './health.ts';
-import type { Plan } from './plan.ts';
+import { type NotReady, askDatabase, askReadiness, notThere } from './health.ts';
+import type { Plan, PlannedProcess } from './plan.ts';
 import type { LocalServer } from './postgres-server.ts';
 import { type OwnProcess, SUPERVISOR, findOwnProcesses, residentBytes, uptimeMs } from './processes.ts';
 import { describePorts, findKeeping, findPlanned } from './readiness.ts';
 import { readKeepings, readPlan, requireOwn, toRunFiles } from './run-files.ts';
+import { inWords } from './just-call.ts';
 import { createServers, dataDirs } from './servers.ts';
-import { NOT_STARTED, SHAPES, readShape, upCall } from './shape.ts';
+import { SHAPES, notStarted, readShape } from './shape.ts';
 import { toAge, toMiB, toTable } from './table.ts';
 
+/** Long enough for a busy machine: asked once. */
+const ANSWER_LIMIT_MS = 5_000;
 const HEADER = ['', 'health', 'pid', 'up for', 'memory', 'restarts', 'ports'];
 
 const command: Command = {
@@ -25,28 +28,31 @@ const command: Command = {
     requireOwn(files.run);
     const plan = readPlan(files);
     if (plan === undefined) {
-      console.log(NOT_STARTED);
+      console.log(notStarted());
       return 1;
     }
     const servers = createServers(config, readShape(files) ?? SHAPES.light);
     const { postgres, kafka } = servers;
     const own = findOwnProcesses(config.stateDir);
     if (own.length === 0 && !postgres.isRunning() && !kafka.isRunning()) {
-      console.log(`Nothing runs here: ${upCall(files)} starts it. Its data is in ${dataDirs(servers).join(', ')}.`);
+      console.log(`Nothing runs here: ${inWords('up')} starts it. Its data is in ${dataDirs(servers).join(', ')}.`);
       return 1;
     }
+    // All that is seen without asking comes first: while this process is busy, answers would seem late.
+    const seen = plan.processes.map((planned) => see(plan, planned, own));
     const rows = await Promise.all([
-      ...plan.processes.map((planned) => describeService(plan, planned.name, own)),
+      ...seen.map(describeService),
       describeSupervisor(own),
       ...postgres.servers.map(({ name, find }) => describeServer(name, find(), askPostgres)),
-      ...kafka.brokers.map(({ name, find }) => describeServer(name, find(), askBroker)),
     ]);
+    // To load Kafka's client takes long, too.
+    rows.push(...(await Promise.all(kafka.brokers.map(({ name, find }) => describeServer(name, find(), askBroker)))));
     console.log(toTable([HEADER, ...rows.map(({ cells }) => cells)]));
     console.log(`\nmemory      ${toMiB(sumOf(rows))} in all`);
     console.log(`databases   ${(await Promise.all(postgres.servers.map(describeDatabases))).join(', ')}`);
     console.log(`data        ${dataDirs(servers).join(', ')}\nlogs        ${files.logs}`);
     const isWell = rows.every((row) => row.isWell);
-    if (!isWell) console.log(`\nNot all is well: ${upCall(files)} mends it.`);
+    if (!isWell) console.log(`\nNot all is well: ${inWords('up')} mends it.`);
     return isWell ? 0 : 1;
   },
 };
@@ -57,17 +63,26 @@ interface Row {
   readonly isWell: boolean;
 }
 
-async function describeService(plan: Plan, name: string, own: readonly OwnProcess[]): Promise<Row> {
-  const planned = plan.processes.find((each) => each.name === name)!;
+interface Seen {
+  readonly planned: PlannedProcess;
+  readonly found: OwnProcess | undefined;
+  readonly fault: NotReady;
+  readonly restarts: string;
+}
+
+function see(plan: Plan, planned: PlannedProcess, own: readonly OwnProcess[]): Seen {
   const found = findPlanned(own, planned);
-  const reason = await notReady(planned, found);
   const keeping = findKeeping(readKeepings(toRunFiles(plan.stateDir)), planned);
   const end = keeping?.lastEnd === undefined || keeping.restarts === 0 ? '' : ` (last ${keeping.lastEnd})`;
-  const restarts = `${keeping?.restarts ?? 0}${end}`;
+  return { planned, found, fault: notThere(planned, found), restarts: `${keeping?.restarts ?? 0}${end}` };
+}
+
+async function describeService({ planned, found, fault, restarts }: Seen): Promise<Row> {
+  const reason = fault ?? (await askReadiness(planned.readyUrl, ANSWER_LIMIT_MS));
   return {
     isWell: reason === undefined,
     bytes: bytesOf(found),
-    cells: [name, reason ?? 'ready', ...describeProcess(found), restarts, describePorts(planned)],
+    cells: [planned.name, reason ?? 'ready', ...describeProcess(found), restarts, describePorts(planned)],
   };
 }
 
@@ -99,8 +114,9 @@ async function describeServer<T extends Server>(
   };
 }
 
-const askPostgres = ({ adminUrl }: { readonly adminUrl: string }) => askDatabase(adminUrl);
-const askBroker = async ({ port }: Server) => ((await isBrokerThere(port)) ? undefined : 'does not answer');
+const askPostgres = ({ adminUrl }: { readonly adminUrl: string }) => askDatabase(adminUrl, ANSWER_LIMIT_MS);
+const askBroker = async ({ port }: Server) =>
+  (await isBrokerThere(port, ANSWER_LIMIT_MS)) ? undefined : 'does not answer';
 
 type Found = StartedProcess | undefined;
 
@@ -119,7 +135,13 @@ async function describeDatabases({ name, find }: LocalServer): Promise<string> {
   const server = find();
   if (server === undefined) return `${name} is not running`;
   try {
-    await using db = openDb({ url: server.adminUrl, applicationName: 'status', maxConnections: 1, ...ANSWER_LIMITS });
+    await using db = openDb({
+      url: server.adminUrl,
+      applicationName: 'status',
+      maxConnections: 1,
+      connectTimeoutMs: ANSWER_LIMIT_MS,
+      answerTimeoutMs: ANSWER_LIMIT_MS,
+    });
     const { rows } = await db.query(
       `select datname as name, pg_database_size(oid) as bytes
          from pg_database

@@ -2,9 +2,10 @@ import { type Command, runCommand } from '@tally/platform/command-line';
 import { AppError } from '@tally/platform/errors';
 
 import { CHECKOUT, readLocalConfig } from './config.ts';
+import { inWords } from './just-call.ts';
 import { requireOwn, toRunFiles } from './run-files.ts';
 import { createServers } from './servers.ts';
-import { DATABASES, type DatabaseName, NOT_STARTED, readShape, upCall } from './shape.ts';
+import { DATABASES, type DatabaseName, notStarted, readShape } from './shape.ts';
 
 const command: Command = {
   name: 'url',
@@ -16,12 +17,12 @@ const command: Command = {
     requireOwn(files.run);
     const database = given.required('DATABASE') as DatabaseName;
     const shape = readShape(files);
-    if (shape === undefined) throw new AppError('failed-precondition', NOT_STARTED);
+    if (shape === undefined) throw new AppError('failed-precondition', notStarted());
     const { postgres, kafka } = createServers(config, shape);
     const url = postgres.find(database);
     if (url === undefined) {
       console.error(`The log is Kafka${kafka.isRunning() ? '' : ', which does not run'}: for kcat -b and the like.`);
-    } else if (!postgres.isRunning()) console.error(`PostgreSQL is not running: ${upCall(files)} starts it.`);
+    } else if (!postgres.isRunning()) console.error(`PostgreSQL is not running: ${inWords('up')} starts it.`);
     console.log(url ?? kafka.addresses().join(','));
     return 0;
   },

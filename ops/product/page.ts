@@ -32,7 +32,7 @@ export function toPage(seconds: readonly Second[], maxCallsPerSecond: number): s
 <body>
 <h1>Product stand-in</h1>
 <p>What Tally asked the product service. ${total} calls in the last ${shown.length} seconds, at most ${most} in one;
-${refused} refused, for more than ${maxCallsPerSecond} in a second. A full bar is ${scale} calls.</p>
+${refused} refused, for more than ${maxCallsPerSecond} in a second. A full bar is ${scale} calls.${total === 0 ? ' <b>just demo</b> makes some.' : ''}</p>
 <table>
 <tr><th>Second (UTC)</th><th>Calls</th><th>Refused</th><th>Of ${scale}</th></tr>
 ${shown.map((second) => toRow(second, scale)).join('\n')}

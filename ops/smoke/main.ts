@@ -14,7 +14,10 @@ const HEALTH = 'grpc.health.v1.Health';
 const command: Command = {
   name: 'smoke',
   purpose: 'asks each service of the running system from outside: reflection, health, a call, a refusal.',
-  notes: ['It changes nothing. It takes grpcurl where that is on PATH, else buf curl.'],
+  notes: [
+    'It changes nothing, and does not look behind the services: just status and just verify do. It takes grpcurl where that',
+    'is on PATH, else buf curl.',
+  ],
   run: async () => {
     const { token } = readConfig(process.env, (reader) => ({
       token: reader.text('PRODUCT_TOKEN', 'token for the product stand-in', 'testtoken'),

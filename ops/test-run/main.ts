@@ -48,7 +48,7 @@ async function main(wanted: Mode, paths: readonly string[]): Promise<number> {
   if (!MODES.includes(wanted) || unknown !== undefined) {
     console.error(
       unknown?.startsWith('-')
-        ? `test: unknown option '${unknown}'; it takes folders and files of this checkout, such as: loms, loms/src/batch.test.ts`
+        ? `test: unknown option '${unknown}'; it takes folders and files of this checkout, such as: loms, loms/src/batch.test.ts. See just test --help.`
         : `test: there is no '${unknown}' in this checkout; it takes folders and files, such as: loms, loms/src/batch.test.ts`,
     );
     return 2;

@@ -227,7 +227,8 @@ function helpOf(command: Command): string {
 
 function groupHelpOf({ name, purpose, commands, notes = [] }: CommandGroup): string {
   const rows = commands.map((command) => [usageOf(command).slice(`just ${name} `.length), command.purpose] as const);
-  return [`just ${name} COMMAND: ${purpose}`, '', ...toLines(rows), ...withSpace(notes)].join('\n');
+  const more = `just ${name} COMMAND --help says more of one.`;
+  return [`just ${name} COMMAND: ${purpose}`, '', ...toLines(rows), '', more, ...notes].join('\n');
 }
 
 function toLines(rows: readonly (readonly [string, string])[]): string[] {

@@ -126,9 +126,9 @@ export function findEmbeddedBroker(dir: string, id: number): EmbeddedBroker | un
   return pid === undefined ? undefined : toBroker(pid, id, settings);
 }
 
-/** Whether a broker of this machine answers on this port, within a few seconds. */
-export function isBrokerThere(port: number): Promise<boolean> {
-  return knowsAll(port, 1);
+/** Whether a broker of this machine answers on this port, each of two questions within this time. */
+export function isBrokerThere(port: number, limitMs: number): Promise<boolean> {
+  return knowsAll(port, 1, limitMs);
 }
 
 /** Where a broker writes its log. */
@@ -281,13 +281,13 @@ async function untilReady(
   }
 }
 
-async function knowsAll(port: number, wanted: number): Promise<boolean> {
+async function knowsAll(port: number, wanted: number, limitMs = CONNECT_LIMIT_MS): Promise<boolean> {
   const { Admin } = await import('@platformatic/kafka');
   const admin = new Admin({
     clientId: 'tally-start',
     bootstrapBrokers: [`127.0.0.1:${port}`],
-    connectTimeout: CONNECT_LIMIT_MS,
-    requestTimeout: CONNECT_LIMIT_MS,
+    connectTimeout: limitMs,
+    requestTimeout: limitMs,
     retries: 0,
   });
   try {

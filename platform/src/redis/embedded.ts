@@ -90,7 +90,7 @@ function toServer(pid: number, port: number): EmbeddedRedis {
 }
 
 /** Whether a Redis answers on this port of this machine. */
-export function pingRedis(port: number): Promise<boolean> {
+export function pingRedis(port: number, limitMs = PING_LIMIT_MS): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = net.connect(port, '127.0.0.1');
     const end = (isThere: boolean) => {
@@ -98,7 +98,7 @@ export function pingRedis(port: number): Promise<boolean> {
       socket.destroy();
       resolve(isThere);
     };
-    const timer = setTimeout(() => end(false), PING_LIMIT_MS);
+    const timer = setTimeout(() => end(false), limitMs);
     socket.on('error', () => end(false)).on('close', () => end(false));
     socket.on('data', (data) => end(data.toString('latin1').startsWith('+PONG')));
     socket.write('PING\r\n');

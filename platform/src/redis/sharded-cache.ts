@@ -2,7 +2,7 @@ import { type Breaker, BreakerOpenError, type Clock, createBreaker } from '../co
 import { type Redis, RedisAwayError } from './client.ts';
 import { createRendezvous } from './rendezvous.ts';
 
-/** Texts under keys in several Redis servers. A server that is away costs its own keys and no time. */
+/** Texts under keys in several Redis servers. A server that is away costs its own keys, and once it is known no time. */
 export interface ShardedCache {
   /**
    * Undefined: it is not there. Rejects when its shard cannot be asked: at once while the shard is known to be away, else
