@@ -114,6 +114,22 @@ test('secrets do not reach the log, nor does what a database driver tells of a r
   expect(JSON.parse(lines.join()).error).toMatchObject({ message: 'duplicate key', code: '23505' });
 });
 
+test('what is expected shows no stack, and a bug does, wherever it lies', () => {
+  const lines: string[] = [];
+  const log = createLog('cart', 'info', { write: (line) => void lines.push(line) });
+  const stacksOf = (error: unknown) => {
+    lines.length = 0;
+    log.warn({ error }, 'failed');
+    return lines.join('').match(/"stack":/g)?.length ?? 0;
+  };
+  const away = new AppError('unavailable', 'away', {
+    cause: new Error('refused', { cause: new Error('nobody there') }),
+  });
+  expect(stacksOf(away)).toBe(0);
+  expect(stacksOf(new Error('other', { cause: away }))).toBe(1);
+  expect(stacksOf(new AppError('unavailable', 'away', { cause: new TypeError('x is not a function') }))).toBe(1);
+});
+
 test('several names are refused with what to do; a list of IPv4 addresses and one name are fine', async () => {
   const { tracer } = openTracing('loms');
   const open = (...addresses: string[]) => openGrpcClient(Loms, { addresses, tracer });

@@ -1,6 +1,8 @@
 import { context, isSpanContextValid, trace } from '@opentelemetry/api';
 import pino from 'pino';
 
+import { AppError } from '../errors/index.ts';
+
 /** Structured JSON log: `log.info({orderId}, 'order created')`. */
 export type Log = Pick<pino.Logger, 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'isLevelEnabled' | 'flush'>;
 
@@ -29,17 +31,27 @@ export function createLog(service: string, level: LogLevel, destination?: pino.D
   );
 }
 
+// What only our own code can do wrong.
+const BUGS = [TypeError, RangeError, ReferenceError, SyntaxError];
+
 /**
  * An error as the log shows it, its cause too. Only known fields: a driver's error also holds the row's values
- * (`detail`), which are personal data.
+ * (`detail`), which are personal data. What is expected, as a neighbour that does not answer, comes again and again: it
+ * shows no stack, and neither does what caused it, unless that is a bug.
  */
 function describeError(error: unknown): unknown {
+  return describe(error, false);
+}
+
+function describe(error: unknown, isCauseOfExpected: boolean): unknown {
   if (!(error instanceof Error)) return error;
+  const isExpected = isCauseOfExpected || error instanceof AppError;
+  const hasStack = !isExpected || BUGS.some((Bug) => error instanceof Bug);
   return {
     type: error.name,
     message: error.message,
     ...('code' in error ? { code: error.code } : {}),
-    stack: error.stack,
-    ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
+    ...(hasStack ? { stack: error.stack } : {}),
+    ...(error.cause === undefined ? {} : { cause: describe(error.cause, isExpected) }),
   };
 }
