@@ -84,6 +84,12 @@ for (const [what, text] of Object.entries(STRANGE)) {
   });
 }
 
+test('a product for nothing is one', async () => {
+  const { open, texts } = setUp();
+  texts.set(KEY, { text: JSON.stringify({ name: 'a gift', price: 0 }), ttlMs: 1 });
+  expect(await open().far(7)).toEqual({ name: 'a gift', price: 0 });
+});
+
 test('only name and price come out of it', async () => {
   const { open, texts } = setUp();
   texts.set(KEY, { text: JSON.stringify({ ...LAMP, sku: 9 }), ttlMs: 1 });

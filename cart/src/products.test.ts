@@ -95,6 +95,18 @@ test('the cache forgets, an unknown sku soon', async () => {
   expect(sent.map(({ sku }) => sku)).toEqual([1, 2, 2]);
 });
 
+test('a product service that stays away is asked once a second, and says when', async () => {
+  const { clock, sent, lookup } = setUp(() => Code.UNAVAILABLE);
+  for (let sku = 1; sku <= 5; sku += 1) {
+    const failed = lookup(sku);
+    await clock.advance(200);
+    expect(await failed).toBe('unavailable PRODUCT_UNAVAILABLE retry in 1000');
+  }
+  // It was opened 150 ms ago.
+  expect(await lookup(6)).toBe('unavailable PRODUCT_UNAVAILABLE retry in 850');
+  expect(sent).toHaveLength(5);
+});
+
 test('errors are never kept', async () => {
   const { clock, sent, lookup } = setUp((_, asked) => (asked === 1 ? Code.UNAVAILABLE : LAMP));
   const failed = lookup(1);

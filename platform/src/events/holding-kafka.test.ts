@@ -89,6 +89,18 @@ test('one handler at a time, in order, and the offset moves when it is done', as
   expect(mine.nextOffset).toBe(10n);
 });
 
+test('offsets without an event are passed over: at once when nothing waits, else behind what waits', async () => {
+  const { clock, holding, mine, put, ends } = hold();
+  holding.put(mine, { partition: PARTITION, events: [], from: 0n, nextOffset: 3n });
+  expect([mine.fetchOffset, mine.nextOffset]).toEqual([3n, 3n]);
+  put(3, 5);
+  holding.put(mine, { partition: PARTITION, events: [], from: 8n, nextOffset: 9n });
+  expect([mine.fetchOffset, mine.nextOffset]).toEqual([9n, 3n]);
+  ends[0]?.resolve();
+  await clock.advance(0);
+  expect(mine.nextOffset).toBe(9n);
+});
+
 test('who is not sure of the partition starts no handler', () => {
   const { holding, put, handled, is } = hold();
   is.sure = false;

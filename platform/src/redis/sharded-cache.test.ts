@@ -12,10 +12,14 @@ function setUp() {
     isAway: false,
     asked: 0,
     texts: new Map<string, string>(),
-    async send(name: string, key = '', value = ''): Promise<unknown> {
+    lives: [] as string[],
+    async send(name: string, key = '', value = '', ...life: readonly string[]): Promise<unknown> {
       this.asked += 1;
       if (this.isAway) throw new RedisAwayError('away');
-      if (name === 'SET') this.texts.set(key, value);
+      if (name === 'SET') {
+        this.texts.set(key, value);
+        this.lives.push(life.join(' '));
+      }
       return this.texts.get(key) ?? null;
     },
   })) as [TestShard, TestShard];
@@ -29,6 +33,7 @@ interface TestShard {
   isAway: boolean;
   asked: number;
   readonly texts: Map<string, string>;
+  readonly lives: string[];
   send(...command: readonly string[]): Promise<unknown>;
 }
 
@@ -39,6 +44,12 @@ test('each key lies on one shard, and is found there', async () => {
   expect(shards[0].texts.size).toBeWithin(35, 66);
   expect(await Promise.all(keys.map(get))).toEqual(keys.map((key) => `of ${key}`));
   expect(await get('unknown')).toBeUndefined();
+});
+
+test('each value lives as long as it was given, in whole milliseconds and at least one', async () => {
+  const { shards, cache } = setUp();
+  for (const ttlMs of [1000, 270_000.4, 0.2]) await cache.set('k', 'v', ttlMs);
+  expect([...shards[0].lives, ...shards[1].lives]).toEqual(['PX 1000', 'PX 270000', 'PX 1']);
 });
 
 test('a shard that is away loses its own keys, and is soon asked no more than once a second', async () => {

@@ -146,6 +146,36 @@ test('alone, a turn that comes late moves those behind it', async () => {
   expect(turnsMs).toEqual([1000, 1100, 1200, 1300, 1570, 1780, 1990]);
 });
 
+test('alone, a turn that came too late is lost, and not made up for', async () => {
+  const { clock, redis, turnsMs } = setUpOne();
+  await clock.advance(1250);
+  redis.isAway = true;
+  clock.lateMs = 80;
+  await clock.advance(250);
+  clock.lateMs = 0;
+  await clock.advance(500);
+  // The one at 1510 was late.
+  expect(turnsMs).toEqual([1000, 1100, 1200, 1300, 1720, 1930]);
+});
+
+test('alone, a clock that is set back makes nobody wait for longer than an interval', async () => {
+  const { clock, redis } = setUpOne();
+  redis.isAway = true;
+  let shiftMs = 0;
+  const shifted = { ...clock, nowMs: () => clock.nowMs() + shiftMs };
+  const bucket = createSharedTokenBucket(
+    { clock: shifted, redis },
+    { key: 'limit', ratePerSecond: 10, burst: 1, instances: 2, maxWaiting: 10 },
+  );
+  void bucket.take();
+  await clock.advance(300);
+  shiftMs = -3_600_000;
+  let isServed = false;
+  void bucket.take().then(() => (isServed = true));
+  await clock.advance(215);
+  expect(isServed).toBe(true);
+});
+
 test('alone after a rest, the first turn is an interval away: others may just have had theirs', async () => {
   const { clock, redis } = setUpOne();
   redis.isAway = true;
