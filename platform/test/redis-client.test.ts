@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test';
 
 import { systemClock } from '../src/concurrency/index.ts';
 import { type Redis, RedisAwayError, createSharedTokenBucket, openRedis } from '../src/redis/index.ts';
@@ -6,6 +6,7 @@ import { freePort } from '../src/programs/index.ts';
 import { type TestRedis, openProxy, openTestRedis, redisForTests, waitUntil } from '../src/testing/index.ts';
 
 const LIMIT_MS = 200;
+setDefaultTimeout(30_000);
 
 describe.skipIf((await redisForTests()) === undefined)('a connection to Redis', () => {
   let server: TestRedis;

@@ -188,5 +188,5 @@ describe.skipIf(!hasRedis)('the script in Redis', () => {
     expect(Math.max(...turnsMs.map(inSecond))).toBeLessThanOrEqual(LIMITS.ratePerSecond + LIMITS.burst);
     // Of the four seconds behind the quiet one.
     expect(turnsMs.length).toBeGreaterThan(4 * LIMITS.ratePerSecond * 0.7);
-  });
+  }, 30_000);
 });
