@@ -6,6 +6,7 @@ import { AppError } from '@tally/platform/errors';
 
 import { toFingerprint } from './fingerprint.ts';
 import type { LauncherDeps, Servers } from './launcher-deps.ts';
+import { statePrefix } from './just-call.ts';
 import { takeLock } from './lock.ts';
 import type { Plan } from './plan.ts';
 import { findStranger } from './ports.ts';
@@ -85,21 +86,21 @@ function findStrangers(plan: Pick<Plan, 'stateDir' | 'processes'>, servers: read
   );
   // Their processes may be another user's, whose open ports are hidden from us.
   ports.push(...servers.flatMap((each) => each.missingPorts()));
-  const faults = ports.flatMap(({ port, variable, purpose }) => {
-    const stranger = findStranger(port, pids);
-    if (stranger === undefined) return [];
-    const otherDir = stranger.pid === undefined ? undefined : findStateDir(stranger.pid);
-    if (otherDir !== undefined) {
-      return [
-        `Another Tally runs on these ports, with its data in ${otherDir}: end it (TALLY_STATE_DIR=${otherDir} just down), or choose other ports (just up --help names their variables).`,
-      ];
-    }
-    return [
-      `Port ${port} (${purpose}) is in use by ${stranger.words}: end that, or choose another port with ${variable}.`,
-    ];
+  const strangers = ports.flatMap((port) => {
+    const stranger = findStranger(port.port, pids);
+    return stranger === undefined ? [] : [{ ...port, stranger }];
   });
-  return [...new Set(faults)];
+  const others = strangers.flatMap(({ stranger }) => (stranger.pid && findStateDir(stranger.pid)) || []);
+  // Its databases hold ports too, which nothing tells apart from anybody's.
+  if (others.length > 0) return [...new Set(others)].map(refuseOther);
+  return strangers.map(
+    ({ port, purpose, variable, stranger }) =>
+      `Port ${port} (${purpose}) is in use by ${stranger.words}: end that, or choose another port with ${variable}.`,
+  );
 }
+
+const refuseOther = (dir: string) =>
+  `Another Tally runs on these ports, with its data in ${dir}: end it (${statePrefix(dir)}just down), or choose other ports (just up --help names their variables).`;
 
 async function raiseProcesses(deps: LauncherDeps, plan: Plan): Promise<void> {
   const { files, steps } = deps;

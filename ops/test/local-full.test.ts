@@ -113,6 +113,15 @@ describe.skipIf(withoutKafka() !== undefined || !hasPgbouncer)('the full system'
     expect((await just('status')).code).toBe(0);
   });
 
+  test('a broker that a signal stopped is seen by status, and goes on with the next up', async () => {
+    const { pid } = servers().kafka.brokers[2]!.find()!;
+    process.kill(pid, 'SIGSTOP');
+    const { code, out } = await just('status');
+    expect([code, out]).toEqual([1, expect.stringMatching(/\nkafka-3 +stopped by a signal /)]);
+    expect((await just('up')).out).toContain('kafka-3 was stopped by a signal and goes on');
+    expect(servers().kafka.brokers[2]!.find()!.pid).toBe(pid);
+  });
+
   test('one of each kind killed with -9 is mended, by the supervisor or the next up, and no order is lost', async () => {
     const kinds = new Set(['redis-cache-1', 'pgbouncer-loms', 'loms-2', 'notifier', 'cart', 'product']);
     for (const found of findOwnProcesses(stateDir)) if (kinds.has(found.name)) signal(found, 'SIGKILL');

@@ -43,11 +43,15 @@ interface Ran {
   readonly tookMs: number;
 }
 
-async function just(command: string, ...args: readonly string[]): Promise<Ran> {
+function just(command: string, ...args: readonly string[]): Promise<Ran> {
+  return justIn(stateDir, command, ...args);
+}
+
+async function justIn(dir: string, command: string, ...args: readonly string[]): Promise<Ran> {
   const startedAtMs = Date.now();
   const child = Bun.spawn([process.execPath, `ops/local/${command}.ts`, ...args], {
     cwd: CHECKOUT,
-    env,
+    env: { ...env, TALLY_STATE_DIR: dir },
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
@@ -89,6 +93,20 @@ test('the second up takes under 5 seconds and leaves what runs alone', async () 
   expect(code).toBe(0);
   expect(tookMs).toBeLessThan(5_000);
   expect(running().map(({ pid }) => pid)).toEqual(before);
+});
+
+test('another Tally on the same ports is named, with what to do, and nothing of the new one stays', async () => {
+  const other = mkdtempSync(join(tmpdir(), 'tally-other-'));
+  const { code, error } = await justIn(other, 'up');
+  expect([code, error]).toEqual([
+    1,
+    expect.stringContaining(`Another Tally runs on these ports, with its data in ${stateDir}: end it`),
+  ]);
+  expect(error.trim().split('\n')).toHaveLength(1);
+  expect(findOwnProcesses(other)).toEqual([]);
+  const nothing = await justIn(other, 'status');
+  expect([nothing.code, nothing.out]).toEqual([1, expect.stringContaining('not started here yet')]);
+  rmSync(other, { recursive: true });
 });
 
 test('status shows every process ready, and url prints a URL that answers', async () => {
