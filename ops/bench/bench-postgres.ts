@@ -1,13 +1,13 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 
 import { type EmbeddedPostgres, createDatabase, migrate, startEmbeddedPostgres } from '@tally/platform/postgres';
 import { freePort } from '@tally/platform/programs';
 
-const ROOT = resolve(import.meta.dir, '../..');
+import { CHECKOUT } from './programs.ts';
 
-/** A PostgreSQL of a benchmark's own, with real fsync, which goes with the stack; its folder too. */
+/** Starts a PostgreSQL for one benchmark, with fsync on. Disposing the stack stops it and removes its folder. */
 export async function startBenchPostgres(
   stack: AsyncDisposableStack,
 ): Promise<{ readonly dir: string; readonly server: EmbeddedPostgres }> {
@@ -21,9 +21,14 @@ export async function startBenchPostgres(
   return { dir, server };
 }
 
-/** A database with the newest schema of this name. Returns its URL. */
-export async function createBenchDatabase(server: EmbeddedPostgres, name: string, schema: string): Promise<string> {
+/** Creates a database with the newest schema of a service, as the checkout at `root` has it. Returns its URL. */
+export async function createBenchDatabase(
+  server: EmbeddedPostgres,
+  name: string,
+  schema: string,
+  root = CHECKOUT,
+): Promise<string> {
   const url = await createDatabase(server.adminUrl, name);
-  await migrate({ url, dir: join(ROOT, 'sql', schema, 'migrations') });
+  await migrate({ url, dir: join(root, 'sql', schema, 'migrations') });
   return url;
 }

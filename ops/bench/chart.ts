@@ -1,8 +1,8 @@
 export interface BarChart {
   readonly title: string;
-  /** A line below: where the figures come from. */
+  /** Text below the chart that says where the figures come from. */
   readonly note: string;
-  /** Along the bottom. */
+  /** Labels along the bottom axis. */
   readonly groups: readonly string[];
   /** One value for each group. */
   readonly series: readonly { readonly name: string; readonly values: readonly number[] }[];
@@ -15,10 +15,10 @@ const TOP = 76;
 const BOTTOM = HEIGHT - 66;
 const GRID_LINES = 4;
 const NOTE_COLUMNS = 124;
-// Told apart also without colour: one is dark, one is light.
+// The series differ in brightness too, so that they can be told apart without colour.
 const COLOURS = ['#1f4e79', '#e8a33d', '#7a7a7a'];
 
-/** Bars side by side as an SVG that stands for itself: no script, no font, no style from elsewhere. */
+/** Draws grouped bars as a self-contained SVG: it needs no script, font or style sheet. */
 export function toBarChart({ title, note, groups, series }: BarChart): string {
   const top = niceTop(Math.max(...series.flatMap(({ values }) => values)));
   const y = (value: number) => BOTTOM - (value / top) * (BOTTOM - TOP);
@@ -57,7 +57,7 @@ export function toBarChart({ title, note, groups, series }: BarChart): string {
   ].join('\n');
 }
 
-/** The next of a few times a power of ten: a quarter of it is a round number. */
+/** Returns the top of the value axis: a multiple of a power of ten whose quarter is a round number. */
 function niceTop(most: number): number {
   const power = 10 ** Math.floor(Math.log10(Math.max(most, 1)));
   return (
@@ -69,7 +69,7 @@ function text(x: number, y: number, words: string, anchor: 'start' | 'middle' | 
   return `<text x="${at(x)}" y="${at(y)}" text-anchor="${anchor}" font-size="${size}" fill="#222">${escape(words)}</text>`;
 }
 
-/** In lines that fit. */
+/** Breaks a text into lines that fit the width of the chart. */
 function wrap(words: string): string[] {
   const lines = [''];
   for (const word of words.split(' ')) {

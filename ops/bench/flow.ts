@@ -1,5 +1,4 @@
-import { cpus } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 
 import { AppError } from '@tally/platform/errors';
 import { fetchKafka, startEmbeddedKafka } from '@tally/platform/events';
@@ -10,13 +9,13 @@ import { freePort } from '@tally/platform/programs';
 import { Cart } from '@tally/proto/cart';
 
 import { createBenchDatabase, startBenchPostgres } from './bench-postgres.ts';
+import { cpuMsOf, machineCpuMs, ownCpuMs } from './cpu.ts';
 import { describeMachine, measureFsyncUs, median } from './measure.ts';
-import { startProgram } from './programs.ts';
+import { CHECKOUT, startProgram } from './programs.ts';
 
-const ROOT = resolve(import.meta.dir, '../..');
 const SHOPPERS = 64;
 const ORDERS = 10_000;
-// New, awaiting payment, payed.
+// The events are new, awaiting payment and payed.
 const EVENTS_AN_ORDER = 3;
 const CALL_LIMIT_MS = 10_000;
 const DRAIN_LIMIT_MS = 120_000;
@@ -24,18 +23,18 @@ const POLL_MS = 20;
 const WARM_UP_MS = 3_000;
 const SKU = 1;
 
-/** Where the parts of one round meet. */
+/** The databases and the log that the parts of one round share. */
 interface Flow {
   readonly urls: Readonly<Record<'cart' | 'loms' | 'notifier', string>>;
   readonly db: Readonly<Record<'loms' | 'notifier', Db>>;
-  /** Of the event log, for loms and notifier. */
+  /** Variables that tell loms and notifier where the event log is. */
   readonly logEnv: Readonly<Record<string, string>>;
 }
 
 /**
- * What each part around the batch carries, with the rest of it at rest: checkouts a second through cart and loms together,
- * events a second through one relay, and through one notifier. On one machine with PostgreSQL, so each shares the processors
- * with the databases it needs.
+ * Measures what each part around the batch carries while the other parts are idle: checkouts a second through cart and
+ * loms together, events a second through one relay, and events a second through one notifier. Each part shares the
+ * processors of one machine with the databases that it needs.
  */
 export async function benchFlow({ seconds, rounds }: { seconds: number; rounds: number }): Promise<void> {
   await using stack = new AsyncDisposableStack();
@@ -52,31 +51,34 @@ export async function benchFlow({ seconds, rounds }: { seconds: number; rounds: 
     const logEnv = log === 'Kafka' ? kafka : { LOG_DATABASE_URL: await database('log') };
     flows.set(log, { urls, db: { loms: open(urls.loms), notifier: open(urls.notifier) }, logEnv });
   }
-  const found = new Map<string, number[]>();
-  const spent = new Map<string, number[]>();
-  const note = (what: string, perSecond: number) => found.set(what, [...(found.get(what) ?? []), perSecond]);
+  const rates = new Map<string, number[]>();
+  const cpuByPart = new Map<string, number[]>();
+  const record = (what: string, perSecond: number) => rates.set(what, [...(rates.get(what) ?? []), perSecond]);
   for (let round = 1; round <= rounds; round += 1) {
     for (const [log, flow] of flows) {
       const events = await addEvents(flow, round);
-      note(`relay, ${log}`, await timeRelay(flow));
-      note(`notifier, ${log}`, await timeNotifier(flow, events));
+      record(`relay, ${log}`, await timeRelay(flow));
+      record(`notifier, ${log}`, await timeNotifier(flow, events));
     }
     const { perSecond, cpuMs } = await timeCheckouts(flows.get('PostgreSQL') as Flow, seconds);
-    note('checkouts, cart and loms', perSecond);
-    for (const [part, ms] of Object.entries(cpuMs)) spent.set(part, [...(spent.get(part) ?? []), ms]);
-    console.log(`round ${round} of ${rounds} is through`);
+    record('checkouts, cart and loms', perSecond);
+    for (const [part, ms] of Object.entries(cpuMs)) cpuByPart.set(part, [...(cpuByPart.get(part) ?? []), ms]);
+    console.log(`round ${round} of ${rounds} is done`);
   }
   console.log(`\nfsync of 8 KiB: ${fsyncUs.toFixed(0)} us\n`);
-  for (const [what, perSecond] of found) {
+  for (const [what, perSecond] of rates) {
     console.log(`${what.padEnd(26)} ${Math.round(median(perSecond)).toLocaleString('en').padStart(7)} a second`);
   }
-  console.log('\nprocessor time of a checkout, with its AddItem');
-  for (const [part, ms] of spent) console.log(`${part.padEnd(26)} ${median(ms).toFixed(2).padStart(7)} ms`);
+  console.log('\nprocessor time of one checkout with its AddItem');
+  for (const [part, ms] of cpuByPart) console.log(`${part.padEnd(26)} ${median(ms).toFixed(2).padStart(7)} ms`);
 }
 
-/** One broker. Returns the settings that make it the log. */
+/** Starts one Kafka broker. Returns the variables that make it the event log. */
 async function startKafka(stack: AsyncDisposableStack, benchDir: string): Promise<Record<string, string>> {
-  const programs = await fetchKafka({ pom: join(ROOT, 'ops/local/kafka/pom.xml'), dir: join(ROOT, '.local/kafka') });
+  const programs = await fetchKafka({
+    pom: join(CHECKOUT, 'ops/local/kafka/pom.xml'),
+    dir: join(CHECKOUT, '.local/kafka'),
+  });
   const node = { id: 1, port: freePort(), controllerPort: freePort() };
   const dir = join(benchDir, 'brokers');
   const brokers = await startEmbeddedKafka({ dir, programs, nodes: [node], lifetime: 'parent' });
@@ -84,7 +86,7 @@ async function startKafka(stack: AsyncDisposableStack, benchDir: string): Promis
   return { KAFKA_BROKERS: `127.0.0.1:${node.port}`, KAFKA_REPLICATION_FACTOR: '1' };
 }
 
-/** Events that wait for the relay, of orders that exist nowhere else. Returns how many there are now in all. */
+/** Inserts unpublished events of orders that exist nowhere else. Returns how many events there are now in all. */
 async function addEvents({ db }: Flow, round: number): Promise<number> {
   await db.loms.query(
     `insert into order_events (order_id, version, status, moment)
@@ -97,7 +99,7 @@ async function addEvents({ db }: Flow, round: number): Promise<number> {
   return round * ORDERS * EVENTS_AN_ORDER;
 }
 
-/** Events a second that a fresh loms brings to the log. */
+/** Starts loms and returns how many events a second its relay publishes. */
 async function timeRelay({ urls, db, logEnv }: Flow): Promise<number> {
   await using stack = new AsyncDisposableStack();
   await startLoms(stack, urls.loms, logEnv);
@@ -105,7 +107,7 @@ async function timeRelay({ urls, db, logEnv }: Flow): Promise<number> {
   return await rateOf(waiting);
 }
 
-/** Events a second that a fresh notifier takes from the log and tells. */
+/** Starts a notifier and returns how many events a second it reads, records and tells. */
 async function timeNotifier({ urls, db, logEnv }: Flow, events: number): Promise<number> {
   await using stack = new AsyncDisposableStack();
   const readyPort = freePort();
@@ -120,7 +122,7 @@ async function timeNotifier({ urls, db, logEnv }: Flow, events: number): Promise
   return await rateOf(async () => events - (await countOf(db.notifier, countKept)));
 }
 
-/** The rate at which what waits becomes nothing, from the first time that it was seen to become less. */
+/** Waits until nothing is left to do. Returns the rate a second, counted from the first moment at which the count fell. */
 async function rateOf(countWaiting: () => Promise<number>): Promise<number> {
   const all = await countWaiting();
   const untilMs = performance.now() + DRAIN_LIMIT_MS;
@@ -130,7 +132,8 @@ async function rateOf(countWaiting: () => Promise<number>): Promise<number> {
     const atMs = performance.now();
     if (first !== undefined && waiting === 0) return (first.waiting * 1000) / (atMs - first.atMs);
     if (first === undefined && waiting < all) first = { waiting, atMs };
-    if (atMs > untilMs) throw new AppError('unavailable', `${waiting} events still wait after ${DRAIN_LIMIT_MS} ms`);
+    if (atMs > untilMs)
+      throw new AppError('unavailable', `${waiting} events are still waiting after ${DRAIN_LIMIT_MS} ms`);
     await Bun.sleep(POLL_MS);
   }
 }
@@ -140,15 +143,15 @@ async function countOf(db: Db, text: string): Promise<number> {
   return Number(rows[0]?.n ?? 0);
 }
 
-interface Shopped {
-  /** Checkouts. */
+interface CheckoutRate {
+  /** Checkouts a second. */
   readonly perSecond: number;
-  /** Of one checkout, by part. */
+  /** Processor time of one checkout, by part of the system. */
   readonly cpuMs: Readonly<Record<string, number>>;
 }
 
-/** Shoppers each add one unit of one sku and check out, again and again. */
-async function timeCheckouts({ urls, db, logEnv }: Flow, seconds: number): Promise<Shopped> {
+/** Runs shoppers that add one unit of one sku and check out, over and over. */
+async function timeCheckouts({ urls, db, logEnv }: Flow, seconds: number): Promise<CheckoutRate> {
   await using stack = new AsyncDisposableStack();
   await db.loms.query(
     'insert into stocks (sku, total, held, reserved) values ($1, 1000000000, 0, 0) on conflict do nothing',
@@ -182,7 +185,7 @@ async function timeCheckouts({ urls, db, logEnv }: Flow, seconds: number): Promi
   return { perSecond, cpuMs: { cart, loms: lomsMs, 'this load': bench, 'PostgreSQL and the rest': rest } };
 }
 
-/** Returns how many checkouts were made. */
+/** Shops for the given time. Returns the number of checkouts. */
 async function shop(client: ClientOf<typeof Cart>, durationMs: number): Promise<number> {
   const item = { sku: SKU, count: 1n };
   const call = () => ({ deadlineMs: Date.now() + CALL_LIMIT_MS });
@@ -197,20 +200,6 @@ async function shop(client: ClientOf<typeof Cart>, durationMs: number): Promise<
   };
   await Promise.all(Array.from({ length: SHOPPERS }, (_, i) => shopper(BigInt(i + 1))));
   return done;
-}
-
-/** What a service says that it has used since it started. */
-async function cpuMsOf(adminPort: number): Promise<number> {
-  const text = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
-  return Number(/^process_cpu_seconds_total\S* (\S+)$/m.exec(text)?.[1]) * 1000;
-}
-
-/** Of all processors since the machine started. */
-const machineCpuMs = () => cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
-
-function ownCpuMs(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
 }
 
 interface RunningLoms {
@@ -234,7 +223,7 @@ async function startLoms(
   return { address: `127.0.0.1:${grpcPort}`, readyPort };
 }
 
-/** Returns its address. */
+/** Starts the product stand-in. Returns its gRPC address. */
 async function startProduct(stack: AsyncDisposableStack): Promise<string> {
   const [grpcPort, readyPort] = [freePort(), freePort()];
   const env = {

@@ -1,4 +1,5 @@
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 
 import { AppError } from '@tally/platform/errors';
 import { type ClientOf, openGrpcClient } from '@tally/platform/grpc';
@@ -8,14 +9,39 @@ import { freePort } from '@tally/platform/programs';
 import { Loms } from '@tally/proto/loms';
 
 import { createBenchDatabase, startBenchPostgres } from './bench-postgres.ts';
+import { cpuMsOf } from './cpu.ts';
+import { reportAgainst, reportUsual } from './hot-report.ts';
 import { type LoadResult, runLoad } from './load.ts';
-import { describeMachine, measureFsyncUs, median } from './measure.ts';
-import { startProgram } from './programs.ts';
+import { describeMachine, measureFsyncUs } from './measure.ts';
+import { CHECKOUT, startProgram } from './programs.ts';
+import { USUAL_CLIENTS, runUsual } from './usual.ts';
+
+export interface HotOptions {
+  /** Length of each measurement. */
+  readonly seconds: number;
+  readonly rounds: number;
+  /** Folder of another checkout of Tally, which is measured in the same rounds. */
+  readonly against: string | undefined;
+}
+
+/** What one load did in one round, and what it cost loms. */
+export interface HotResult extends LoadResult {
+  /** Processor time that loms used for each order that it created. */
+  readonly cpuMsPerOrder: number;
+}
+
+/** The results of all rounds, by the name of the load. */
+export type HotResults = ReadonlyMap<string, readonly HotResult[]>;
+
+/** A loms under test. */
+interface Contender {
+  readonly name: string;
+  readonly client: ClientOf<typeof Loms>;
+  readonly adminPort: number;
+  readonly results: Map<string, HotResult[]>;
+}
 
 const STOCK = 1_000_000_000;
-const USUAL_CLIENTS = [4, 8, 16, 64];
-// What the README promises: creates at 64 callers, alone and beside as many payers, to the best of the usual transaction.
-const BUDGETS = { alone: 3.5, beside: 1.8 } as const;
 
 const LOADS = [
   { name: '16 callers', callers: 16, hasPayers: false },
@@ -24,104 +50,102 @@ const LOADS = [
   { name: '64 callers and 64 payers', callers: 64, hasPayers: true },
 ] as const;
 
-/** Orders a second on one sku: loms through gRPC with everything on, in turn with pgbench on the same server. */
-export async function benchHot({ seconds, rounds }: { seconds: number; rounds: number }): Promise<void> {
+/**
+ * Measures orders a second on one sku, through gRPC with every interceptor on.
+ *
+ * Without `against`, rounds of loms alternate with rounds of pgbench, which drives the usual transaction on the same
+ * server. With `against`, they alternate with the loms of the other checkout: rates of a shared machine drift, so only
+ * figures of one interleaved run can be compared.
+ */
+export async function benchHot({ seconds, rounds, against }: HotOptions): Promise<void> {
+  const other = against === undefined ? undefined : requireCheckout(against);
   await using stack = new AsyncDisposableStack();
   console.log(describeMachine());
   const { dir, server } = await startBenchPostgres(stack);
   const fsyncUs = measureFsyncUs(dir);
-  const { lomsUrl, usualUrl, logUrl } = await prepareDatabases(server);
-  const client = await startLoms(stack, lomsUrl, logUrl);
-  const pgbench = Bun.which('pgbench');
-  if (pgbench === null) console.log('skipped: the usual transaction, because pgbench is not on PATH');
+  const contenders = [await startContender(stack, server, 'this checkout', CHECKOUT)];
+  if (other !== undefined) contenders.push(await startContender(stack, server, 'the other', other));
+  for (const { client } of contenders) await runLoad({ client, callers: 64, hasPayers: true, seconds: 1 });
 
+  const pgbench = findPgbench(other);
+  const usualUrl = pgbench && (await prepareDatabase(server, 'usual', CHECKOUT));
   const usual = new Map<number, number[]>();
-  const loads = new Map<string, LoadResult[]>();
-  await runLoad({ client, callers: 64, hasPayers: true, seconds: 1 });
   for (let round = 1; round <= rounds; round += 1) {
-    for (const clients of pgbench === null ? [] : USUAL_CLIENTS) {
-      push(usual, clients, await runUsual(pgbench ?? '', usualUrl, clients, seconds));
+    for (const clients of usualUrl ? USUAL_CLIENTS : []) {
+      append(usual, clients, await runUsual(pgbench as string, usualUrl as string, clients, seconds));
     }
-    for (const load of LOADS) push(loads, load.name, await runLoad({ client, ...load, seconds }));
-    console.log(`round ${round} of ${rounds} is through`);
+    for (const load of LOADS) {
+      // The order alternates, because the second of two runs finds warmer caches and a fuller disk.
+      for (const contender of round % 2 === 1 ? contenders : contenders.toReversed()) {
+        append(contender.results, load.name, await measure(contender, load, seconds));
+      }
+    }
+    console.log(`round ${round} of ${rounds} is done`);
   }
-  report(usual, loads, fsyncUs);
+  console.log(`\nfsync of 8 KiB: ${fsyncUs.toFixed(0)} us\n`);
+  const [first, second] = contenders.map(({ results }) => results);
+  if (second === undefined) reportUsual(usual, first as HotResults);
+  else reportAgainst(first as HotResults, second);
 }
 
-function push<K, V>(into: Map<K, V[]>, key: K, value: V): void {
-  into.set(key, [...(into.get(key) ?? []), value]);
+function requireCheckout(folder: string): string {
+  const root = resolve(folder);
+  const isCheckout = existsSync(join(root, 'loms/src/main.ts')) && existsSync(join(root, 'sql/loms/migrations'));
+  if (!isCheckout)
+    throw new AppError('invalid-argument', `${root} is no checkout of Tally: it has no loms/src/main.ts`);
+  if (existsSync(join(root, 'loms/node_modules'))) return root;
+  throw new AppError(
+    'failed-precondition',
+    `${root} has no packages yet: type 'just check' there once, then come back`,
+  );
 }
 
-async function prepareDatabases(server: EmbeddedPostgres) {
-  const [lomsUrl, usualUrl, logUrl] = [
-    await createBenchDatabase(server, 'loms', 'loms'),
-    await createBenchDatabase(server, 'usual', 'loms'),
-    await createBenchDatabase(server, 'log', 'log'),
-  ];
-  for (const url of [lomsUrl, usualUrl]) {
-    await asAdmin(url, (db) => db.query(`insert into stocks (sku, total, held, reserved) values (1, ${STOCK}, 0, 0)`));
-  }
-  return { lomsUrl, usualUrl, logUrl };
+function findPgbench(other: string | undefined): string | undefined {
+  if (other !== undefined) return undefined;
+  const pgbench = Bun.which('pgbench') ?? undefined;
+  if (pgbench === undefined) console.log('The usual transaction is skipped, because pgbench is not on PATH.');
+  return pgbench;
 }
 
-async function startLoms(
+async function startContender(
   stack: AsyncDisposableStack,
-  databaseUrl: string,
-  logUrl: string,
-): Promise<ClientOf<typeof Loms>> {
+  server: EmbeddedPostgres,
+  name: string,
+  root: string,
+): Promise<Contender> {
+  const suffix = root === CHECKOUT ? 'this' : 'other';
+  const databaseUrl = await prepareDatabase(server, `loms_${suffix}`, root);
   const [grpcPort, adminPort] = [freePort(), freePort()];
   const env = {
     LOMS_GRPC_PORT: String(grpcPort),
     LOMS_ADMIN_PORT: String(adminPort),
     LOMS_DATABASE_URL: databaseUrl,
-    LOG_DATABASE_URL: logUrl,
+    LOG_DATABASE_URL: await createBenchDatabase(server, `log_${suffix}`, 'log', root),
   };
-  await startProgram(stack, { name: 'loms', main: 'loms/src/main.ts', env, readyPort: adminPort });
+  await startProgram(stack, { name: `loms of ${root}`, main: 'loms/src/main.ts', root, env, readyPort: adminPort });
   const { tracer } = openTracing('bench');
-  return stack.use(openGrpcClient(Loms, { addresses: [`127.0.0.1:${grpcPort}`], tracer }));
+  const client = stack.use(openGrpcClient(Loms, { addresses: [`127.0.0.1:${grpcPort}`], tracer }));
+  return { name, client, adminPort, results: new Map() };
 }
 
-/** Transactions a second. */
-async function runUsual(pgbench: string, url: string, clients: number, seconds: number): Promise<number> {
-  const { hostname, port, username, password, pathname } = new URL(url);
-  const script = join(import.meta.dir, 'usual.sql');
-  const args = ['-n', '-M', 'prepared', '-f', script, '-c', String(clients), '-j', '2', '-T', String(seconds)];
-  const child = Bun.spawn([pgbench, ...args, '-h', hostname, '-p', port, '-U', username, pathname.slice(1)], {
-    env: { ...process.env, PGPASSWORD: password },
-    stdout: 'pipe',
-    stderr: 'pipe',
-  });
-  const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
-  const tps = /tps = ([\d.]+)/.exec(out)?.[1];
-  if (tps === undefined) throw new AppError('unavailable', `pgbench failed: ${err.trim()}`);
-  return Number(tps);
+/** Creates a database with the schema of loms and ample stock of one sku. Returns its URL. */
+async function prepareDatabase(server: EmbeddedPostgres, name: string, root: string): Promise<string> {
+  const url = await createBenchDatabase(server, name, 'loms', root);
+  await asAdmin(url, (db) => db.query(`insert into stocks (sku, total, held, reserved) values (1, ${STOCK}, 0, 0)`));
+  return url;
 }
 
-function report(usual: Map<number, number[]>, loads: Map<string, LoadResult[]>, fsyncUs: number): void {
-  const best = Math.max(0, ...[...usual.values()].map(median));
-  console.log(`\nfsync of 8 KiB: ${fsyncUs.toFixed(0)} us\n`);
-  for (const [clients, tps] of usual) {
-    console.log(`usual transaction, ${String(clients).padStart(2)} clients     ${format(median(tps))} orders/s`);
-  }
-  for (const [name, results] of loads) {
-    const of = (pick: (result: LoadResult) => number) => median(results.map(pick));
-    const orders = of(({ ordersPerSecond }) => ordersPerSecond);
-    const pays = of(({ paysPerSecond }) => paysPerSecond);
-    const ratio = best === 0 ? '' : `, ${(orders / best).toFixed(1)} x the best usual`;
-    const beside = pays === 0 ? '' : ` and ${format(pays).trim()} pays/s`;
-    const times = `p50 ${of(({ p50Ms }) => p50Ms).toFixed(1)} ms, p99 ${of(({ p99Ms }) => p99Ms).toFixed(1)} ms`;
-    console.log(`Tally, ${name.padEnd(26)} ${format(orders)} orders/s${beside} (${times})${ratio}`);
-    const failures = results.reduce((sum, result) => sum + result.failures, 0);
-    if (failures > 0) console.log(`  ${failures} calls failed`);
-  }
-  if (best === 0) return;
-  const ordersOf = (name: string) => median(loads.get(name)?.map(({ ordersPerSecond }) => ordersPerSecond) ?? [0]);
-  judge('creates at 64 callers', ordersOf('64 callers') / best, BUDGETS.alone);
-  judge('creates at 64 callers beside 64 payers', ordersOf('64 callers and 64 payers') / best, BUDGETS.beside);
+async function measure(
+  { client, adminPort }: Contender,
+  load: (typeof LOADS)[number],
+  seconds: number,
+): Promise<HotResult> {
+  const beforeMs = await cpuMsOf(adminPort);
+  const result = await runLoad({ client, ...load, seconds });
+  const usedMs = (await cpuMsOf(adminPort)) - beforeMs;
+  return { ...result, cpuMsPerOrder: usedMs / Math.max(1, result.orders) };
 }
 
-function judge(what: string, ratio: number, budget: number): void {
-  console.log(`${ratio >= budget ? 'within' : 'BELOW '} budget: ${what} ${ratio.toFixed(2)} x; expected ${budget} x`);
+function append<K, V>(into: Map<K, V[]>, key: K, value: V): void {
+  into.set(key, [...(into.get(key) ?? []), value]);
 }
-
-const format = (perSecond: number) => Math.round(perSecond).toLocaleString('en').padStart(7);

@@ -14,26 +14,26 @@ import { startProgram } from './programs.ts';
 
 const LINES = [1, 2, 5, 10, 20];
 const LATENCY_MS = 10;
-// What cart has by default.
+// The defaults of cart.
 const WORKERS = 64;
 const MAX_QUEUED = 10_000;
 const CALL_LIMIT_MS = 10_000;
 
-/** List as cart makes it, with all look-ups going to the product service. */
+/** Runs one List over so many lines, with every look-up going to the product service. */
 type List = (lines: number) => Promise<void>;
 
 interface ListOptions {
-  /** Of each kind in a round. */
+  /** Number of Lists of each kind in a round. */
   readonly lists: number;
   readonly rounds: number;
-  /** The file that a bar chart goes to, as SVG. */
+  /** File into which a bar chart is written as SVG. */
   readonly chart: string | undefined;
 }
 
 /**
- * How long a List takes, one look-up after another against the pool. The use case, the look-ups, the pool and the gRPC
- * client are cart's own, put together here without the limiter and without a cache: no configuration of cart can do that.
- * The product service is the stand-in, in a process of its own.
+ * Measures how long a List takes with its look-ups made one after another, and with the pool. The use case, the look-ups,
+ * the pool and the gRPC client are those of cart, put together here without the limiter and without a cache, because no
+ * configuration of cart turns these off. The product service is the stand-in, in its own process.
  */
 export async function benchList({ lists, rounds, chart }: ListOptions): Promise<void> {
   await using stack = new AsyncDisposableStack();
@@ -55,7 +55,7 @@ export async function benchList({ lists, rounds, chart }: ListOptions): Promise<
         for (let n = 0; n < lists; n += 1) times.push(await time(() => listOf(lines)));
       }
     }
-    console.log(`round ${round} of ${rounds} is through`);
+    console.log(`round ${round} of ${rounds} is done`);
   }
   const of = (name: string) => LINES.map((lines) => median(tookMs.get(`${name} ${lines}`) ?? []));
   const [serial, pooled] = [of('one after another'), of('pooled')];
@@ -99,7 +99,7 @@ async function startProduct(stack: AsyncDisposableStack): Promise<string> {
   return `127.0.0.1:${grpcPort}`;
 }
 
-/** Keeps nothing. */
+/** A cache that keeps nothing. */
 const NO_CACHE: ProductCache = { near: () => undefined, far: async () => undefined, keep: () => {} };
 
 function createList(stack: AsyncDisposableStack, address: string, workers: number): List {
@@ -128,7 +128,7 @@ function createList(stack: AsyncDisposableStack, address: string, workers: numbe
   };
 }
 
-/** As the stand-in invents them: nothing has changed since the line was added. */
+/** Returns a line with the name and price that the stand-in generates, so that List has nothing to write back. */
 const toLine = (sku: number) => ({
   id: BigInt(sku),
   sku,

@@ -4,12 +4,13 @@ import type { Loms } from '@tally/proto/loms';
 export interface LoadOptions {
   readonly client: ClientOf<typeof Loms>;
   readonly callers: number;
-  /** As many payers beside the callers, who pay what these create. */
+  /** Whether as many payers run beside the callers and pay the orders that these create. */
   readonly hasPayers: boolean;
   readonly seconds: number;
 }
 
 export interface LoadResult {
+  readonly orders: number;
   readonly ordersPerSecond: number;
   readonly paysPerSecond: number;
   readonly p50Ms: number;
@@ -19,11 +20,11 @@ export interface LoadResult {
 
 const CALL_LIMIT_MS = 10_000;
 
-/** Callers that each send the next create as soon as the one before is answered. */
+/** Runs callers that each send their next create as soon as the previous one is answered. */
 export async function runLoad({ client, callers, hasPayers, seconds }: LoadOptions): Promise<LoadResult> {
   const startedMs = performance.now();
   const endsMs = startedMs + seconds * 1000;
-  const isOn = () => performance.now() < endsMs;
+  const isRunning = () => performance.now() < endsMs;
   const unpaid: bigint[] = [];
   const tookMs: number[] = [];
   let paid = 0;
@@ -31,7 +32,7 @@ export async function runLoad({ client, callers, hasPayers, seconds }: LoadOptio
   const call = () => ({ deadlineMs: Date.now() + CALL_LIMIT_MS });
 
   async function create(user: bigint): Promise<void> {
-    while (isOn()) {
+    while (isRunning()) {
       const sentMs = performance.now();
       try {
         const items = [{ sku: 1, count: 1n, name: 'a lamp', price: 3379 }];
@@ -45,7 +46,7 @@ export async function runLoad({ client, callers, hasPayers, seconds }: LoadOptio
   }
 
   async function pay(): Promise<void> {
-    while (isOn()) {
+    while (isRunning()) {
       const orderId = unpaid.shift();
       if (orderId === undefined) {
         await Bun.sleep(1);
@@ -67,6 +68,7 @@ export async function runLoad({ client, callers, hasPayers, seconds }: LoadOptio
   tookMs.sort((a, b) => a - b);
   const percentile = (share: number) => tookMs[Math.floor(tookMs.length * share)] ?? 0;
   return {
+    orders: tookMs.length,
     ordersPerSecond: tookMs.length / ranSeconds,
     paysPerSecond: paid / ranSeconds,
     p50Ms: percentile(0.5),

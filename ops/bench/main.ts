@@ -11,6 +11,7 @@ interface Options {
   readonly lists: number;
   readonly orders: number;
   readonly chart: string | undefined;
+  readonly against: string | undefined;
 }
 
 const BENCHMARKS: Readonly<Record<string, (options: Options) => Promise<void>>> = {
@@ -20,9 +21,10 @@ const BENCHMARKS: Readonly<Record<string, (options: Options) => Promise<void>>> 
   verify: benchVerify,
 };
 
-/** Whose options these are; the others are everybody's. */
+/** The benchmarks that take an option. An option that is not listed belongs to all of them. */
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
   '--seconds': ['hot', 'flow'],
+  '--against': ['hot'],
   '--lists': ['list'],
   '--chart': ['list'],
   '--orders': ['verify'],
@@ -30,26 +32,32 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
 
 const command: Command = {
   name: 'bench',
-  purpose: 'measures Tally on servers of its own; medians of the rounds count.',
+  purpose: 'measures Tally on servers of its own and prints the medians of several rounds.',
   operands: [{ name: 'BENCHMARK', choices: Object.keys(BENCHMARKS), isRequired: true }],
   options: [
-    { name: '--seconds', meaning: 'hot, flow: of each measurement', number: { min: 1, max: 60, fallback: 3 } },
-    { name: '--rounds', meaning: 'how often each is measured', number: { min: 1, max: 20, fallback: 3 } },
-    { name: '--lists', meaning: 'list: of each kind in a round', number: { min: 1, max: 100, fallback: 5 } },
-    { name: '--chart', text: 'FILE', meaning: 'list: write a bar chart to this file, as SVG' },
+    {
+      name: '--seconds',
+      meaning: 'hot, flow: seconds that each measurement takes',
+      number: { min: 1, max: 60, fallback: 3 },
+    },
+    { name: '--rounds', meaning: 'number of rounds', number: { min: 1, max: 20, fallback: 3 } },
+    { name: '--against', text: 'FOLDER', meaning: 'hot: measure another checkout of Tally in the same rounds' },
+    { name: '--lists', meaning: 'list: Lists of each kind in a round', number: { min: 1, max: 100, fallback: 5 } },
+    { name: '--chart', text: 'FILE', meaning: 'list: write a bar chart to this file as SVG' },
     {
       name: '--orders',
-      meaning: 'verify: of the history',
+      meaning: 'verify: orders in the history',
       number: { min: 1_000, max: 5_000_000, fallback: 1_000_000 },
     },
   ],
   notes: [
-    'hot     orders a second on one sku through gRPC, in turn with pgbench driving the usual transaction (SELECT FOR UPDATE,',
-    '        update, inserts, one commit an order) on the same server, where pgbench is on PATH',
-    'flow    what each part around it carries: checkouts a second through cart and loms, events a second through one relay',
-    '        and through one notifier, on PostgreSQL and on one Kafka broker; needs what just up kafka needs',
-    'list    the time of one List of 1 to 20 lines, one look-up after another against pooled, with a product service of 10 ms;',
-    '        the chart of the README: just bench list --chart ops/bench/list.svg',
+    'hot     orders a second on one sku through gRPC, alternating with pgbench, which drives the usual transaction',
+    '        (SELECT FOR UPDATE, update, inserts, one commit an order) on the same server where pgbench is on PATH;',
+    '        with --against alternating with the loms of another checkout, with rate and CPU time an order of both',
+    'flow    what the parts around the batch carry: checkouts a second through cart and loms, events a second through one',
+    '        relay and through one notifier, on PostgreSQL and on one Kafka broker; needs what just up kafka needs',
+    'list    the time of one List of 1 to 20 lines with look-ups one after another and pooled, with a product service of',
+    '        10 ms; the chart of docs/performance.md: just bench list --chart ops/bench/list.svg',
     'verify  how long verify takes over a history of many orders',
   ],
   run: async (given) => {
@@ -64,6 +72,7 @@ const command: Command = {
       lists: given.number('--lists'),
       orders: given.number('--orders'),
       chart: given.text('--chart'),
+      against: given.text('--against'),
     };
     await BENCHMARKS[benchmark]?.(options);
     return 0;

@@ -2,13 +2,13 @@ import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 
-/** The date and the machine, as a line to stand above figures. */
+/** Returns the date and the machine as one line, to print above figures. */
 export function describeMachine(): string {
   const day = new Date().toISOString().slice(0, 10);
   return `${day}, ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), Bun ${Bun.version}`;
 }
 
-/** Time to make 8 KiB durable on the disk of this folder, in microseconds; the median of many. */
+/** Returns the median time to make 8 KiB durable on the disk of a folder, in microseconds. */
 export function measureFsyncUs(dir: string): number {
   const file = openSync(join(dir, 'fsync'), 'w');
   const block = Buffer.alloc(8192, 1);

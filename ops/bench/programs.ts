@@ -2,25 +2,29 @@ import { resolve } from 'node:path';
 
 import { AppError } from '@tally/platform/errors';
 
-const ROOT = resolve(import.meta.dir, '../..');
+/** The folder of this checkout. */
+export const CHECKOUT = resolve(import.meta.dir, '../..');
+
 const READY_LIMIT_MS = 10_000;
 const POLL_MS = 20;
 
 export interface BenchProgram {
-  /** Its name in an error. */
+  /** Name of the program in errors. */
   readonly name: string;
-  /** Its main file. */
+  /** Its main file, relative to `root`. */
   readonly main: string;
+  /** The checkout that it is started from; this one by default. */
+  readonly root?: string;
   readonly env: Readonly<Record<string, string>>;
-  /** It answers `/readyz` there. */
+  /** Port on which the program answers `/readyz`. */
   readonly readyPort: number;
 }
 
-/** Starts a program and waits until it is ready. It ends with the stack. */
+/** Starts a program and waits until it is ready. Disposing the stack ends it. */
 export async function startProgram(stack: AsyncDisposableStack, program: BenchProgram): Promise<void> {
-  const { name, main, env, readyPort } = program;
+  const { name, main, root = CHECKOUT, env, readyPort } = program;
   const child = Bun.spawn([process.execPath, '--no-env-file', main], {
-    cwd: ROOT,
+    cwd: root,
     env: { ...env, LOG_LEVEL: 'warn' },
     stdout: 'inherit',
     stderr: 'inherit',

@@ -1,5 +1,5 @@
--- The usual transaction of a shop, for pgbench: lock the stock, look, update it, insert the order and all that goes with
--- it, commit. The same tables and indexes as in loms, and the same rows.
+-- The usual transaction of a shop, for pgbench: lock the stock, read it, update it, insert the order with its lines,
+-- movements and events, and commit. It writes the same rows into the same tables and indexes as loms does.
 begin;
 select total - held - reserved as available from stocks where sku = 1 for update;
 update stocks set reserved = reserved + 1 where sku = 1;

@@ -9,7 +9,7 @@ import { describeMachine, median } from './measure.ts';
 const NEWEST_ORDERS = 10_000;
 const BUDGET_SECONDS = 5;
 
-/** How long `just verify` takes over a made-up history of so many orders: as every day, and once over all of it. */
+/** Measures how long `just verify` takes over a generated history: several times as usual, and once with --full. */
 export async function benchVerify({ orders, rounds }: { orders: number; rounds: number }): Promise<void> {
   await using stack = new AsyncDisposableStack();
   console.log(describeMachine());
@@ -18,16 +18,16 @@ export async function benchVerify({ orders, rounds }: { orders: number; rounds: 
     DATABASE_NAMES.map(async (name) => [name, await createBenchDatabase(server, name, name)] as const),
   );
   const urls = Object.fromEntries(names) as DatabaseUrls;
-  console.log(`making a history of ${orders.toLocaleString('en')} orders`);
+  console.log(`generating a history of ${orders.toLocaleString('en')} orders`);
   await seed(urls, { orders, newest: NEWEST_ORDERS });
 
   const seconds: number[] = [];
   for (let round = 1; round <= rounds; round += 1) {
     seconds.push(await timeVerify(urls, false));
-    console.log(`round ${round} of ${rounds} is through`);
+    console.log(`round ${round} of ${rounds} is done`);
   }
   const fast = median(seconds);
-  console.log(`verify, as every day   ${fast.toFixed(1)} s, the median of ${rounds}; --full takes minutes`);
+  console.log(`verify                 ${fast.toFixed(1)} s, the median of ${rounds}; --full takes minutes`);
   const full = await timeVerify(urls, true);
   console.log(`verify --full          ${full.toFixed(1)} s`);
   console.log(`${fast <= BUDGET_SECONDS ? 'within' : 'OVER  '} budget: ${BUDGET_SECONDS} s`);
@@ -38,7 +38,7 @@ async function timeVerify(urls: DatabaseUrls, full: boolean): Promise<number> {
   const { verdict, invariants } = await verify({ urls, full });
   if (verdict !== 'holds') {
     const broken = invariants.filter((each) => each.verdict !== 'holds').map(({ name }) => name);
-    throw new AppError('failed-precondition', `the made-up history is ${verdict}: ${broken.join(', ')}`);
+    throw new AppError('failed-precondition', `the generated history is ${verdict}: ${broken.join(', ')}`);
   }
   return (performance.now() - startedMs) / 1000;
 }
