@@ -2,7 +2,7 @@ import { join } from 'node:path';
 
 import { openGrpcClient } from '@tally/platform/grpc';
 import { openTracing } from '@tally/platform/telemetry';
-import { freePort } from '@tally/platform/programs';
+import { freePort } from '@tally/platform/embedded';
 import { outcomeOf, waitUntil } from '@tally/platform/testing';
 import { Cart } from '@tally/proto/cart';
 

@@ -2,8 +2,8 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { type EmbeddedPostgres, createDatabase, migrate, startEmbeddedPostgres } from '@tally/platform/postgres';
-import { freePort } from '@tally/platform/programs';
+import { type EmbeddedPostgres, freePort, startEmbeddedPostgres } from '@tally/platform/embedded';
+import { createDatabase, migrate } from '@tally/platform/postgres';
 
 import { CHECKOUT } from './programs.ts';
 

@@ -1,11 +1,10 @@
 import { join } from 'node:path';
 
 import { AppError } from '@tally/platform/errors';
-import { fetchKafka, startEmbeddedKafka } from '@tally/platform/events';
+import { fetchKafka, freePort, startEmbeddedKafka } from '@tally/platform/embedded';
 import { type ClientOf, openGrpcClient } from '@tally/platform/grpc';
 import { type Db, openDb } from '@tally/platform/postgres';
 import { openTracing } from '@tally/platform/telemetry';
-import { freePort } from '@tally/platform/programs';
 import { Cart } from '@tally/proto/cart';
 
 import { createBenchDatabase, startBenchPostgres } from './bench-postgres.ts';

@@ -3,9 +3,9 @@ import { join, resolve } from 'node:path';
 
 import { AppError } from '@tally/platform/errors';
 import { type ClientOf, openGrpcClient } from '@tally/platform/grpc';
-import { type EmbeddedPostgres, asAdmin } from '@tally/platform/postgres';
+import { type EmbeddedPostgres, freePort } from '@tally/platform/embedded';
+import { asAdmin } from '@tally/platform/postgres';
 import { openTracing } from '@tally/platform/telemetry';
-import { freePort } from '@tally/platform/programs';
 import { Loms } from '@tally/proto/loms';
 
 import { createBenchDatabase, startBenchPostgres } from './bench-postgres.ts';

@@ -5,7 +5,7 @@ import { type ProductCache, createProducts } from '@tally/cart/products';
 import { createWorkerPool, systemClock } from '@tally/platform/concurrency';
 import { detach, hopDeadline, openGrpcClient } from '@tally/platform/grpc';
 import { createLog, openTracing } from '@tally/platform/telemetry';
-import { freePort } from '@tally/platform/programs';
+import { freePort } from '@tally/platform/embedded';
 import { ProductService } from '@tally/proto/product';
 
 import { toBarChart } from './chart.ts';

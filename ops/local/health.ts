@@ -1,5 +1,5 @@
 import { openDb } from '@tally/platform/postgres';
-import { pingRedis } from '@tally/platform/redis';
+import { pingRedis } from '@tally/platform/embedded';
 
 import { isListening } from './ports.ts';
 import { type OwnProcess } from './processes.ts';

@@ -9,9 +9,9 @@ import {
   findEmbeddedBroker,
   isKafkaFetched,
   missingForKafka,
+  readStat,
   startEmbeddedKafka,
-} from '@tally/platform/events';
-import { readStat } from '@tally/platform/programs';
+} from '@tally/platform/embedded';
 
 import type { LocalConfig, PortName } from './config.ts';
 import type { Servers } from './launcher-deps.ts';

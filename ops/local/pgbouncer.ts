@@ -6,7 +6,7 @@ import {
   type ServerPrograms,
   fetchServerPrograms,
   findServerPrograms,
-} from '@tally/platform/programs';
+} from '@tally/platform/embedded';
 
 import type { LocalConfig, PortName } from './config.ts';
 import { toFingerprint } from './fingerprint.ts';

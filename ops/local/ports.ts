@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 
-import { listPids, readCommand } from '@tally/platform/programs';
+import { listPids, readCommand } from '@tally/platform/embedded';
 
 import { readFolder } from './processes.ts';
 

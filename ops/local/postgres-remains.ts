@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 
 import { sleep, systemClock } from '@tally/platform/concurrency';
-import { listPids, readCommand, readStat } from '@tally/platform/programs';
+import { listPids, readCommand, readStat } from '@tally/platform/embedded';
 
 import { readPidFile, toPaths } from './postgres-folder.ts';
 import { signal } from './processes.ts';

@@ -7,9 +7,9 @@ import {
   type EmbeddedOptions,
   type EmbeddedPostgres,
   findEmbeddedPostgres,
+  readStat,
   startEmbeddedPostgres,
-} from '@tally/platform/postgres';
-import { readStat } from '@tally/platform/programs';
+} from '@tally/platform/embedded';
 
 import type { LocalConfig } from './config.ts';
 import type { PlannedPort } from './plan.ts';

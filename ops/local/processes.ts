@@ -9,7 +9,7 @@ import {
   listPids,
   readProc,
   readStat,
-} from '@tally/platform/programs';
+} from '@tally/platform/embedded';
 
 /**
  * A process that the launcher started, as /proc shows it now.

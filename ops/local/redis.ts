@@ -6,7 +6,7 @@ import {
   fetchRedisPrograms,
   findRedisPrograms,
   toRedisCommand,
-} from '@tally/platform/redis';
+} from '@tally/platform/embedded';
 
 import type { LocalConfig } from './config.ts';
 import { toFingerprint } from './fingerprint.ts';

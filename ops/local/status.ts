@@ -1,7 +1,6 @@
 import { type Command, runCommand } from '@tally/platform/command-line';
-import { isBrokerThere } from '@tally/platform/events';
+import { type StartedProcess, isBrokerThere, listChildren, readStat } from '@tally/platform/embedded';
 import { openDb } from '@tally/platform/postgres';
-import { type StartedProcess, listChildren, readStat } from '@tally/platform/programs';
 
 import { CHECKOUT, readLocalConfig } from './config.ts';
 import { type NotReady, askDatabase, askReadiness, notThere } from './health.ts';

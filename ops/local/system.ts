@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 
-import type { ServerPrograms } from '@tally/platform/programs';
-import type { RedisPrograms } from '@tally/platform/redis';
+import { type RedisPrograms, type ServerPrograms } from '@tally/platform/embedded';
 
 import type { LocalConfig, PortName } from './config.ts';
 import { toFingerprint } from './fingerprint.ts';

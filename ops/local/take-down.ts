@@ -1,5 +1,5 @@
 import { sleep } from '@tally/platform/concurrency';
-import { isAlive } from '@tally/platform/programs';
+import { isAlive } from '@tally/platform/embedded';
 
 import type { LauncherDeps, Servers } from './launcher-deps.ts';
 import type { Plan } from './plan.ts';

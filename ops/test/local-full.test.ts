@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { systemClock } from '@tally/platform/concurrency';
-import { listPids, readCommand } from '@tally/platform/programs';
+import { listPids, readCommand } from '@tally/platform/embedded';
 import { quietPorts, withoutKafka } from '@tally/platform/testing';
 
 import { call, openClients, untilKnown } from '../demo/clients.ts';

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, readFileSync, readdirSync, renameSync, rmSync, w
 import { join } from 'node:path';
 
 import { asAdmin } from '@tally/platform/postgres';
-import { readCommand, readStat } from '@tally/platform/programs';
+import { readCommand, readStat } from '@tally/platform/embedded';
 import { quietPorts } from '@tally/platform/testing';
 
 import { readLocalConfig } from '../local/config.ts';

@@ -2,7 +2,7 @@ import { afterAll, expect, test } from 'bun:test';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { isAlive } from '@tally/platform/programs';
+import { isAlive } from '@tally/platform/embedded';
 import { quietPorts } from '@tally/platform/testing';
 
 import { signal } from '../local/processes.ts';

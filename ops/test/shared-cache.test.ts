@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test';
 
-import { freePort } from '@tally/platform/programs';
+import { freePort } from '@tally/platform/embedded';
 import { type TestRedis, openTestRedis, redisForTests } from '@tally/platform/testing';
 
 import { type Instance, type SharedProducts, listAt, openSharedProducts, startLoad } from './shared-products.ts';

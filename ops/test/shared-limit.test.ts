@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 
-import { SHARED_AGAIN_MS, pingRedis } from '@tally/platform/redis';
+import { pingRedis } from '@tally/platform/embedded';
+import { SHARED_AGAIN_MS } from '@tally/platform/redis';
 import { type TestRedis, openTestRedis, redisForTests } from '@tally/platform/testing';
 
 import type { Second } from '../product/calls.ts';

@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const MODULE = join(import.meta.dir, '../src/events/embedded-kafka.ts');
+const MODULE = join(import.meta.dir, '../src/embedded/kafka.ts');
 
 /** What is missing where only these programs are installed, of which Java answers with this version. */
 async function missingWith(programs: readonly string[], version: string): Promise<string> {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from
 
 import { systemClock } from '../src/concurrency/index.ts';
 import { type Redis, RedisAwayError, createSharedTokenBucket, openRedis } from '../src/redis/index.ts';
-import { freePort } from '../src/programs/index.ts';
+import { freePort } from '../src/embedded/index.ts';
 import { type TestRedis, openProxy, openTestRedis, redisForTests, waitUntil } from '../src/testing/index.ts';
 
 const LIMIT_MS = 200;

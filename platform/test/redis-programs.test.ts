@@ -4,8 +4,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-import { fetchRedisPrograms, pingRedis, startEmbeddedRedis } from '../src/redis/index.ts';
-import { freePort } from '../src/programs/index.ts';
+import { fetchRedisPrograms, freePort, pingRedis, startEmbeddedRedis } from '../src/embedded/index.ts';
 import { redisForTests } from '../src/testing/index.ts';
 
 const programs = await redisForTests();
@@ -42,7 +41,7 @@ describe.skipIf(!isUnpacked)("with Debian's package lists", () => {
     const { port } = silent.address() as net.AddressInfo;
     const fetchBehind = async () => {
       const startedMs = performance.now();
-      const script = `const { fetchRedisPrograms } = await import(${JSON.stringify(resolve(import.meta.dir, '../src/redis/index.ts'))});
+      const script = `const { fetchRedisPrograms } = await import(${JSON.stringify(resolve(import.meta.dir, '../src/embedded/index.ts'))});
         console.log((await fetchRedisPrograms(${JSON.stringify(dir)}))?.server);`;
       const proxies = { http_proxy: `http://127.0.0.1:${port}`, https_proxy: `http://127.0.0.1:${port}` };
       const child = Bun.spawn([process.execPath, '-e', script], {
@@ -68,7 +67,7 @@ describe.skipIf(!isUnpacked)("with Debian's package lists", () => {
 describe.skipIf(programs === undefined)('an embedded Redis', () => {
   test('answers on 127.0.0.1, keeps nothing on disk, and dies with the process that started it', async () => {
     const port = freePort();
-    const script = `const { startEmbeddedRedis, fetchRedisPrograms } = await import(${JSON.stringify(resolve(import.meta.dir, '../src/redis/index.ts'))});
+    const script = `const { startEmbeddedRedis, fetchRedisPrograms } = await import(${JSON.stringify(resolve(import.meta.dir, '../src/embedded/index.ts'))});
       const programs = ${JSON.stringify(programs)};
       await startEmbeddedRedis({ programs, port: ${port}, maxMemoryMib: 16, eviction: 'noeviction' }, 'parent');
       console.log('up');

@@ -1,4 +1,3 @@
-export * from './embedded-kafka.ts';
 export * from './log-memory.ts';
 export * from './log-postgres.ts';
 export * from './open-log.ts';

@@ -1,4 +1,4 @@
-export * from './embedded.ts';
+export * from './admin.ts';
 export * from './failure.ts';
 export * from './lease.ts';
 export * from './migrate.ts';

@@ -1,6 +1,4 @@
 export * from './client.ts';
-export * from './embedded.ts';
-export * from './programs.ts';
 export * from './rendezvous.ts';
 export * from './sharded-cache.ts';
 export * from './token-bucket-redis.ts';

@@ -3,8 +3,8 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-import { freePort } from '../programs/index.ts';
-import { type EmbeddedPostgres, asAdmin, createDatabase, migrate, startEmbeddedPostgres } from '../postgres/index.ts';
+import { type EmbeddedPostgres, freePort, startEmbeddedPostgres } from '../embedded/index.ts';
+import { asAdmin, createDatabase, migrate } from '../postgres/index.ts';
 
 /** A database of its own for one test file, with its migrations run. Disposing it drops it. */
 export interface TestDatabase extends AsyncDisposable {

@@ -8,7 +8,7 @@ import {
   missingForKafka,
   startEmbeddedBroker,
   startEmbeddedKafka,
-} from '../events/embedded-kafka.ts';
+} from '../embedded/index.ts';
 import { quietPorts } from './ports.ts';
 
 /** A Kafka cluster of a test's own, whose brokers are stopped, killed and started again on their ports. */

@@ -1,13 +1,13 @@
 import { join, resolve } from 'node:path';
 
-import { freePort } from '../programs/index.ts';
 import {
   type EmbeddedRedis,
   type EmbeddedRedisOptions,
   type RedisPrograms,
   fetchRedisPrograms,
+  freePort,
   startEmbeddedRedis,
-} from '../redis/index.ts';
+} from '../embedded/index.ts';
 
 const ROOT = resolve(import.meta.dir, '../../..');
 const MAX_MEMORY_MIB = 16;

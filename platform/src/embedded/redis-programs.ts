@@ -1,4 +1,4 @@
-import { type ServerPackage, type ServerPrograms, fetchServerPrograms, findServerPrograms } from '../programs/index.ts';
+import { type ServerPackage, type ServerPrograms, fetchServerPrograms, findServerPrograms } from './programs/debian.ts';
 
 /** A redis-server that can be run. */
 export type RedisPrograms = ServerPrograms;

@@ -1,8 +1,8 @@
 import net from 'node:net';
 
 import { AppError } from '../errors/index.ts';
-import { type StartedProcess, hasEnded, isAlive, startDetached, toStarted } from '../programs/index.ts';
-import type { RedisPrograms } from './programs.ts';
+import { type StartedProcess, hasEnded, isAlive, startDetached, toStarted } from './programs/process.ts';
+import type { RedisPrograms } from './redis-programs.ts';
 
 export interface EmbeddedRedisOptions {
   readonly programs: RedisPrograms;

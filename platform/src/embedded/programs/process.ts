@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, readdirSync } from 'node:fs';
 
-import { AppError } from '../errors/index.ts';
+import { AppError } from '../../errors/index.ts';
 
 /** A process as /proc shows it now. */
 export interface ProcessStat {

@@ -13,7 +13,7 @@ import {
   readLastLines,
   startDetached,
   toStarted,
-} from '../programs/index.ts';
+} from './programs/process.ts';
 
 /** A broker of an embedded cluster; it is a controller too. */
 export interface KafkaNode {

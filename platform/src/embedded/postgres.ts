@@ -15,9 +15,8 @@ import {
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import pg from 'pg';
-
 import { AppError } from '../errors/index.ts';
+import { asAdmin, createRole } from '../postgres/index.ts';
 import {
   type StartedProcess,
   hasEnded,
@@ -27,7 +26,7 @@ import {
   readLastLines,
   startDetached,
   toStarted,
-} from '../programs/index.ts';
+} from './programs/process.ts';
 
 /** A real PostgreSQL 18 from an npm package, without root and without changing the system. */
 export interface EmbeddedOptions {
@@ -53,14 +52,6 @@ export interface EmbeddedPostgres extends StartedProcess {
   /** SIGKILL to the whole server, as a crash would. Waits until it is gone. */
   kill(): Promise<void>;
 }
-
-/** Timeouts of every transaction of every service, in this order for a reason: see the README. */
-export const ROLE_TIMEOUTS = {
-  idle_in_transaction_session_timeout: '1s',
-  lock_timeout: '2s',
-  statement_timeout: '3s',
-  transaction_timeout: '4s',
-} as const;
 
 const MAJOR_VERSION = '18';
 const START_LIMIT_MS = 30_000;
@@ -105,30 +96,6 @@ export function findEmbeddedPostgres(options: EmbeddedOptions): EmbeddedPostgres
   const pid = readPid(dataDir);
   // A pid is given out again: it must really be the server of this folder.
   return pid !== undefined && readCommand(pid)?.includes(dataDir) ? toServer(pid, options) : undefined;
-}
-
-/** Makes a database that belongs to the role `tally`; one that exists stays. Returns its URL for that role. */
-export async function createDatabase(adminUrl: string, name: string): Promise<string> {
-  await asAdmin(adminUrl, async (client) => {
-    const { rowCount } = await client.query('select from pg_database where datname = $1', [name]);
-    if (rowCount === 0) await client.query(`create database "${name}" owner tally`);
-  });
-  const url = new URL(adminUrl);
-  url.username = 'tally';
-  url.pathname = `/${name}`;
-  return url.href;
-}
-
-/** Runs `work` on one connection as superuser. */
-export async function asAdmin<T>(adminUrl: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: adminUrl, connectionTimeoutMillis: 5000 });
-  client.on('error', () => {});
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
 }
 
 function toServer(pid: number, { dir, port, password }: EmbeddedOptions): EmbeddedPostgres {
@@ -294,18 +261,6 @@ function launch(programs: string, dataDir: string, { dir, port, lifetime, settin
   const logPath = join(dir, 'postgres.log');
   return startDetached([...command(programs, 'postgres', lifetime), ...args], { env: { LANG: 'C.UTF-8' }, logPath })
     .pid;
-}
-
-/** Makes the role `tally`, or gives it this password; its timeouts hold for every transaction of every service. */
-export async function createRole(adminUrl: string, password: string): Promise<void> {
-  await asAdmin(adminUrl, async (client) => {
-    const { rowCount } = await client.query(`select from pg_roles where rolname = 'tally'`);
-    const verb = rowCount === 0 ? 'create' : 'alter';
-    await client.query(`${verb} role tally login password ${client.escapeLiteral(password)}`);
-    for (const [name, value] of Object.entries(ROLE_TIMEOUTS)) {
-      await client.query(`alter role tally set ${name} = '${value}'`);
-    }
-  });
 }
 
 async function untilReady(adminUrl: string, whyDead: () => string | undefined): Promise<void> {

@@ -1,2 +1,0 @@
-export * from './debian.ts';
-export * from './process.ts';
