@@ -1,12 +1,12 @@
 import { expect, test } from 'bun:test';
 
 import { createFakeClock } from '../testing/fake-clock.ts';
+import { range } from '../testing/range.ts';
 import { sleep } from './clock.ts';
 import { createRandom } from './random.ts';
 import { LimitError, createTokenBucket } from './token-bucket.ts';
 
 const LIMITS = { ratePerSecond: 10, burst: 1, maxWaiting: 1000 };
-const upTo = (n: number) => Array.from({ length: n }, (_, i) => i);
 
 /** Each timer fires late by what `lateMs` says. */
 function setUp(limits = {}, lateMs = () => 0) {
@@ -45,11 +45,11 @@ function expectAtMostInASecond(turns: readonly [name: string, atMs: number][], m
 
 test('any second has at most 11 turns, and at least 9 while callers wait', async () => {
   const { clock, turns, take } = setUp();
-  const all = upTo(60).map((n) => take(String(n)));
+  const all = range(60).map((n) => take(String(n)));
   await clock.advance(10_000);
   await Promise.all(all);
   expectAtMostInASecond(turns, 11);
-  for (const from of upTo(49).map((n) => n * 100)) {
+  for (const from of range(49).map((n) => n * 100)) {
     expect(turns.filter(([, atMs]) => atMs >= from && atMs < from + 1000).length).toBeGreaterThanOrEqual(9);
   }
 });
@@ -57,7 +57,7 @@ test('any second has at most 11 turns, and at least 9 while callers wait', async
 test('timers that fire late by up to a quarter of an interval cost no turns', async () => {
   const random = createRandom(1);
   const { clock, turns, take } = setUp({}, () => random() * 25);
-  const all = upTo(100).map((n) => take(String(n)));
+  const all = range(100).map((n) => take(String(n)));
   await clock.advance(20_000);
   await Promise.all(all);
   expect(turns.at(-1)?.[1]).toBeLessThan(9_930);
@@ -65,10 +65,10 @@ test('timers that fire late by up to a quarter of an interval cost no turns', as
 });
 
 test('callers that come, hurry and leave at random never get more than 11 turns in a second', async () => {
-  for (const seed of upTo(30)) {
+  for (const seed of range(30)) {
     const random = createRandom(seed);
     const { clock, startMs, turns, take } = setUp({ maxWaiting: 30 }, () => random() ** 4 * 300);
-    const calls = upTo(150).map(async (n) => {
+    const calls = range(150).map(async (n) => {
       await sleep(clock, random() * 10_000);
       const leaver = new AbortController();
       if (random() < 0.3) clock.schedule(random() * 1000, () => leaver.abort(new Error('gone')));
@@ -101,7 +101,7 @@ test('a rest saves up no more than the burst', async () => {
   for (const burst of [1, 3]) {
     const { clock, turns, take } = setUp({ burst });
     await clock.advance(60_000);
-    const all = upTo(6).map((n) => take(String(n)));
+    const all = range(6).map((n) => take(String(n)));
     await clock.advance(0);
     expect(turns).toHaveLength(burst);
     await clock.advance(1000);
@@ -165,7 +165,7 @@ test('the last waiter that goes away leaves no timer behind', async () => {
 
 test('more than may wait are refused', async () => {
   const { clock, turns, take } = setUp({ maxWaiting: 2 });
-  const all = upTo(4).map((n) => take(String(n)));
+  const all = range(4).map((n) => take(String(n)));
   await clock.advance(1000);
   const errors = (await Promise.all(all)).filter((error) => error instanceof LimitError);
   expect([turns.length, errors.length]).toEqual([3, 1]);

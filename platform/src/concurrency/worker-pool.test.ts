@@ -2,11 +2,11 @@ import { describe, expect, test } from 'bun:test';
 
 import { AppError } from '../errors/index.ts';
 import { createFakeClock } from '../testing/fake-clock.ts';
+import { range } from '../testing/range.ts';
 import { sleep } from './clock.ts';
 import { createRandom } from './random.ts';
 import { createWorkerPool } from './worker-pool.ts';
 
-const upTo = (n: number) => Array.from({ length: n }, (_, i) => i);
 const failureOf = (promise: Promise<unknown>) =>
   promise.then(
     () => undefined,
@@ -28,16 +28,16 @@ test('results come in the order of the items, whatever order the work ends in', 
 });
 
 test('no more run at once than there are workers, over all calls, for many schedules', async () => {
-  for (const seed of upTo(50)) {
+  for (const seed of range(50)) {
     const random = createRandom(seed);
     const clock = createFakeClock();
     const workers = 1 + Math.floor(random() * 5);
     const pool = createWorkerPool({ workers, maxQueued: 1000 });
     let running = 0;
     let most = 0;
-    const calls = upTo(6).map(async (call) => {
+    const calls = range(6).map(async (call) => {
       await sleep(clock, random() * 20);
-      return pool.map(upTo(Math.floor(random() * 12)), async (n) => {
+      return pool.map(range(Math.floor(random() * 12)), async (n) => {
         running += 1;
         most = Math.max(most, running);
         await sleep(clock, random() * 10);
@@ -47,7 +47,7 @@ test('no more run at once than there are workers, over all calls, for many sched
     });
     await clock.advance(10_000);
     for (const [call, results] of (await Promise.all(calls)).entries()) {
-      expect(results).toEqual(upTo(results.length).map((n) => call * 100 + n));
+      expect(results).toEqual(range(results.length).map((n) => call * 100 + n));
     }
     expect(most).toBeLessThanOrEqual(workers);
     expect([pool.running, pool.queued]).toEqual([0, 0]);
@@ -55,13 +55,13 @@ test('no more run at once than there are workers, over all calls, for many sched
 });
 
 test('work that fails, callers that leave: every call ends once, and nothing of it begins after, for many schedules', async () => {
-  for (const seed of upTo(100)) {
+  for (const seed of range(100)) {
     const random = createRandom(seed);
     const clock = createFakeClock();
     const workers = 1 + Math.floor(random() * 4);
     const pool = createWorkerPool({ workers, maxQueued: 30 });
     let running = 0;
-    const calls = upTo(12).map(async (call) => {
+    const calls = range(12).map(async (call) => {
       await sleep(clock, random() * 50);
       const caller = new AbortController();
       if (random() < 0.3) clock.schedule(random() * 40, () => caller.abort(new Error(`${call} left`)));
@@ -77,9 +77,9 @@ test('work that fails, callers that leave: every call ends once, and nothing of 
         return n;
       };
       const size = Math.floor(random() * 15);
-      const outcome = pool.map(upTo(size), work, { signal: caller.signal }).finally(() => (isOver = true));
+      const outcome = pool.map(range(size), work, { signal: caller.signal }).finally(() => (isOver = true));
       const error = await failureOf(outcome);
-      if (error === undefined) expect(await outcome).toEqual(upTo(size));
+      if (error === undefined) expect(await outcome).toEqual(range(size));
       else if (error instanceof AppError) expect(error.reason).toBe('POOL_FULL');
       else expect([new Error(`${call} left`), new Error(`${call} failed`)]).toContainEqual(error as Error);
     });
@@ -94,7 +94,7 @@ test('every call gets as many turns as the others while it has items', async () 
   const clock = createFakeClock();
   const turns: string[] = [];
   const call = (name: string, size: number) =>
-    pool.map(upTo(size), async () => {
+    pool.map(range(size), async () => {
       turns.push(name);
       await sleep(clock, 10);
     });
@@ -119,8 +119,8 @@ test('no listener stays on a signal that outlives its calls', async () => {
     listeners -= 1;
     remove(...args);
   };
-  const done = pool.map(upTo(4), () => sleep(clock, 10), { signal });
-  const failed = failureOf(pool.map(upTo(4), () => Promise.reject(new Error('no')), { signal }));
+  const done = pool.map(range(4), () => sleep(clock, 10), { signal });
+  const failed = failureOf(pool.map(range(4), () => Promise.reject(new Error('no')), { signal }));
   expect(listeners).toBe(2);
   await clock.advance(100);
   await Promise.all([done, failed]);
@@ -131,7 +131,7 @@ test('a large call does not starve a small one', async () => {
   const clock = createFakeClock();
   const pool = createWorkerPool({ workers: 2, maxQueued: 2000 });
   const work = () => sleep(clock, 10);
-  const large = pool.map(upTo(1000), work);
+  const large = pool.map(range(1000), work);
   let isSmallDone = false;
   const small = pool.map([1], work).then(() => (isSmallDone = true));
   await clock.advance(40);
@@ -147,7 +147,7 @@ describe('the first error', () => {
     const begun: number[] = [];
     const aborted: number[] = [];
     const failed = failureOf(
-      pool.map(upTo(10), async (n, _, signal) => {
+      pool.map(range(10), async (n, _, signal) => {
         begun.push(n);
         signal.addEventListener('abort', () => aborted.push(n));
         await sleep(clock, n === 1 ? 5 : 50);
@@ -167,7 +167,7 @@ describe('the first error', () => {
 
   test('frees the workers for other calls', async () => {
     const pool = createWorkerPool({ workers: 1, maxQueued: 100 });
-    const failed = failureOf(pool.map(upTo(5), () => Promise.reject(new Error('no'))));
+    const failed = failureOf(pool.map(range(5), () => Promise.reject(new Error('no'))));
     const other = pool.map([1, 2], async (n) => n);
     expect(await failed).toEqual(new Error('no'));
     expect(await other).toEqual([1, 2]);
@@ -182,7 +182,7 @@ describe("the caller's signal", () => {
     let begun = 0;
     const failed = failureOf(
       pool.map(
-        upTo(5),
+        range(5),
         () => {
           begun += 1;
           return sleep(clock, 10);
@@ -208,9 +208,9 @@ describe("the caller's signal", () => {
 test('a call that does not fit into the queue is refused whole', async () => {
   const clock = createFakeClock();
   const pool = createWorkerPool({ workers: 1, maxQueued: 3 });
-  const first = pool.map(upTo(3), () => sleep(clock, 1));
+  const first = pool.map(range(3), () => sleep(clock, 1));
   let begun = 0;
-  const error = await failureOf(pool.map(upTo(2), async () => (begun += 1)));
+  const error = await failureOf(pool.map(range(2), async () => (begun += 1)));
   expect(error).toBeInstanceOf(AppError);
   expect((error as AppError).reason).toBe('POOL_FULL');
   await clock.advance(10);
@@ -220,8 +220,8 @@ test('a call that does not fit into the queue is refused whole', async () => {
 
 test('what can begin at once needs no room in the queue', async () => {
   const pool = createWorkerPool({ workers: 4, maxQueued: 2 });
-  expect(await pool.map(upTo(6), async (n) => n)).toEqual(upTo(6));
-  expect(await failureOf(pool.map(upTo(7), async (n) => n))).toBeInstanceOf(AppError);
+  expect(await pool.map(range(6), async (n) => n)).toEqual(range(6));
+  expect(await failureOf(pool.map(range(7), async (n) => n))).toBeInstanceOf(AppError);
 });
 
 test('work that throws before it begins to wait is a failure like others', async () => {

@@ -1,9 +1,18 @@
 import * as grpc from '@grpc/grpc-js';
 
-import { RpcError } from '../grpc/index.ts';
+import { type CallOptions, RpcError } from '../grpc/index.ts';
 import { fromTrailers } from '../grpc/status.ts';
 
-/** Sends bytes as they are, also ones that are no message. Resolves with the failure, or undefined. */
+/** Returns the options of a call whose deadline is `timeoutMs` from now. */
+export const withTimeout = (timeoutMs: number, headers: Record<string, string> = {}): CallOptions => ({
+  deadlineMs: Date.now() + timeoutMs,
+  headers,
+});
+
+/**
+ * Sends bytes as the request of a unary call, whether or not they are a message. Resolves with the failure, or with
+ * undefined when the call succeeded. The call ends after 5 s.
+ */
 export function sendRaw(address: string, path: string, bytes: Uint8Array): Promise<RpcError | undefined> {
   const client = new grpc.Client(address, grpc.credentials.createInsecure());
   const same = (buffer: Buffer) => buffer;
@@ -14,13 +23,13 @@ export function sendRaw(address: string, path: string, bytes: Uint8Array): Promi
   }).finally(() => client.close());
 }
 
-/** What a call failed with, as one short text: `FAILED_PRECONDITION EMPTY_CART`; `OK` when it did not. */
+/** Resolves with the outcome of a call as a short text: `OK`, or code and reason, as `FAILED_PRECONDITION NOT_READY`. */
 export async function outcomeOf(call: Promise<unknown>): Promise<string> {
   const error = await failureOfCall(call);
   return error === undefined ? 'OK' : [grpc.status[error.code], error.reason].filter(Boolean).join(' ');
 }
 
-/** The failure of a call; undefined when it succeeded. */
+/** Resolves with the RpcError of a call, or with undefined when the call succeeded. Rejects with any other error. */
 export async function failureOfCall(call: Promise<unknown>): Promise<RpcError | undefined> {
   try {
     await call;
