@@ -137,4 +137,4 @@ checkout *ARGS: bun
 [group('run')]
 [no-exit-message]
 outbox *ARGS: bun
-    @{{ bun }} --preload ./ops/local/addresses.ts loms/src/outbox-main.ts "$@"
+    @{{ bun }} --preload ./ops/local/addresses.ts loms/src/outbox/main.ts "$@"

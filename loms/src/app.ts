@@ -6,16 +6,16 @@ import { type RunningService, type ServiceFrame, startService } from '@tally/pla
 import { createLease } from '@tally/platform/postgres';
 import { Loms } from '@tally/proto/loms';
 
-import { startBatcher } from './batcher.ts';
-import { createBatchWatch } from './batch-watch.ts';
+import { startBatcher } from './batch/batcher.ts';
+import { createBatchWatch } from './batch/batch-metrics.ts';
 import type { LomsConfig } from './config.ts';
-import { startExpiry } from './expiry.ts';
-import { startKeyExpiry } from './key-expiry.ts';
-import { ORDER_EVENTS_PARTITIONS, ORDER_EVENTS_TOPIC } from './order-event.ts';
-import { createPostgresOutbox } from './outbox-postgres.ts';
-import { startRelay } from './relay.ts';
+import { startExpiry } from './expiry/order-expiry.ts';
+import { startKeyExpiry } from './expiry/key-expiry.ts';
+import { ORDER_EVENTS_PARTITIONS, ORDER_EVENTS_TOPIC } from './outbox/order-event.ts';
+import { createPostgresOutbox } from './outbox/outbox-postgres.ts';
+import { startRelay } from './outbox/relay.ts';
 import { createLomsRpc } from './rpc.ts';
-import { createPostgresStore } from './store-postgres.ts';
+import { createPostgresStore } from './store/store-postgres.ts';
 
 // Of the command queue: a flood of due orders leaves the rest to shoppers.
 const EXPIRY_SHARE = 0.25;

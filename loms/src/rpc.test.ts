@@ -14,12 +14,12 @@ import {
   StockInfoRequestSchema,
 } from '@tally/proto/loms';
 
-import { startBatcher } from './batcher.ts';
-import { startExpiry } from './expiry.ts';
-import { requestId } from './fixtures.ts';
-import { startKeyExpiry } from './key-expiry.ts';
+import { startBatcher } from './batch/batcher.ts';
+import { startExpiry } from './expiry/order-expiry.ts';
+import { requestId } from './orders/fixtures.ts';
+import { startKeyExpiry } from './expiry/key-expiry.ts';
 import { createLomsRpc } from './rpc.ts';
-import { createMemoryStore } from './store-memory.ts';
+import { createMemoryStore } from './store/store-memory.ts';
 
 const USER = 7n;
 const PAYMENT_TIMEOUT_MS = 600_000;

@@ -6,12 +6,12 @@ import { type Call, type Implementation, idempotencyKey } from '@tally/platform/
 import { currentTraceparent } from '@tally/platform/telemetry';
 import type { Loms, OrderCreateRequest } from '@tally/proto/loms';
 
-import type { Batcher } from './batcher.ts';
-import type { CreateOrder } from './command.ts';
-import { type OrderLine, sumLines } from './order.ts';
-import { orderInfo } from './order-info.ts';
-import { stockInfo } from './stock-info.ts';
-import type { Store } from './store.ts';
+import type { Batcher } from './batch/batcher.ts';
+import type { CreateOrder } from './orders/command.ts';
+import { type OrderLine, sumLines } from './orders/order.ts';
+import { orderInfo } from './reads/order-info.ts';
+import { stockInfo } from './reads/stock-info.ts';
+import type { Store } from './store/store.ts';
 
 export interface LomsRpcDeps {
   readonly batcher: Pick<Batcher, 'submit'>;

@@ -4,10 +4,10 @@ import { type Db, openDb } from '@tally/platform/postgres';
 import { waitUntil } from '@tally/platform/testing';
 import pg from 'pg';
 
-import { type Answer, decideBatch, wantedBy } from '../src/batch.ts';
-import type { Command } from '../src/command.ts';
-import { cancel, create, line, pay } from '../src/fixtures.ts';
-import { createPostgresStore } from '../src/store-postgres.ts';
+import { type Answer, decideBatch, wantedBy } from '../src/orders/decide-batch.ts';
+import type { Command } from '../src/orders/command.ts';
+import { cancel, create, line, pay } from '../src/orders/fixtures.ts';
+import { createPostgresStore } from '../src/store/store-postgres.ts';
 import { type LomsDatabase, openLomsDatabase } from './database.ts';
 
 /*

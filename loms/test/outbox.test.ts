@@ -7,10 +7,10 @@ import { createLease, openDb } from '@tally/platform/postgres';
 import { createLog } from '@tally/platform/telemetry';
 import { type TestDatabase, openTestDatabase, waitUntil } from '@tally/platform/testing';
 
-import { ORDER_EVENTS_PARTITIONS, ORDER_EVENTS_TOPIC } from '../src/order-event.ts';
-import { listRefused, retryRefused, skipRefused } from '../src/outbox-decide.ts';
-import { createPostgresOutbox } from '../src/outbox-postgres.ts';
-import { startRelay } from '../src/relay.ts';
+import { ORDER_EVENTS_PARTITIONS, ORDER_EVENTS_TOPIC } from '../src/outbox/order-event.ts';
+import { listRefused, retryRefused, skipRefused } from '../src/outbox/quarantine-postgres.ts';
+import { createPostgresOutbox } from '../src/outbox/outbox-postgres.ts';
+import { startRelay } from '../src/outbox/relay.ts';
 import { type LomsDatabase, openLomsDatabase } from './database.ts';
 
 let database: LomsDatabase;

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { systemClock } from '@tally/platform/concurrency';
 import { type TestDatabase, openTestDatabase, outcomeOf } from '@tally/platform/testing';
 
-import { MAX_CHUNK_SKUS, type StockEntry, StockLoadError, loadStock } from '../src/stock-load.ts';
-import { createPostgresStockLoadStore } from '../src/stock-load-postgres.ts';
-import { UpdateError } from '../src/store.ts';
+import { MAX_CHUNK_SKUS, type StockEntry, StockLoadError, loadStock } from '../src/stock-load/stock-load.ts';
+import { createPostgresStockLoadStore } from '../src/stock-load/stock-load-postgres.ts';
+import { UpdateError } from '../src/store/store.ts';
 import { type LomsDatabase, openLomsDatabase } from './database.ts';
 import { openLoms, within } from './service.ts';
 

@@ -3,11 +3,11 @@ import { afterAll, expect, test } from 'bun:test';
 import { systemClock } from '@tally/platform/concurrency';
 import { createLog } from '@tally/platform/telemetry';
 
-import { startBatcher } from '../src/batcher.ts';
-import { create, line } from '../src/fixtures.ts';
-import { createPostgresStore } from '../src/store-postgres.ts';
+import { startBatcher } from '../src/batch/batcher.ts';
+import { create, line } from '../src/orders/fixtures.ts';
+import { createPostgresStore } from '../src/store/store-postgres.ts';
 import { type LomsDatabase, openLomsDatabase } from './database.ts';
-import { storeContract } from './store-contract.ts';
+import { storeContract } from '../src/store/store-contract.ts';
 
 const opened: LomsDatabase[] = [];
 afterAll(async () => {

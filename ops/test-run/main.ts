@@ -30,7 +30,7 @@ const ALL_RULES: readonly CoverageRule[] = ['cart', 'loms', 'notifier', 'platfor
 
 const HELP = `just test [PATH …]: runs the tests, all or those of folders and files, and ends with 'N passed, N failed'.
 
-  PATH        a folder or a test file of this checkout: loms, loms/src/batch.test.ts
+  PATH        a folder or a test file of this checkout: loms, loms/src/batch/batcher.test.ts
   -h, --help  this text
 
 just test-unit runs those that need no server, just test-integration the others, which start servers of their own. With
@@ -48,8 +48,8 @@ async function main(wanted: Mode, paths: readonly string[]): Promise<number> {
   if (!MODES.includes(wanted) || unknown !== undefined) {
     console.error(
       unknown?.startsWith('-')
-        ? `test: unknown option '${unknown}'; it takes folders and files of this checkout, such as: loms, loms/src/batch.test.ts. See just test --help.`
-        : `test: there is no '${unknown}' in this checkout; it takes folders and files, such as: loms, loms/src/batch.test.ts`,
+        ? `test: unknown option '${unknown}'; it takes folders and files of this checkout, such as: loms, loms/src/batch/batcher.test.ts. See just test --help.`
+        : `test: there is no '${unknown}' in this checkout; it takes folders and files, such as: loms, loms/src/batch/batcher.test.ts`,
     );
     return 2;
   }

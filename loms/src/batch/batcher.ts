@@ -2,9 +2,9 @@ import { type Clock, sleep } from '@tally/platform/concurrency';
 import { AppError } from '@tally/platform/errors';
 import type { Log } from '@tally/platform/telemetry';
 
-import { type Answer, decideBatch, wantedBy } from './batch.ts';
-import type { Command } from './command.ts';
-import { type Store, UpdateError, type UpdateFailure } from './store.ts';
+import { type Answer, decideBatch, wantedBy } from '../orders/decide-batch.ts';
+import type { Command } from '../orders/command.ts';
+import { type Store, UpdateError, type UpdateFailure } from '../store/store.ts';
 
 export interface BatcherDeps {
   readonly store: Store;

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'bun:test';
 
-import { type Answer, decideBatch, wantedBy } from './batch.ts';
+import { type Answer, decideBatch, wantedBy } from './decide-batch.ts';
 import type { Command } from './command.ts';
 import { MOMENT, cancel, create, expire, line, loaded, order, pay, requestId } from './fixtures.ts';
 import type { Order, OrderStatus } from './order.ts';
-import type { Loaded } from './store.ts';
+import type { Loaded } from '../store/store.ts';
 
 const rules = { paymentTimeoutMs: 600_000, isAlive: () => true };
 

@@ -1,6 +1,6 @@
 import { type EveryDeps, type Loop, startEvery } from '@tally/platform/concurrency';
 
-import type { Store } from './store.ts';
+import type { Store } from '../store/store.ts';
 
 const KEY_LIFE_MS = 24 * 60 * 60 * 1000;
 const INTERVAL_MS = 60_000;

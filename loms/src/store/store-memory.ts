@@ -1,5 +1,5 @@
-import type { Order } from './order.ts';
-import { type Movement, type Stock, applyMovement } from './stock.ts';
+import type { Order } from '../orders/order.ts';
+import { type Movement, type Stock, applyMovement } from '../orders/stock.ts';
 import { type Changes, type Store, type StoredKey, UpdateError } from './store.ts';
 
 /** All that a memory store holds; a test may look into it. */

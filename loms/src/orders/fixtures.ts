@@ -1,6 +1,6 @@
 import type { CancelOrder, CreateOrder, ExpireOrder, PayOrder } from './command.ts';
 import type { Order, OrderLine, OrderStatus } from './order.ts';
-import type { Loaded } from './store.ts';
+import type { Loaded } from '../store/store.ts';
 
 /** Building blocks of loms' tests. */
 export const MOMENT = new Date('2026-11-24T12:00:00Z');

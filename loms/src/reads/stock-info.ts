@@ -1,7 +1,7 @@
 import { AppError } from '@tally/platform/errors';
 
-import { available } from './stock.ts';
-import type { Store } from './store.ts';
+import { available } from '../orders/stock.ts';
+import type { Store } from '../store/store.ts';
 
 /** Units of a sku that can be ordered now. */
 export async function stockInfo(store: Pick<Store, 'findStock'>, sku: number, timeoutMs: number): Promise<bigint> {

@@ -1,4 +1,4 @@
-import type { OrderStatus } from './order.ts';
+import type { OrderStatus } from '../orders/order.ts';
 
 /** An event that the log has not acknowledged yet. */
 export interface OutboxRow {

@@ -1,6 +1,6 @@
 import { type Order, type OrderCause, type OrderLine, type OrderStatus, advance } from './order.ts';
 import { type Movement, type Stock, applyMovement, moveLine } from './stock.ts';
-import type { Changes, Loaded, StoredKey } from './store.ts';
+import type { Changes, Loaded, StoredKey } from '../store/store.ts';
 
 /**
  * What a batch has loaded and decided so far. Each command sees the ones before it, as if they were committed; what they

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'bun:test';
 
-import { createDraft } from '../src/draft.ts';
-import { cancel, create, expire, line, pay, requestId } from '../src/fixtures.ts';
-import { type Answer, decideBatch, wantedBy } from '../src/batch.ts';
-import type { Command } from '../src/command.ts';
-import { UpdateError, type Store } from '../src/store.ts';
+import { createDraft } from '../orders/draft.ts';
+import { cancel, create, expire, line, pay, requestId } from '../orders/fixtures.ts';
+import { type Answer, decideBatch, wantedBy } from '../orders/decide-batch.ts';
+import type { Command } from '../orders/command.ts';
+import { UpdateError, type Store } from './store.ts';
 
 /** A store with stock of skus 1 to 9, 100 units each, and a way to move its clock. */
 export interface StoreUnderTest {

@@ -6,7 +6,7 @@ import { decideCancel } from './order-cancel.ts';
 import { type CreateRules, decideCreate } from './order-create.ts';
 import { decideExpire } from './order-expire.ts';
 import { decidePay } from './order-pay.ts';
-import type { Changes, Loaded, Wanted } from './store.ts';
+import type { Changes, Loaded, Wanted } from '../store/store.ts';
 
 /** What became of a command: a value (a create's order id), a refusal, or nothing, when it came too late to be decided. */
 export type Answer =

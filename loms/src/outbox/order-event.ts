@@ -1,6 +1,6 @@
 import type { NewEvent } from '@tally/platform/events';
 
-import type { OrderStatus } from './order.ts';
+import type { OrderStatus } from '../orders/order.ts';
 import type { OutboxRow } from './outbox.ts';
 
 export const ORDER_EVENTS_TOPIC = 'loms.order-events';

@@ -1,7 +1,7 @@
 import { type Clock, type EveryDeps, type Loop, startEvery } from '@tally/platform/concurrency';
 
-import type { Batcher } from './batcher.ts';
-import type { Store } from './store.ts';
+import type { Batcher } from '../batch/batcher.ts';
+import type { Store } from '../store/store.ts';
 
 export interface ExpiryDeps extends EveryDeps {
   readonly clock: Clock;

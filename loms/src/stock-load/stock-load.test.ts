@@ -12,7 +12,7 @@ import {
   decideLoad,
   loadStock,
 } from './stock-load.ts';
-import { UpdateError, type UpdateFailure } from './store.ts';
+import { UpdateError, type UpdateFailure } from '../store/store.ts';
 
 const entry = (sku: number, total: bigint, held = 0n): StockEntry => ({ sku, total, held });
 const shelf = (more: Partial<Shelf> = {}): Shelf => ({ total: 10n, held: 2n, reserved: 4n, isNew: false, ...more });

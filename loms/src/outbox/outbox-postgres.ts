@@ -1,6 +1,6 @@
 import type { Db } from '@tally/platform/postgres';
 
-import { findUnpublished, markPublished, quarantineEvent } from './gen/relay.queries.ts';
+import { findUnpublished, markPublished, quarantineEvent } from '../gen/relay.queries.ts';
 import type { Outbox } from './outbox.ts';
 
 export function createPostgresOutbox(db: Db): Outbox {

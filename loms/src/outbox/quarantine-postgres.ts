@@ -1,7 +1,7 @@
 import { AppError } from '@tally/platform/errors';
 import type { Db } from '@tally/platform/postgres';
 
-import { listQuarantined, retryEvent, skipEvent } from './gen/outbox.queries.ts';
+import { listQuarantined, retryEvent, skipEvent } from '../gen/outbox.queries.ts';
 
 /** An event that the log refused. */
 export interface RefusedEvent {

@@ -5,10 +5,10 @@ import { createLog } from '@tally/platform/telemetry';
 import { createFakeClock } from '@tally/platform/testing';
 
 import { type Batcher, type BatcherLimits, startBatcher } from './batcher.ts';
-import type { CreateOrder } from './command.ts';
-import { create, line, pay } from './fixtures.ts';
-import { createMemoryStore } from './store-memory.ts';
-import { type Store, UpdateError, type UpdateFailure } from './store.ts';
+import type { CreateOrder } from '../orders/command.ts';
+import { create, line, pay } from '../orders/fixtures.ts';
+import { createMemoryStore } from '../store/store-memory.ts';
+import { type Store, UpdateError, type UpdateFailure } from '../store/store.ts';
 
 const LIMITS: BatcherLimits = {
   maxQueuedCommands: 100,

@@ -1,7 +1,7 @@
 import { type Clock, sleep } from '@tally/platform/concurrency';
 
-import type { Stock } from './stock.ts';
-import { UpdateError } from './store.ts';
+import type { Stock } from '../orders/stock.ts';
+import { UpdateError } from '../store/store.ts';
 
 /** What there shall be of a sku from now on, whatever there was. */
 export interface StockEntry {

@@ -1,11 +1,11 @@
 import { type Db, type Transaction, failureOf } from '@tally/platform/postgres';
 
-import { applyChanges } from './gen/apply.queries.ts';
-import { deleteOldKeys, findDueOrders } from './gen/expiry.queries.ts';
-import { drawIds, findKeys, findKnown, lockOrders, lockStocks } from './gen/load.queries.ts';
-import { findOrder, findStock } from './gen/reads.queries.ts';
-import type { Order, OrderCause, OrderLine, OrderStatus, Refusal } from './order.ts';
-import type { Movement } from './stock.ts';
+import { applyChanges } from '../gen/apply.queries.ts';
+import { deleteOldKeys, findDueOrders } from '../gen/expiry.queries.ts';
+import { drawIds, findKeys, findKnown, lockOrders, lockStocks } from '../gen/load.queries.ts';
+import { findOrder, findStock } from '../gen/reads.queries.ts';
+import type { Order, OrderCause, OrderLine, OrderStatus, Refusal } from '../orders/order.ts';
+import type { Movement } from '../orders/stock.ts';
 import { type Changes, type Loaded, type Store, UpdateError, type UpdateFailure, type Wanted } from './store.ts';
 
 /**

@@ -1,5 +1,5 @@
-import { unknownOrder } from './order-pay.ts';
-import type { OrderView, Store } from './store.ts';
+import { unknownOrder } from '../orders/order-pay.ts';
+import type { OrderView, Store } from '../store/store.ts';
 
 /** One order as it stands. */
 export async function orderInfo(

@@ -1,5 +1,5 @@
-import type { Movement, Stock } from './stock.ts';
-import type { Order, OrderEvent } from './order.ts';
+import type { Movement, Stock } from '../orders/stock.ts';
+import type { Order, OrderEvent } from '../orders/order.ts';
 
 /** What a batch needs to see before it can decide. */
 export interface Wanted {

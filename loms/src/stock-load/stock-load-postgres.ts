@@ -1,9 +1,9 @@
 import { type Db, failureOf } from '@tally/platform/postgres';
 
-import { lockStocks } from './gen/load.queries.ts';
-import { addStocks, hasStocks, moveStocks } from './gen/stock-load.queries.ts';
+import { lockStocks } from '../gen/load.queries.ts';
+import { addStocks, hasStocks, moveStocks } from '../gen/stock-load.queries.ts';
 import type { Shelf, StockLoadStore } from './stock-load.ts';
-import { UpdateError } from './store.ts';
+import { UpdateError } from '../store/store.ts';
 
 /** Two round trips, like a batch of orders: one that locks and loads, one that writes and commits. */
 export function createPostgresStockLoadStore(db: Db): StockLoadStore {

@@ -4,7 +4,7 @@ import examples from '@tally/proto/events/order-event.examples.json' with { type
 import schema from '@tally/proto/events/order-event.schema.json' with { type: 'json' };
 import Ajv from 'ajv/dist/2020.js';
 
-import type { OrderStatus } from './order.ts';
+import type { OrderStatus } from '../orders/order.ts';
 import { toMessage } from './order-event.ts';
 
 const textOf = (bytes: Uint8Array) => new TextDecoder().decode(bytes);

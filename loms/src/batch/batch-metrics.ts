@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from '@tally/platform/telemetry';
 
-import type { UpdateFailure } from './store.ts';
+import type { UpdateFailure } from '../store/store.ts';
 
 /** What the batcher shows of itself. */
 export function createBatchWatch(registry: Registry) {

@@ -2,7 +2,7 @@ import { type Command, type CommandGroup, type Given, type Operand, runCommand }
 import { readConfig } from '@tally/platform/config';
 import { type Db, openDb } from '@tally/platform/postgres';
 
-import { type RefusedEvent, listRefused, retryRefused, skipRefused } from './outbox-decide.ts';
+import { type RefusedEvent, listRefused, retryRefused, skipRefused } from './quarantine-postgres.ts';
 
 const EVENT: readonly Operand[] = [
   { name: 'ORDER', isRequired: true, meaning: 'the id of an order, as list shows it', pattern: /^[1-9]\d{0,18}$/ },
