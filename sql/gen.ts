@@ -5,27 +5,21 @@ import { PGlite } from '@electric-sql/pglite';
 import { pgDump } from '@electric-sql/pglite-tools/pg_dump';
 import { closeTestServer, openTestDatabase } from '@tally/platform/testing';
 
+import { DATABASES } from './databases.ts';
+
 /*
-  Makes the typed functions of every query and the dumped schema of every database. It writes into the folders of
-  `targets`, below the folder it is given: the checkout itself, or an empty one to compare with.
+  Generates the typed functions of every query and dumps the schema of every database. It writes below the folder of its
+  argument, which is the checkout by default; the gate passes an empty folder, to compare.
 */
 
 const ROOT = resolve(import.meta.dir, '..');
 
-/** Where the queries of each database become functions. */
-const TARGETS: Readonly<Record<string, string>> = {
-  cart: 'cart/src/gen',
-  loms: 'loms/src/gen',
-  notifier: 'notifier/src/gen',
-  log: 'platform/src/events/gen',
-};
-
 const into = resolve(process.argv[2] ?? ROOT);
 try {
-  for (const [database, target] of Object.entries(TARGETS)) {
-    await generateQueries(database, join(into, target));
+  for (const [database, { functions }] of Object.entries(DATABASES)) {
+    await generateQueries(database, join(into, functions));
     await dumpSchema(database, join(into, 'sql', database, 'schema.sql'));
-    console.log(`${database}: queries in ${target}, schema in sql/${database}/schema.sql`);
+    console.log(`${database}: queries in ${functions}, schema in sql/${database}/schema.sql`);
   }
 } finally {
   await closeTestServer();
@@ -34,13 +28,13 @@ try {
 async function generateQueries(database: string, target: string): Promise<void> {
   const queries = join(ROOT, 'sql', database, 'queries');
   const names = existsSync(queries) ? readdirSync(queries).filter((name) => name.endsWith('.sql')) : [];
-  // What is left from before could pass for what pgtyped failed to write.
+  // A file left from an earlier run could hide that pgtyped failed to write it.
   rmSync(target, { recursive: true, force: true });
   if (names.length === 0) return;
   mkdirSync(target, { recursive: true });
   await using testDatabase = await openTestDatabase(database);
   const complaints = await runPgtyped(queries, target, new URL(testDatabase.url));
-  // pgtyped ends with 0 on wrong SQL, whatever its settings: only its files tell.
+  // pgtyped exits with 0 on wrong SQL even with failOnError, so a missing file is the only sign.
   const missing = names.filter((name) => !existsSync(join(target, name.replace('.sql', '.queries.ts'))));
   if (missing.length > 0 || /error/i.test(complaints)) {
     throw new Error(`sql/${database}/queries: ${missing.join(', ')}\n${complaints}`);
@@ -63,7 +57,7 @@ async function runPgtyped(queries: string, target: string, url: URL): Promise<st
       [process.execPath, join(import.meta.dir, 'node_modules/.bin/pgtyped'), '-c', join(folder, 'config.json')],
       {
         cwd: import.meta.dir,
-        // It does not take a URI here: it ends at once, with 0.
+        // Under Bun, pgtyped exits with 0 at once when it is given a URI.
         env: {
           ...process.env,
           PGHOST: url.hostname,
@@ -84,7 +78,7 @@ async function runPgtyped(queries: string, target: string, url: URL): Promise<st
   }
 }
 
-/** pgtyped names its source by the path from where it ran. */
+/** Shortens the path of the query file in the header that pgtyped writes, which depends on the working folder. */
 function stripPath(path: string, queries: string): void {
   const text = readFileSync(path, 'utf8');
   writeFileSync(
@@ -96,7 +90,7 @@ function stripPath(path: string, queries: string): void {
   );
 }
 
-/** Runs the migrations in a PostgreSQL in WebAssembly and dumps it with its own pg_dump: the same text everywhere. */
+/** Runs the migrations in PGlite and dumps the schema with its pg_dump, so that every machine produces the same text. */
 async function dumpSchema(database: string, path: string): Promise<void> {
   const folder = join(ROOT, 'sql', database, 'migrations');
   const pg = await PGlite.create();

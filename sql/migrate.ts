@@ -3,16 +3,16 @@ import { join } from 'node:path';
 import { readConfig } from '@tally/platform/config';
 import { migrate } from '@tally/platform/postgres';
 
-const DATABASES = ['cart', 'loms', 'notifier', 'log'] as const;
+import { DATABASE_NAMES, POSTGRES_SCHEMES, forEachDatabase, toUrlVariable } from './databases.ts';
+
+/* Brings every database to its newest schema. */
 
 try {
   const urls = readConfig(process.env, (reader) =>
-    DATABASES.map((name) =>
-      reader.url(`${name.toUpperCase()}_DATABASE_URL`, `database of ${name}`, ['postgres', 'postgresql']),
-    ),
+    forEachDatabase((name) => reader.url(toUrlVariable(name), `database of ${name}`, POSTGRES_SCHEMES)),
   );
-  for (const [i, name] of DATABASES.entries()) {
-    const applied = await migrate({ url: urls[i] ?? '', dir: join(import.meta.dir, name, 'migrations') });
+  for (const name of DATABASE_NAMES) {
+    const applied = await migrate({ url: urls[name], dir: join(import.meta.dir, name, 'migrations') });
     console.log(`${name}: ${applied.length === 0 ? 'up to date' : applied.join(', ')}`);
   }
 } catch (error) {

@@ -3,17 +3,19 @@ import { join } from 'node:path';
 import { readConfig } from '@tally/platform/config';
 import { createDatabase, createRole, migrate } from '@tally/platform/postgres';
 
-import { DATABASES, readPrepareConfig } from './config.ts';
+import { readPrepareConfig } from './config.ts';
+import { DATABASE_NAMES } from './databases.ts';
 
 /*
-  Makes a PostgreSQL ready for Tally: the role `tally` with its timeouts, the databases, their newest schemas. What is there
-  stays, so it may run before every start.
+  Prepares a PostgreSQL server for Tally: creates the role `tally` with its timeouts and the databases, and migrates them.
+  It keeps what exists, so it can run before every start.
 */
 
 try {
   const { adminUrl, password, names } = readConfig(process.env, readPrepareConfig);
-  const unknown = names.filter((name) => !DATABASES.some((known) => known === name));
-  if (unknown.length > 0) throw new Error(`DATABASES names '${unknown.join(',')}': it takes ${DATABASES.join(', ')}`);
+  const unknown = names.filter((name) => !DATABASE_NAMES.some((known) => known === name));
+  if (unknown.length > 0)
+    throw new Error(`DATABASES is '${names.join(',')}': choose from ${DATABASE_NAMES.join(', ')}`);
   await createRole(adminUrl, password);
   for (const name of names) {
     const url = Object.assign(new URL(await createDatabase(adminUrl, name)), { password }).href;

@@ -1,6 +1,7 @@
 import { AppError } from '@tally/platform/errors';
+import { DATABASE_NAMES } from '@tally/sql/databases';
 
-import { DATABASE_NAMES, type DatabaseUrls } from '../verify/databases.ts';
+import type { DatabaseUrls } from '../verify/databases.ts';
 import { seed } from '../verify/seed/seed.ts';
 import { verify } from '../verify/verify.ts';
 import { createBenchDatabase, startBenchPostgres } from './bench-postgres.ts';

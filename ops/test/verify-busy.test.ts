@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, test } from 'bun:test';
 
 import { openDb } from '@tally/platform/postgres';
 import { type TestDatabase, openTestDatabase, waitUntil } from '@tally/platform/testing';
+import { DATABASE_NAMES, type DatabaseName } from '@tally/sql/databases';
 
-import { DATABASE_NAMES, type DatabaseName } from '../verify/databases.ts';
 import { describeReport } from '../verify/describe-report.ts';
 import { verify } from '../verify/verify.ts';
 import { prepareWriters, startWriters } from './verify-writers.ts';

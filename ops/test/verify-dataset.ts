@@ -1,7 +1,8 @@
 import { asAdmin, openDb } from '@tally/platform/postgres';
 import { type TestDatabase, openTestDatabase } from '@tally/platform/testing';
+import { DATABASE_NAMES, type DatabaseName } from '@tally/sql/databases';
 
-import { DATABASE_NAMES, type DatabaseName, type DatabaseUrls } from '../verify/databases.ts';
+import type { DatabaseUrls } from '../verify/databases.ts';
 import { seed } from '../verify/seed/seed.ts';
 
 /** Four databases that tell one consistent story, and copies of each to spoil. */

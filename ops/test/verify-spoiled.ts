@@ -1,4 +1,4 @@
-import type { DatabaseName } from '../verify/databases.ts';
+import type { DatabaseName } from '@tally/sql/databases';
 
 /** Something changed by hand: which invariants it breaks, and the ids that they name. */
 export interface Spoiled {

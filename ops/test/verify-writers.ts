@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 
 import { type Db, type Transaction, openDb } from '@tally/platform/postgres';
+import { DATABASE_NAMES, type DatabaseName } from '@tally/sql/databases';
 
-import { DATABASE_NAMES, type DatabaseName, type DatabaseUrls } from '../verify/databases.ts';
+import type { DatabaseUrls } from '../verify/databases.ts';
 
 /**
  * The whole system in its barest form: shoppers, a relay and a reader that write what cart, loms, the log and the notifier

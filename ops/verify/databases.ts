@@ -2,32 +2,15 @@ import { type ConfigReader, type Environment, readConfig } from '@tally/platform
 import { AppError } from '@tally/platform/errors';
 import { type Db, failureOf } from '@tally/platform/postgres';
 
-import { KAFKA_SCHEME, openReaders } from './kafka-log.ts';
+import { DATABASES, DATABASE_NAMES, type DatabaseName, POSTGRES_SCHEMES, toUrlVariable } from '@tally/sql/databases';
 
-export type DatabaseName = 'cart' | 'loms' | 'notifier' | 'log';
+import { KAFKA_SCHEME, openReaders } from './kafka-log.ts';
 
 /** URLs of PostgreSQL; that of the log may be `kafka://host:port,host:port`. */
 export type DatabaseUrls = Readonly<Record<DatabaseName, string>>;
 
-const MEANINGS: Record<DatabaseName, string> = {
-  cart: 'database of cart',
-  loms: 'database of loms',
-  notifier: 'database of the notifier',
-  log: 'database of the event log',
-};
-
-/** Of each database a table that it cannot do without. */
-const TABLES: Record<DatabaseName, string> = {
-  cart: 'checkouts',
-  loms: 'order_events',
-  notifier: 'notifications',
-  log: 'records',
-};
-
-export const DATABASE_NAMES = Object.keys(MEANINGS) as DatabaseName[];
-
 export function readDatabaseUrl(reader: ConfigReader, name: DatabaseName): string {
-  return reader.url(`${name.toUpperCase()}_DATABASE_URL`, MEANINGS[name], ['postgres', 'postgresql']);
+  return reader.url(toUrlVariable(name), `database of ${name === 'log' ? 'the event log' : name}`, POSTGRES_SCHEMES);
 }
 
 /** All four, or one ConfigError with every fault. */
@@ -81,9 +64,10 @@ async function troubleOfKafka(url: string): Promise<string[]> {
 
 async function troubleOf(name: DatabaseName, db: Db): Promise<string | undefined> {
   try {
-    const { rows } = await db.query('select to_regclass($1) is not null as found', [TABLES[name]]);
+    const { table } = DATABASES[name];
+    const { rows } = await db.query('select to_regclass($1) is not null as found', [table]);
     if (rows[0].found) return undefined;
-    return `there is no table ${TABLES[name]}: is this the database of ${name}, and did its migrations run?`;
+    return `there is no table ${table}: is this the database of ${name}, and did its migrations run?`;
   } catch (error) {
     if (failureOf(error) === 'lost' || failureOf(error) === 'timeout') return 'it does not answer';
     return error instanceof Error ? error.message : String(error);

@@ -1,6 +1,7 @@
 import { type Db, type Transaction, openDb } from '@tally/platform/postgres';
+import type { DatabaseName } from '@tally/sql/databases';
 
-import { type DatabaseName, type DatabaseUrls, requireDatabases } from './databases.ts';
+import { type DatabaseUrls, requireDatabases } from './databases.ts';
 import { KAFKA_SCHEME, type KafkaReaders, type Needs, openReaders, takeKafkaLog } from './kafka-log.ts';
 
 /**

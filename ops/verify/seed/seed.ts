@@ -1,6 +1,7 @@
 import { openDb } from '@tally/platform/postgres';
+import type { DatabaseName } from '@tally/sql/databases';
 
-import type { DatabaseName, DatabaseUrls } from '../databases.ts';
+import type { DatabaseUrls } from '../databases.ts';
 import history from './history.sql' with { type: 'text' };
 
 export interface SeedOptions {
