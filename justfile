@@ -131,7 +131,7 @@ faults *ARGS: install
 [group('run')]
 [no-exit-message]
 checkout *ARGS: bun
-    @{{ bun }} --preload ./ops/local/addresses.ts cart/src/checkout-main.ts "$@"
+    @{{ bun }} --preload ./ops/local/addresses.ts cart/src/checkout/main.ts "$@"
 
 # List, retry or skip events that the log refused: `just outbox list`.
 [group('run')]

@@ -6,15 +6,15 @@ import { type RunningService, startService } from '@tally/platform/lifecycle';
 import { Cart } from '@tally/proto/cart';
 import { Loms } from '@tally/proto/loms';
 
-import { createCheckouts } from './checkout.ts';
-import { createCheckoutWatch } from './checkout-watch.ts';
+import { createCheckouts } from './checkout/checkout.ts';
+import { createCheckoutWatch } from './checkout/checkout-metrics.ts';
 import type { CartConfig } from './config.ts';
-import { startKeyExpiry } from './key-expiry.ts';
-import { createOrders } from './orders.ts';
-import { openProducts } from './product-client.ts';
-import { startResumer } from './resumer.ts';
+import { startKeyExpiry } from './store/key-expiry.ts';
+import { createOrders } from './orders/orders-grpc.ts';
+import { openProducts } from './app-products.ts';
+import { startResumer } from './checkout/resumer.ts';
 import { createCartRpc } from './rpc.ts';
-import { createPostgresStore } from './store-postgres.ts';
+import { createPostgresStore } from './store/store-postgres.ts';
 
 const MAX_RESUMED_CHECKOUTS = 16;
 

@@ -13,13 +13,13 @@ import {
   ListRequestSchema,
 } from '@tally/proto/cart';
 
-import type { LookUpOptions } from './add-item.ts';
-import { createCheckouts } from './checkout.ts';
-import { USER, clientOf, createCatalogue, createFakeLoms, newId } from './fixtures.ts';
-import { startKeyExpiry } from './key-expiry.ts';
-import { createOrders } from './orders.ts';
+import type { LookUpOptions } from './items/add-item.ts';
+import { createCheckouts } from './checkout/checkout.ts';
+import { USER, clientOf, createCatalogue, createFakeLoms, newId } from './testing/fixtures.ts';
+import { startKeyExpiry } from './store/key-expiry.ts';
+import { createOrders } from './orders/orders-grpc.ts';
 import { createCartRpc } from './rpc.ts';
-import { createMemoryStore } from './store-memory.ts';
+import { createMemoryStore } from './store/store-memory.ts';
 
 /** The whole service but its frame: no socket, no database. */
 function setUp() {

@@ -1,11 +1,11 @@
 import { type Call, type Implementation, idempotencyKey } from '@tally/platform/grpc';
 import type { Cart } from '@tally/proto/cart';
 
-import { type AddItemDeps, addItem } from './add-item.ts';
-import type { Checkouts } from './checkout.ts';
-import { clear } from './clear.ts';
-import { deleteItem } from './delete-item.ts';
-import { type ListDeps, list } from './list.ts';
+import { type AddItemDeps, addItem } from './items/add-item.ts';
+import type { Checkouts } from './checkout/checkout.ts';
+import { clear } from './items/clear.ts';
+import { deleteItem } from './items/delete-item.ts';
+import { type ListDeps, list } from './items/list.ts';
 
 export interface CartRpcDeps extends AddItemDeps, ListDeps {
   readonly store: AddItemDeps['store'] & ListDeps['store'];

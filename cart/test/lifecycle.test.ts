@@ -100,7 +100,7 @@ describe('closing by hand', () => {
     const [{ id } = { id: '' }] = await street.database.checkoutsOf(street.user);
     const env = { CART_DATABASE_URL: street.database.url, LOMS_ADDRESS: street.loms.address };
     const close = async (...args: string[]) => {
-      const { child, said } = run('checkout-main.ts', env, ['close', ...args]);
+      const { child, said } = run('checkout/main.ts', env, ['close', ...args]);
       return [await child.exited, await said] as const;
     };
     const [code, said] = await close(id, 'stuck', 'since', 'noon');

@@ -12,7 +12,7 @@ const SRC = join(import.meta.dir, '../src');
 
 /** Runs a program of cart, with nothing in its environment but this. */
 export function run(
-  program: 'main.ts' | 'checkout-main.ts',
+  program: 'main.ts' | 'checkout/main.ts',
   env: Record<string, string>,
   args: readonly string[] = [],
 ) {

@@ -7,9 +7,9 @@ import { Loms } from '@tally/proto/loms';
 import { ProductService } from '@tally/proto/product';
 
 import { start } from '../src/app.ts';
-import type { Product } from '../src/cart.ts';
+import type { Product } from '../src/carts/cart.ts';
 import type { CartConfig } from '../src/config.ts';
-import { type FakeLoms, createCatalogue, createFakeLoms } from '../src/fixtures.ts';
+import { type FakeLoms, createCatalogue, createFakeLoms } from '../src/testing/fixtures.ts';
 
 const TOKEN = 'testtoken';
 

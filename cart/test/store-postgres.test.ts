@@ -2,12 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
 import { systemClock } from '@tally/platform/concurrency';
 
-import { line, newId } from '../src/fixtures.ts';
-import { press } from '../src/intent.ts';
-import type { Store } from '../src/store.ts';
-import { createPostgresStore } from '../src/store-postgres.ts';
+import { line, newId } from '../src/testing/fixtures.ts';
+import { press } from '../src/carts/intent.ts';
+import type { Store } from '../src/store/store.ts';
+import { createPostgresStore } from '../src/store/store-postgres.ts';
 import { type CartDatabase, openCartDatabase } from './database.ts';
-import { storeContract } from './store-contract.ts';
+import { storeContract } from '../src/testing/store-contract.ts';
 
 let database: CartDatabase;
 let store: Store;

@@ -1,0 +1,177 @@
+import { describe, expect, test } from 'bun:test';
+
+import { sleep } from '@tally/platform/concurrency';
+import { Code, RpcError } from '@tally/platform/grpc';
+
+import { PENDING, fail, resume, setUpCheckouts } from '../testing/checkout-fixtures.ts';
+
+describe('a press', () => {
+  test('makes one order of what the cart holds, and empties it', async () => {
+    const { fill, press, contents, loms, seen } = setUpCheckouts();
+    await fill();
+    expect(await press()).toBe('1');
+    expect(await contents()).toEqual([]);
+    expect(loms.orders[0]?.lines).toEqual([
+      [1, 2],
+      [2, 3],
+    ]);
+    expect(seen).toEqual(['ordered']);
+  });
+
+  test('of an empty cart is refused, with its last order for ten minutes', async () => {
+    const { fill, press, clock } = setUpCheckouts();
+    expect(await press()).toBe('failed-precondition EMPTY_CART');
+    await fill();
+    await press();
+    expect(await press()).toBe('failed-precondition EMPTY_CART 1');
+    await clock.advance(600_000);
+    expect(await press()).toBe('failed-precondition EMPTY_CART');
+  });
+
+  test('that is short is refused, names the failed order, and leaves the cart', async () => {
+    const { fill, press, contents, loms } = setUpCheckouts();
+    await fill();
+    loms.stock.set(2, 1);
+    expect(await press('k')).toBe('failed-precondition INSUFFICIENT_STOCK 1');
+    expect(await contents()).toEqual([
+      [1, 2],
+      [2, 3],
+    ]);
+    loms.stock.set(2, 5);
+    expect(await press('k')).toBe('2');
+  });
+
+  test('twenty at once make one order, and all callers hear of it', async () => {
+    const { fill, press, loms, clock } = setUpCheckouts();
+    await fill();
+    loms.onCreate = async (proceed) => {
+      await sleep(clock, 50);
+      return proceed();
+    };
+    const all = Array.from({ length: 20 }, (_, i) => press(`key ${i}`));
+    await clock.advance(100);
+    expect(new Set(await Promise.all(all))).toEqual(new Set(['1']));
+    expect(loms.orders).toHaveLength(1);
+    expect(new Set(loms.requests.map(({ checkoutId }) => checkoutId)).size).toBe(1);
+  });
+
+  test('each key finds its order ever after, also when the cart was filled again', async () => {
+    const { fill, press, loms, clock } = setUpCheckouts();
+    await fill();
+    loms.onCreate = async (proceed) => {
+      await sleep(clock, 50);
+      return proceed();
+    };
+    const both = [press('a'), press('b')];
+    await clock.advance(100);
+    await Promise.all(both);
+    expect(await press('c')).toBe('failed-precondition EMPTY_CART 1');
+    await fill();
+    await clock.advance(3_600_000);
+    for (const key of ['a', 'b', 'c']) expect(await press(key)).toBe('1');
+    const next = press('d');
+    await clock.advance(100);
+    expect(await next).toBe('2');
+  });
+
+  test('leaves what was added, removed and added again meanwhile as it is', async () => {
+    const { fill, put, empty, press, contents, loms } = setUpCheckouts();
+    await fill();
+    loms.onCreate = async (proceed) => {
+      await empty();
+      await put(1, 7);
+      await put(3, 1);
+      return proceed();
+    };
+    expect(await press()).toBe('1');
+    expect(loms.orders[0]?.lines).toEqual([
+      [1, 2],
+      [2, 3],
+    ]);
+    expect(await contents()).toEqual([
+      [1, 7],
+      [3, 1],
+    ]);
+  });
+
+  test('whose id a stranger used is refused with an alarm, and the next one is a new checkout', async () => {
+    const { fill, press, contents, loms, seen, look } = setUpCheckouts();
+    await fill();
+    loms.onCreate = (proceed, { checkoutId }) => {
+      if (loms.orders.length > 0) return proceed();
+      loms.orders.push({ id: 1n, userId: 99n, checkoutId, lines: [[5, 1]], refusal: undefined });
+      return proceed();
+    };
+    expect(await press('k')).toBe('unavailable CHECKOUT_CONFLICT');
+    expect(seen).toEqual(['taken', 'alarm: taken']);
+    expect(await look(loms.requests[0]?.checkoutId ?? '')).toMatchObject({ state: 'refused', orderId: null });
+    expect(await contents()).toEqual([
+      [1, 2],
+      [2, 3],
+    ]);
+    expect(await press('k')).toBe('2');
+  });
+
+  test('that is being finished is waited for at the end, its caller gone or not', async () => {
+    const { fill, press, checkouts, loms, clock } = setUpCheckouts();
+    await fill();
+    loms.onCreate = async (proceed) => {
+      await sleep(clock, 50);
+      return proceed();
+    };
+    void press();
+    let hasEnded = false;
+    const ended = checkouts[Symbol.asyncDispose]().then(() => (hasEnded = true));
+    await clock.advance(49);
+    expect(hasEnded).toBe(false);
+    await clock.advance(1);
+    await ended;
+    expect(loms.orders).toHaveLength(1);
+  });
+});
+
+describe('what does not end a checkout', () => {
+  const codes = Object.values(Code).filter((code): code is Code => typeof code === 'number' && code !== Code.OK);
+  const loms = (code: Code, reason: string) => new RpcError({ code, message: 'as told', domain: 'loms', reason });
+  const failures: [string, RpcError, string][] = [
+    ...codes.map((code): [string, RpcError, string] => [`${Code[code]} of the transport`, fail(code), PENDING]),
+    ['QUEUE_FULL', loms(Code.RESOURCE_EXHAUSTED, 'QUEUE_FULL'), 'resource-exhausted CHECKOUT_PENDING'],
+    ['INVALID_ARGUMENT of loms', loms(Code.INVALID_ARGUMENT, 'INVALID_REQUEST'), PENDING],
+    ['INTERNAL of loms', loms(Code.INTERNAL, 'INTERNAL'), PENDING],
+    ['LINE_TOO_LARGE', loms(Code.FAILED_PRECONDITION, 'LINE_TOO_LARGE'), PENDING],
+    ['UNAVAILABLE of loms', loms(Code.UNAVAILABLE, 'NOT_DECIDED'), PENDING],
+  ];
+  for (const [name, failure, answer] of failures) {
+    test(`${name}: it stays open, pressing again joins it, and the resumer ends it with one order`, async () => {
+      const world = setUpCheckouts();
+      await world.fill();
+      world.loms.onCreate = () => Promise.reject(failure);
+      expect(await world.press('k')).toBe(answer);
+      expect(await world.press()).toBe(answer);
+      const [first, second] = world.loms.requests;
+      expect(second?.checkoutId).toBe(first?.checkoutId as string);
+      world.loms.onCreate = (proceed) => proceed();
+      expect(await resume(world)).toEqual([]);
+      expect(world.loms.orders).toHaveLength(1);
+      expect(await world.contents()).toEqual([]);
+      expect(await world.press('k')).toBe('1');
+    });
+
+    test(`${name} for ever, for all that has lines: past the moment it ends without an order`, async () => {
+      const world = setUpCheckouts();
+      await world.fill();
+      world.loms.onCreate = (proceed, { items }) => (items.length > 0 ? Promise.reject(failure) : proceed());
+      expect(await world.press('k')).toBe(answer);
+      await resume(world, 70_000);
+      expect(world.loms.orders.map(({ refusal, lines }) => [refusal?.reason, lines])).toEqual([
+        ['CHECKOUT_EXPIRED', []],
+      ]);
+      expect(await world.contents()).toEqual([
+        [1, 2],
+        [2, 3],
+      ]);
+      world.loms.onCreate = (proceed) => proceed();
+      expect(await world.press('k')).toBe('2');
+    });
+  }
+});

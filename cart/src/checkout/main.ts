@@ -1,0 +1,65 @@
+import { type Command, type CommandGroup, runCommand } from '@tally/platform/command-line';
+import { systemClock } from '@tally/platform/concurrency';
+import { readConfig } from '@tally/platform/config';
+import { hopDeadline, openGrpcClient } from '@tally/platform/grpc';
+import { openDb } from '@tally/platform/postgres';
+import { openTracing } from '@tally/platform/telemetry';
+import { Loms } from '@tally/proto/loms';
+
+import { closeByHand } from './close-by-hand.ts';
+import { createOrders } from '../orders/orders-grpc.ts';
+import { createPostgresStore } from '../store/store-postgres.ts';
+
+const LIMIT_MS = 10_000;
+
+const close: Command = {
+  name: 'checkout close',
+  purpose: "closes it with what loms says of it, and keeps REASON in cart's table audit",
+  operands: [
+    {
+      name: 'ID',
+      isRequired: true,
+      meaning: 'a UUID, as verify shows it',
+      pattern: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i,
+    },
+    { name: 'REASON', isRequired: true, meaning: 'the reason, in words', takesRest: true },
+  ],
+  options: [
+    {
+      name: '--abandon',
+      meaning: 'close it as refused even where loms cannot say: an order of it may exist all the same',
+    },
+  ],
+  run: async (given) => {
+    const config = readConfig(process.env, (reader) => ({
+      url: reader.url('CART_DATABASE_URL', 'the database of cart', ['postgres', 'postgresql']),
+      lomsAddresses: reader.addresses('LOMS_ADDRESS', 'where loms answers gRPC', '127.0.0.1:9083'),
+    }));
+    await using db = openDb({ url: config.url, applicationName: 'checkout close', maxConnections: 1 });
+    await using loms = openGrpcClient(Loms, {
+      addresses: config.lomsAddresses,
+      tracer: openTracing('cart').tracer,
+      interceptors: [hopDeadline(Date.now)],
+    });
+    const deps = {
+      store: createPostgresStore({ db, clock: systemClock, random: Math.random }),
+      orders: createOrders(loms),
+      clock: systemClock,
+      watch: { outcome: () => {}, alarm: (kind: string) => console.error(`attention: ${kind}`) },
+    };
+    const id = given.required('ID').toLowerCase();
+    const command = { checkoutId: id, why: given.required('REASON'), isAbandoned: given.has('--abandon') };
+    const { state, orderId, refusal } = await closeByHand(deps, command, { deadlineMs: Date.now() + LIMIT_MS });
+    console.log(`checkout ${id} is ${state}: ${refusal?.message ?? `order ${orderId}`}`);
+    return 0;
+  },
+};
+
+const group: CommandGroup = {
+  name: 'checkout',
+  purpose: 'the last resort for a checkout that stays open: just verify names those.',
+  commands: [close],
+  notes: ['CART_DATABASE_URL names the database, LOMS_ADDRESS where loms answers.'],
+};
+
+await runCommand(group, process.argv.slice(2));
