@@ -34,7 +34,7 @@ test-integration *ARGS: install
 [group('develop')]
 [no-exit-message]
 check: install
-    @{{ bun }} ops/test-run/check.ts
+    @{{ bun }} ops/gate/main.ts
 
 # Format the code and the protos.
 [group('develop')]

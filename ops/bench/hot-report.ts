@@ -1,5 +1,14 @@
-import type { HotResult, HotResults } from './hot.ts';
+import type { LoadResult } from './load.ts';
 import { median } from './measure.ts';
+
+/** What one load did in one round, and what it cost loms. */
+export interface HotResult extends LoadResult {
+  /** Processor time that loms used for each order that it created. */
+  readonly cpuMsPerOrder: number;
+}
+
+/** The results of all rounds, by the name of the load. */
+type HotResults = ReadonlyMap<string, readonly HotResult[]>;
 
 // The budgets: creates of 64 callers, alone and beside as many payers, against the best rate of the usual transaction.
 const BUDGETS = { alone: 3.5, beside: 1.8 } as const;

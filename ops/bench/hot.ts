@@ -10,8 +10,8 @@ import { Loms } from '@tally/proto/loms';
 
 import { createBenchDatabase, startBenchPostgres } from './bench-postgres.ts';
 import { cpuMsOf } from './cpu.ts';
-import { reportAgainst, reportUsual } from './hot-report.ts';
-import { type LoadResult, runLoad } from './load.ts';
+import { type HotResult, reportAgainst, reportUsual } from './hot-report.ts';
+import { runLoad } from './load.ts';
 import { describeMachine, measureFsyncUs } from './measure.ts';
 import { CHECKOUT, startProgram } from './programs.ts';
 import { USUAL_CLIENTS, runUsual } from './usual.ts';
@@ -23,15 +23,6 @@ export interface HotOptions {
   /** Folder of another checkout of Tally, which is measured in the same rounds. */
   readonly against: string | undefined;
 }
-
-/** What one load did in one round, and what it cost loms. */
-export interface HotResult extends LoadResult {
-  /** Processor time that loms used for each order that it created. */
-  readonly cpuMsPerOrder: number;
-}
-
-/** The results of all rounds, by the name of the load. */
-export type HotResults = ReadonlyMap<string, readonly HotResult[]>;
 
 /** A loms under test. */
 interface Contender {
@@ -84,8 +75,8 @@ export async function benchHot({ seconds, rounds, against }: HotOptions): Promis
   }
   console.log(`\nfsync of 8 KiB: ${fsyncUs.toFixed(0)} us\n`);
   const [first, second] = contenders.map(({ results }) => results);
-  if (second === undefined) reportUsual(usual, first as HotResults);
-  else reportAgainst(first as HotResults, second);
+  if (second === undefined) reportUsual(usual, first as Contender['results']);
+  else reportAgainst(first as Contender['results'], second);
 }
 
 function requireCheckout(folder: string): string {

@@ -2,8 +2,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
+import { readImports } from './imports.ts';
+import { ROOMS } from './rooms.ts';
+import { findEmbedded, findForeignServices, findUpwardImports } from './structure.ts';
+
 /*
-  The gate: everything but the tests. Runs all steps, says what each found, and fails when one does.
+  The gate checks everything but the tests. It runs all steps, prints what each one found, and fails if one failed.
 */
 
 const ROOT = resolve(import.meta.dir, '../..');
@@ -24,6 +28,7 @@ const steps: readonly [name: string, mend: string, run: () => Promise<string>][]
   ],
   ['compose file', 'see above', checkCompose],
   ['generated code', 'just gen', compareGenerated],
+  ['structure', 'see docs/architecture.md', checkStructure],
   ['no test left alone', 'remove .only', findOnly],
 ];
 
@@ -40,7 +45,7 @@ for (const [name, mend, check] of steps) {
 }
 process.exit(failed === 0 ? 0 : 1);
 
-/** Empty when the command ends well, else what it printed. */
+/** Runs a command. Returns an empty text when it succeeds, else what it printed. */
 async function run(command: string[], cwd = ROOT): Promise<string> {
   const path = `${join(PROTO, 'node_modules/.bin')}:${process.env['PATH']}`;
   const child = Bun.spawn(command, { cwd, stdout: 'pipe', stderr: 'pipe', env: { ...process.env, PATH: path } });
@@ -50,13 +55,13 @@ async function run(command: string[], cwd = ROOT): Promise<string> {
 }
 
 /**
- * Against the schema of compose files, without the rules of taste; and ports may be published twice, by two profiles. What
- * the schema cannot see is tested in ops/compose.
+ * Checks compose.yaml against the schema of compose files. Rules of style are off, and two profiles may publish the same
+ * port. The tests in ops/compose check what the schema cannot.
  */
 async function checkCompose(): Promise<string> {
   const dir = mkdtempSync(join(tmpdir(), 'tally-compose-'));
   try {
-    // Without its anchors: the linter takes no more than a hundred.
+    // The anchors are expanded, because the linter accepts no more than a hundred.
     const path = join(dir, 'compose.yaml');
     writeFileSync(path, JSON.stringify(Bun.YAML.parse(readFileSync(join(ROOT, 'compose.yaml'), 'utf8')), null, 2));
     return await run([bin('dclint'), '--max-warnings', '0', '-c', join(ROOT, 'ops/compose/dclint.json'), path]);
@@ -67,7 +72,7 @@ async function checkCompose(): Promise<string> {
   }
 }
 
-/** Generates everything into an empty folder and compares. */
+/** Generates all code into an empty folder and compares it with what is committed. */
 async function compareGenerated(): Promise<string> {
   const fresh = mkdtempSync(join(tmpdir(), 'tally-gen-'));
   try {
@@ -95,6 +100,11 @@ function textOf(path: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+async function checkStructure(): Promise<string> {
+  const graph = readImports(ROOT);
+  return [...findForeignServices(graph), ...findEmbedded(graph), ...findUpwardImports(graph, ROOMS)].join('\n');
 }
 
 async function findOnly(): Promise<string> {

@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'bun:test';
+
+import { toAnchor } from './documents.ts';
+import { type ImportGraph, findPath, findSpecifiers } from './imports.ts';
+import { findEmbedded, findForeignServices, findLongReadme, findUpwardImports } from './structure.ts';
+
+const graphOf = (imports: Record<string, string[]>): ImportGraph => new Map(Object.entries(imports));
+
+describe('the imports of a file', () => {
+  test('named, type-only, bare, re-exported and dynamic imports are found', () => {
+    const source = `import 'a';
+import { b } from 'b';
+import type { C } from 'c';
+import {
+  d,
+} from './d.ts';
+export * from './e.ts';
+const f = await import('./f.ts');`;
+    expect(findSpecifiers(source).toSorted()).toEqual(['./d.ts', './e.ts', './f.ts', 'a', 'b', 'c']);
+  });
+
+  test('the shortest chain to a file is found, and a circle does not trap the search', () => {
+    const graph = graphOf({ a: ['b', 'c'], b: ['a', 'd'], c: [], d: ['e'], e: [] });
+    expect(findPath(graph, 'a', (file) => file === 'e')).toEqual(['a', 'b', 'd', 'e']);
+    expect(findPath(graph, 'c', (file) => file === 'e')).toBeUndefined();
+  });
+});
+
+describe('services', () => {
+  test('a service that imports another one or ops is reported', () => {
+    const graph = graphOf({
+      'cart/src/app.ts': ['proto/gen/loms/loms_pb.ts', 'loms/src/app.ts'],
+      'loms/src/app.ts': ['ops/services.ts'],
+      'ops/test/system.ts': ['cart/src/app.ts'],
+    });
+    expect(findForeignServices(graph)).toHaveLength(2);
+  });
+
+  test('a service that reaches an embedded server through an index is reported with the way there', () => {
+    const graph = graphOf({
+      'cart/src/app.ts': ['platform/src/postgres/index.ts'],
+      'platform/src/postgres/index.ts': ['platform/src/embedded/postgres.ts'],
+      'cart/src/app.test.ts': ['platform/src/embedded/postgres.ts'],
+    });
+    expect(findEmbedded(graph)).toEqual([
+      'a service reaches the embedded servers: cart/src/app.ts -> platform/src/postgres/index.ts -> platform/src/embedded/postgres.ts',
+    ]);
+  });
+
+  test('an import against the direction of the rooms and a room without a place are reported', () => {
+    const rooms = { loms: ['', 'batch', 'orders'] };
+    const good = {
+      'loms/src/app.ts': ['loms/src/batch/batcher.ts'],
+      'loms/src/batch/batcher.ts': ['loms/src/orders/order.ts'],
+    };
+    expect(findUpwardImports(graphOf(good), rooms)).toEqual([]);
+    expect(
+      findUpwardImports(graphOf({ 'loms/src/orders/order.ts': ['loms/src/batch/batcher.ts'] }), rooms),
+    ).toHaveLength(1);
+    expect(findUpwardImports(graphOf({ 'loms/src/attic/x.ts': [] }), rooms)).toHaveLength(1);
+  });
+});
+
+describe('documents', () => {
+  test('a README with a long line or too many lines is reported', () => {
+    expect(findLongReadme('short\n')).toEqual([]);
+    expect(findLongReadme('x'.repeat(121))).toEqual(['README.md:1 has 121 columns of 120']);
+    expect(findLongReadme('line\n'.repeat(151))).toEqual(['README.md has 151 lines of 150']);
+  });
+
+  test('a heading becomes the anchor that GitHub gives it', () => {
+    expect(toAnchor('A new rpc: what it `costs`')).toBe('a-new-rpc-what-it-costs');
+  });
+});

@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { type ImportGraph, findPath } from './imports.ts';
+
+/*
+  The rules of the tree that no linter knows. Each function returns the faults that it finds, one line each.
+*/
+
+export const SERVICES = ['cart', 'loms', 'notifier'];
+
+/**
+ * The rooms of a service, from top to bottom: a file imports from its own room and from those below. The first room, '',
+ * is the frame, which lies directly in src. Generated code may be imported from anywhere.
+ */
+export type Rooms = Readonly<Record<string, readonly string[]>>;
+
+/** A file that runs in production: neither a test, nor one of its fixtures. */
+const isShipped = (file: string) => !/(\.test\.ts|fixtures\.ts)$|\/(test|testing)\//.test(file);
+
+const serviceOf = (file: string) => SERVICES.find((service) => file.startsWith(`${service}/`));
+
+/** Services meet only through proto: no file of a service imports another service or ops. */
+export function findForeignServices(graph: ImportGraph): string[] {
+  return [...graph].flatMap(([file, imports]) => {
+    const own = serviceOf(file);
+    if (own === undefined) return [];
+    return imports
+      .filter((target) => target.startsWith('ops/') || (serviceOf(target) ?? own) !== own)
+      .map((target) => `${file} imports ${target}: services meet only through proto`);
+  });
+}
+
+/** Code that starts servers for development and tests stays out of what a service loads. */
+export function findEmbedded(graph: ImportGraph): string[] {
+  const files = [...graph.keys()].filter((file) => /^(cart|loms|notifier)\/src\//.test(file) && isShipped(file));
+  return files.flatMap((file) => {
+    const path = findPath(graph, file, (target) => target.startsWith('platform/src/embedded/'));
+    return path === undefined ? [] : [`a service reaches the embedded servers: ${path.join(' -> ')}`];
+  });
+}
+
+/** Imports between the rooms of a service run one way. */
+export function findUpwardImports(graph: ImportGraph, rooms: Rooms): string[] {
+  return Object.entries(rooms).flatMap(([service, order]) => {
+    const roomOf = (file: string) => {
+      const [, room = ''] = /^[^/]+\/src\/(?:([^/]+)\/)?/.exec(file) ?? [];
+      return room;
+    };
+    const files = [...graph].filter(([file]) => file.startsWith(`${service}/src/`) && isShipped(file));
+    return files.flatMap(([file, imports]) => {
+      if (roomOf(file) === 'gen') return [];
+      const level = order.indexOf(roomOf(file));
+      if (level < 0) return [`${file} lies in a room that ops/gate/rooms.ts does not list`];
+      return imports
+        .filter((target) => target.startsWith(`${service}/src/`) && roomOf(target) !== 'gen')
+        .filter((target) => order.indexOf(roomOf(target)) < level)
+        .map((target) => `${file} imports ${target}: imports run from top to bottom (ops/gate/rooms.ts)`);
+    });
+  });
+}
+
+// Words of the business. "Order" is missing, because the library speaks of the order of things.
+const BUSINESS = /\b(carts?|checkouts?|skus?|shoppers?|stocks?|loms|notifier|payed|OrderCreate|order_events)\b/i;
+
+/** The library knows nothing of shops. */
+export function findBusinessWords(root: string): string[] {
+  const files = [...new Bun.Glob('platform/src/**/*.ts').scanSync({ cwd: root })];
+  return files
+    .filter((file) => isShipped(file) && !file.includes('/gen/'))
+    .flatMap((file) =>
+      readFileSync(join(root, file), 'utf8')
+        .split('\n')
+        .flatMap((line, i) => {
+          const word = BUSINESS.exec(line)?.[0];
+          return word === undefined ? [] : [`${file}:${i + 1} says '${word}': platform has no business word`];
+        }),
+    );
+}
+
+const README_LINES = 150;
+const README_COLUMNS = 120;
+
+/** The README is read in one sitting. */
+export function findLongReadme(readme: string): string[] {
+  const lines = readme.trimEnd().split('\n');
+  const faults = lines.flatMap((line, i) =>
+    line.length > README_COLUMNS ? [`README.md:${i + 1} has ${line.length} columns of ${README_COLUMNS}`] : [],
+  );
+  if (lines.length > README_LINES) faults.push(`README.md has ${lines.length} lines of ${README_LINES}`);
+  return faults;
+}
