@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { createWorkerPool } from '@tally/platform/concurrency';
-import { bindService, hopDeadline, openGrpcClient } from '@tally/platform/grpc';
+import { bindService, hopDeadline, openGrpcClient, startKeyExpiry } from '@tally/platform/grpc';
 import { type RunningService, startService } from '@tally/platform/lifecycle';
 import { Cart } from '@tally/proto/cart';
 import { Loms } from '@tally/proto/loms';
@@ -9,7 +9,6 @@ import { Loms } from '@tally/proto/loms';
 import { createCheckouts } from './checkout/checkout.ts';
 import { createCheckoutWatch } from './checkout/checkout-metrics.ts';
 import type { CartConfig } from './config.ts';
-import { startKeyExpiry } from './store/key-expiry.ts';
 import { createOrders } from './orders/orders-grpc.ts';
 import { openProducts } from './app-products.ts';
 import { startResumer } from './checkout/resumer.ts';

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test';
 import { create } from '@bufbuild/protobuf';
 import { createWorkerPool } from '@tally/platform/concurrency';
 import { AppError } from '@tally/platform/errors';
-import type { Call } from '@tally/platform/grpc';
+import { type Call, startKeyExpiry } from '@tally/platform/grpc';
 import { createFakeClock } from '@tally/platform/testing';
 import {
   AddItemRequestSchema,
@@ -16,7 +16,6 @@ import {
 import type { LookUpOptions } from './items/add-item.ts';
 import { createCheckouts } from './checkout/checkout.ts';
 import { USER, clientOf, createCatalogue, createFakeLoms, newId } from './testing/fixtures.ts';
-import { startKeyExpiry } from './store/key-expiry.ts';
 import { createOrders } from './orders/orders-grpc.ts';
 import { createCartRpc } from './rpc.ts';
 import { createMemoryStore } from './store/store-memory.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { type EventLog, openEventLog } from '@tally/platform/events';
-import { bindService } from '@tally/platform/grpc';
+import { bindService, startKeyExpiry } from '@tally/platform/grpc';
 import { type RunningService, type ServiceFrame, startService } from '@tally/platform/lifecycle';
 import { createLease } from '@tally/platform/postgres';
 import { Loms } from '@tally/proto/loms';
@@ -10,7 +10,6 @@ import { startBatcher } from './batch/batcher.ts';
 import { createBatchWatch } from './batch/batch-metrics.ts';
 import type { LomsConfig } from './config.ts';
 import { startExpiry } from './expiry/order-expiry.ts';
-import { startKeyExpiry } from './expiry/key-expiry.ts';
 import { ORDER_EVENTS_PARTITIONS, ORDER_EVENTS_TOPIC } from './outbox/order-event.ts';
 import { createPostgresOutbox } from './outbox/outbox-postgres.ts';
 import { startRelay } from './outbox/relay.ts';

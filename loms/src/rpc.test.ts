@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test';
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { AppError } from '@tally/platform/errors';
-import type { Call } from '@tally/platform/grpc';
+import { type Call, startKeyExpiry } from '@tally/platform/grpc';
 import { createLog } from '@tally/platform/telemetry';
 import { createFakeClock } from '@tally/platform/testing';
 import {
@@ -17,7 +17,6 @@ import {
 import { startBatcher } from './batch/batcher.ts';
 import { startExpiry } from './expiry/order-expiry.ts';
 import { requestId } from './orders/fixtures.ts';
-import { startKeyExpiry } from './expiry/key-expiry.ts';
 import { createLomsRpc } from './rpc.ts';
 import { createMemoryStore } from './store/store-memory.ts';
 

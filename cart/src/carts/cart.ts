@@ -1,4 +1,4 @@
-import { AppError } from '@tally/platform/errors';
+import { AppError, keyReused } from '@tally/platform/errors';
 
 export const MAX_LINES = 1_000;
 export const MAX_LINE_COUNT = 65_535;
@@ -173,13 +173,6 @@ export function totalOf(lines: readonly Pick<CartLine, 'count' | 'price'>[]): bi
 }
 
 export const unchanged = <A>(answer: A): Decision<A> => ({ changes: {}, answer });
-
-function keyReused(key: string): AppError {
-  return new AppError('already-exists', 'this idempotency key was used for another request: take a new key', {
-    reason: 'IDEMPOTENCY_KEY_REUSED',
-    values: { key },
-  });
-}
 
 function unknownSku(sku: number): AppError {
   return new AppError('failed-precondition', `there is no product with sku ${sku}`, {

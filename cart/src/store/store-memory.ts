@@ -92,7 +92,7 @@ export function createMemoryStore({ clock, tallyNowMs = clock.nowMs }: MemorySto
         for (const [key] of old) keys.delete(key);
         return old.length;
       });
-      return deleted.includes(limit);
+      return deleted.reduce((sum, count) => sum + count, 0);
     },
   };
 }

@@ -95,7 +95,7 @@ export function createPostgresStore({ db, clock, random }: PostgresStoreDeps): S
       const parameters = { maxAgeSeconds: Math.ceil(maxAgeMs / 1000), limit };
       const added = await deleteOldAddKeys.runWithCounts(parameters, db);
       const checkedOut = await deleteOldCheckoutKeys.runWithCounts(parameters, db);
-      return added.rowCount === limit || checkedOut.rowCount === limit;
+      return added.rowCount + checkedOut.rowCount;
     },
   };
 }

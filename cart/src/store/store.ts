@@ -41,6 +41,6 @@ export interface Store {
   findOwner(checkoutId: string): Promise<bigint | undefined>;
   /** Claims open checkouts whose claim has ended, by the database's own clock, the longest ended first. */
   claimOpen(limit: number, claimMs: number): Promise<Claimed[]>;
-  /** Forgets idempotency keys; true when there may be more. */
-  deleteOldKeys(maxAgeMs: number, limit: number): Promise<boolean>;
+  /** Deletes at most `limit` idempotency keys of AddItem and as many of Checkout. Resolves with the number deleted. */
+  deleteOldKeys(maxAgeMs: number, limit: number): Promise<number>;
 }

@@ -1,4 +1,4 @@
-import { AppError } from '@tally/platform/errors';
+import { AppError, keyReused } from '@tally/platform/errors';
 
 import type { CreateOrder } from './command.ts';
 import type { Draft } from './draft.ts';
@@ -108,13 +108,6 @@ function lineTooLarge({ sku, count }: OrderLine): AppError {
   return new AppError('failed-precondition', `sku ${sku}: ${count} units; an order takes ${MAX_LINE_COUNT} at most`, {
     reason: 'LINE_TOO_LARGE',
     values: { sku: String(sku), requested: String(count), limit: String(MAX_LINE_COUNT) },
-  });
-}
-
-function keyReused(key: string): AppError {
-  return new AppError('already-exists', 'this idempotency key was used for another request: take a new key', {
-    reason: 'IDEMPOTENCY_KEY_REUSED',
-    values: { key },
   });
 }
 

@@ -53,3 +53,11 @@ export class AppError extends Error {
     this.retryAfterMs = options.retryAfterMs;
   }
 }
+
+/** The refusal of a request whose idempotency key was used before, with another request. */
+export function keyReused(key: string): AppError {
+  return new AppError('already-exists', `idempotency key '${key}' was used with another request: use a new key`, {
+    reason: 'IDEMPOTENCY_KEY_REUSED',
+    values: { key },
+  });
+}

@@ -5,5 +5,6 @@ export * from './client-detach.ts';
 export * from './client-limit.ts';
 export * from './handler.ts';
 export * from './idempotency-key.ts';
+export * from './idempotency-key-expiry.ts';
 export * from './rpc-error.ts';
 export * from './server.ts';
