@@ -3,8 +3,9 @@ import { join } from 'node:path';
 
 import { ConfigError, listVariables, readConfig } from '@tally/platform/config';
 
+import type { ListeningPorts } from '../services.ts';
 import { type ComposeFile, type ComposeService, parsePublished, servicesOf } from './compose-file.ts';
-import { IMAGE_PORTS, PROGRAMS, type ProgramPorts } from './programs.ts';
+import { IMAGE_PORTS, PROGRAMS } from './programs.ts';
 
 /*
   What a compose schema cannot see: whether the variables, ports, paths and commands of compose.yaml exist in the code. Each
@@ -171,7 +172,7 @@ function listenPorts(service: ComposeService, root: string, kind?: PortKind): Se
   }
 }
 
-function readPorts({ build, environment = {} }: ComposeService, root: string): ProgramPorts {
+function readPorts({ build, environment = {} }: ComposeService, root: string): ListeningPorts {
   const read = PROGRAMS[build?.args.MAIN ?? ''];
   return read === undefined
     ? {}

@@ -1,0 +1,191 @@
+import { readCartConfig } from '@tally/cart/config';
+import { readLomsConfig } from '@tally/loms/config';
+import { readNotifierConfig } from '@tally/notifier/config';
+import type { ConfigReader, Environment } from '@tally/platform/config';
+import type { DatabaseName } from '@tally/sql/databases';
+
+import { readProductConfig } from './product/config.ts';
+
+/* The home of the list of services. The launcher, smoke, the checks of compose.yaml and the tests read it. */
+
+/** A service, or the stand-in for the product service. Its name is the prefix of its variables and its processes. */
+export interface Service {
+  /** Path of its program in the checkout. */
+  readonly main: string;
+  readonly readConfig: (reader: ConfigReader) => ListeningPorts;
+  /** Default ports of the first instance. `GET /readyz` on the port that is not `GRPC` answers for its health. */
+  readonly ports: Readonly<Partial<Record<PortKind, number>>>;
+  /** Its own database. Its program gets the URL as `<NAME>_DATABASE_URL`. */
+  readonly database?: DatabaseName;
+  /** Whether a shape can run it twice. */
+  readonly hasInstances: boolean;
+  /** Variables that tell its program about the rest of the system. Its ports and its database are set without it. */
+  readonly env: (system: SystemAddresses, instance: string) => Readonly<Record<string, string | undefined>>;
+  /** What `just smoke` asks it, given the environment of that command. */
+  readonly smoke: (userEnv: Environment) => SmokeChecks;
+}
+
+/** The part of a name that tells the ports of a service apart: `CART_GRPC_PORT`. */
+export type PortKind = 'GRPC' | 'ADMIN' | 'HTTP';
+
+/** Where a program listens, as its configuration says. */
+export interface ListeningPorts {
+  readonly host?: string;
+  readonly grpcPort?: number;
+  readonly adminPort?: number;
+  readonly httpPort?: number;
+}
+
+/** What a program can be told about the rest of the system. */
+export interface SystemAddresses {
+  /** Number of instances of each service. */
+  readonly instances: number;
+  /** Variables that name the event log. */
+  readonly log: Readonly<Record<string, string>>;
+  /** Redis that holds the limit; undefined when there is none. */
+  readonly limiterUrl: string | undefined;
+  /** Redis shards of the cache. */
+  readonly cacheUrls: readonly string[];
+  /** Environment of the command that starts the system, for what its user chooses. */
+  readonly userEnv: Environment;
+  /** Returns the gRPC addresses of all instances of a service, separated by commas. */
+  readonly addressesOf: (service: ServiceName) => string;
+}
+
+/** What a stranger asks a service, and what it must answer. None of the calls changes anything. */
+export interface SmokeChecks {
+  /** Name that gRPC reflection lists. */
+  readonly service: string;
+  /** Paths that answer 200 on the port that is not gRPC. */
+  readonly paths: readonly string[];
+  readonly calls: readonly CallCheck[];
+}
+
+export interface CallCheck {
+  readonly what: string;
+  /** `loms.Loms/StockInfo` */
+  readonly method: string;
+  readonly request: unknown;
+  /** `OK` or the name of a status code. */
+  readonly code: string;
+  /** Texts that the answer contains. */
+  readonly words: readonly string[];
+}
+
+export type ServiceName = 'product' | 'loms' | 'notifier' | 'cart';
+
+const ADMIN_PATHS = ['/healthz', '/readyz', '/metrics'];
+// No shopper and no order has this id.
+const LARGEST_ID = '9223372036854775807';
+const INSTANCE_PORT_DISTANCE = 100;
+
+/** In the order of their start: a service stands after those that it calls. */
+export const SERVICES: Readonly<Record<ServiceName, Service>> = {
+  product: {
+    main: 'ops/product/main.ts',
+    readConfig: readProductConfig,
+    ports: { GRPC: 8082, HTTP: 8080 },
+    hasInstances: false,
+    env: ({ userEnv }) => ({ PRODUCT_TOKEN: productToken(userEnv) }),
+    smoke: (userEnv) => ({
+      service: 'route256.product.ProductService',
+      paths: ['/readyz', '/'],
+      calls: [
+        call(
+          'lists skus',
+          'route256.product.ProductService/ListSkus',
+          { token: productToken(userEnv), count: 3 },
+          ['skus'],
+        ),
+        refusal('a wrong token', 'route256.product.ProductService/ListSkus', { token: 'wrong' }, 'UNAUTHENTICATED'),
+      ],
+    }),
+  },
+  loms: {
+    main: 'loms/src/main.ts',
+    readConfig: readLomsConfig,
+    ports: { GRPC: 9083, ADMIN: 9081 },
+    database: 'loms',
+    hasInstances: true,
+    env: ({ log, instances }, instance) => ({ ...log, LOMS_INSTANCE: instances === 1 ? undefined : instance }),
+    smoke: () => ({
+      service: 'loms.Loms',
+      paths: ADMIN_PATHS,
+      calls: [
+        call('tells a stock', 'loms.Loms/StockInfo', { sku: 1148162 }, ['count']),
+        refusal('an unknown order', 'loms.Loms/OrderInfo', { orderId: LARGEST_ID }, 'NOT_FOUND'),
+      ],
+    }),
+  },
+  notifier: {
+    main: 'notifier/src/main.ts',
+    readConfig: readNotifierConfig,
+    ports: { GRPC: 10083, ADMIN: 10081 },
+    database: 'notifier',
+    hasInstances: true,
+    env: ({ log, instances }, instance) => ({ ...log, NOTIFIER_INSTANCE: instances === 1 ? undefined : instance }),
+    smoke: () => ({
+      service: 'notifier.Notifier',
+      paths: ADMIN_PATHS,
+      calls: [
+        call('lists notifications', 'notifier.Notifier/List', { orderId: LARGEST_ID }, []),
+        refusal('order 0', 'notifier.Notifier/List', { orderId: '0' }, 'INVALID_ARGUMENT'),
+      ],
+    }),
+  },
+  cart: {
+    main: 'cart/src/main.ts',
+    readConfig: readCartConfig,
+    ports: { GRPC: 8083, ADMIN: 8081 },
+    database: 'cart',
+    hasInstances: true,
+    env: ({ userEnv, addressesOf, instances, limiterUrl, cacheUrls }) => ({
+      LOMS_ADDRESS: userEnv['LOMS_ADDRESS'] ?? addressesOf('loms'),
+      PRODUCT_ADDRESS: userEnv['PRODUCT_ADDRESS'] ?? addressesOf('product'),
+      PRODUCT_TOKEN: productToken(userEnv),
+      CART_INSTANCES: instances === 1 ? undefined : String(instances),
+      LIMITER_REDIS_URL: userEnv['LIMITER_REDIS_URL'] ?? limiterUrl,
+      CACHE_REDIS_URLS: userEnv['CACHE_REDIS_URLS'] ?? cacheUrls.join(','),
+    }),
+    smoke: () => ({
+      service: 'cart.Cart',
+      paths: ADMIN_PATHS,
+      calls: [
+        call('lists a cart', 'cart.Cart/List', { user: LARGEST_ID }, []),
+        refusal('an empty cart', 'cart.Cart/Checkout', { user: LARGEST_ID }, 'FAILED_PRECONDITION'),
+      ],
+    }),
+  },
+};
+
+export const SERVICE_NAMES = Object.keys(SERVICES) as readonly ServiceName[];
+
+/** Folders of the services in the checkout. The stand-in for the product service has none. */
+export const SERVICE_FOLDERS = Object.values(SERVICES).flatMap(({ main }) => main.match(/^\w+(?=\/src\/)/)?.[0] ?? []);
+
+/** Returns the variable for a port: `LOMS_GRPC_PORT`, of the second instance `LOMS_2_GRPC_PORT`. */
+export function toPortVariable(name: ServiceName, kind: PortKind, instance = 1): string {
+  return [name.toUpperCase(), ...(instance === 1 ? [] : [instance]), kind, 'PORT'].join('_');
+}
+
+/** Returns the ports of an instance with the variable and the default of each. */
+export function listPorts(name: ServiceName, instance = 1): { kind: PortKind; variable: string; fallback: number }[] {
+  const ports = Object.entries(SERVICES[name].ports) as [PortKind, number][];
+  return ports.map(([kind, port]) => ({
+    kind,
+    variable: toPortVariable(name, kind, instance),
+    fallback: port + (instance - 1) * INSTANCE_PORT_DISTANCE,
+  }));
+}
+
+function productToken(userEnv: Environment): string {
+  return userEnv['PRODUCT_TOKEN'] ?? 'testtoken';
+}
+
+function call(what: string, method: string, request: unknown, words: readonly string[]): CallCheck {
+  return { what, method, request, code: 'OK', words };
+}
+
+function refusal(what: string, method: string, request: unknown, code: string): CallCheck {
+  return { what: `refuses ${what}`, method, request, code, words: [] };
+}
