@@ -65,31 +65,31 @@ bun:
 [group('run')]
 [no-exit-message]
 up *ARGS:
-    @started="$(date +%s%3N)" && sh ops/local/install.sh && TALLY_STARTED_AT_MS="$started" {{ bun }} ops/local/up.ts "$@"
+    @started="$(date +%s%3N)" && sh ops/local/install.sh && TALLY_STARTED_AT_MS="$started" {{ bun }} ops/local/commands/up.ts "$@"
 
 # End the whole system. Its data stays, unless --remove is given.
 [group('run')]
 [no-exit-message]
 down *ARGS: bun
-    @{{ bun }} ops/local/down.ts "$@"
+    @{{ bun }} ops/local/commands/down.ts "$@"
 
 # Show what runs, and how it is.
 [group('run')]
 [no-exit-message]
 status *ARGS: bun
-    @{{ bun }} ops/local/status.ts "$@"
+    @{{ bun }} ops/local/commands/status.ts "$@"
 
 # Print the last lines of the logs, of all or of one part; -f follows.
 [group('run')]
 [no-exit-message]
 logs *ARGS: bun
-    @{{ bun }} ops/local/logs.ts "$@"
+    @{{ bun }} ops/local/commands/logs.ts "$@"
 
 # Print the URL of a database: cart, loms, notifier or log; of a log on Kafka its address.
 [group('run')]
 [no-exit-message]
 url *ARGS: bun
-    @{{ bun }} ops/local/url.ts "$@"
+    @{{ bun }} ops/local/commands/url.ts "$@"
 
 # Set what there is of each sku in a stock file.
 [group('run')]

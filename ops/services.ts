@@ -91,12 +91,9 @@ export const SERVICES: Readonly<Record<ServiceName, Service>> = {
       service: 'route256.product.ProductService',
       paths: ['/readyz', '/'],
       calls: [
-        call(
-          'lists skus',
-          'route256.product.ProductService/ListSkus',
-          { token: productToken(userEnv), count: 3 },
-          ['skus'],
-        ),
+        call('lists skus', 'route256.product.ProductService/ListSkus', { token: productToken(userEnv), count: 3 }, [
+          'skus',
+        ]),
         refusal('a wrong token', 'route256.product.ProductService/ListSkus', { token: 'wrong' }, 'UNAUTHENTICATED'),
       ],
     }),

@@ -4,7 +4,7 @@ import { Cart } from '@tally/proto/cart';
 import { Loms } from '@tally/proto/loms';
 import { Notifier } from '@tally/proto/notifier';
 
-import { type Plan, grpcAddresses } from '../local/plan.ts';
+import { type Plan, grpcAddresses } from '../local/plan/plan.ts';
 
 const CALL_LIMIT_MS = 10_000;
 

@@ -7,11 +7,11 @@ import { RpcError } from '@tally/platform/grpc';
 import { openDb } from '@tally/platform/postgres';
 
 import { CHECKOUT, type LocalConfig, readLocalConfig } from '../local/config.ts';
-import { takeLock } from '../local/lock.ts';
-import { findOwnProcesses } from '../local/processes.ts';
-import { readPlan, toRunFiles } from '../local/run-files.ts';
-import { createServers, dataUrls } from '../local/servers.ts';
-import { SHAPES, readShape } from '../local/shape.ts';
+import { takeLock } from '../local/run/lock.ts';
+import { findOwnProcesses } from '../local/machine/processes.ts';
+import { readPlan, toRunFiles } from '../local/run/run-files.ts';
+import { createServers, dataUrls } from '../local/parts/servers.ts';
+import { SHAPES, readShape } from '../local/plan/shape.ts';
 import { applyStock } from '../stock/apply-stock.ts';
 import { summarise } from '../verify/describe-report.ts';
 import { type Report, verify } from '../verify/verify.ts';
@@ -82,7 +82,7 @@ async function play(config: LocalConfig): Promise<number> {
 function bringUp({ root }: LocalConfig, isShown = true): void {
   const stdout = isShown ? 'inherit' : 'ignore';
   const env = { ...process.env, TALLY_HINTS: 'no' };
-  const { exitCode } = Bun.spawnSync([process.execPath, 'ops/local/up.ts'], {
+  const { exitCode } = Bun.spawnSync([process.execPath, 'ops/local/commands/up.ts'], {
     cwd: root,
     env,
     stdout,

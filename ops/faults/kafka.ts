@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { systemClock } from '@tally/platform/concurrency';
 import { AppError } from '@tally/platform/errors';
 
-import { signal } from '../local/processes.ts';
-import { toSeconds } from '../local/steps.ts';
+import { signal } from '../local/machine/processes.ts';
+import { toSeconds } from '../local/run/steps.ts';
 import { openReaders } from '../verify/kafka-log.ts';
 import { isTold, judge } from './judge.ts';
 import type { Laboratory } from './laboratory.ts';

@@ -8,14 +8,14 @@ import { quietPorts } from '@tally/platform/testing';
 
 import { type Clients, openClients } from '../demo/clients.ts';
 import { CHECKOUT, PORT_VARIABLES, readLocalConfig } from '../local/config.ts';
-import { lockState } from '../local/launcher.ts';
-import { type OwnProcess, findOwnProcesses } from '../local/processes.ts';
-import { raiseShape } from '../local/raise-shape.ts';
-import { toRunFiles } from '../local/run-files.ts';
-import { createServers, dataUrls } from '../local/servers.ts';
-import { SHAPES } from '../local/shape.ts';
-import { createSteps } from '../local/steps.ts';
-import { takeDown } from '../local/take-down.ts';
+import { lockState } from '../local/run/launcher.ts';
+import { type OwnProcess, findOwnProcesses } from '../local/machine/processes.ts';
+import { raiseShape } from '../local/run/raise-shape.ts';
+import { toRunFiles } from '../local/run/run-files.ts';
+import { createServers, dataUrls } from '../local/parts/servers.ts';
+import { SHAPES } from '../local/plan/shape.ts';
+import { createSteps } from '../local/run/steps.ts';
+import { takeDown } from '../local/run/take-down.ts';
 import { applyStock } from '../stock/apply-stock.ts';
 
 /** A system of its own, real processes under the real launcher, of which each may be killed. */

@@ -1,6 +1,6 @@
 import { type Command, runCommand } from '@tally/platform/command-line';
 
-import { toSeconds } from '../local/steps.ts';
+import { toSeconds } from '../local/run/steps.ts';
 import { KAFKA_FAULTS, runFault } from './kafka.ts';
 import { openLaboratory } from './laboratory.ts';
 

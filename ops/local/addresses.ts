@@ -4,10 +4,10 @@ import { ConfigError } from '@tally/platform/config';
 import { AppError } from '@tally/platform/errors';
 
 import { CHECKOUT, readLocalConfig } from './config.ts';
-import { inWords } from './just-call.ts';
-import { readPlan, requireOwn, toRunFiles } from './run-files.ts';
-import { createServers } from './servers.ts';
-import { DATABASES, type DatabaseName, SHAPES, readShape } from './shape.ts';
+import { inWords } from './machine/just-call.ts';
+import { readPlan, requireOwn, toRunFiles } from './run/run-files.ts';
+import { createServers } from './parts/servers.ts';
+import { DATABASES, type DatabaseName, SHAPES, readShape } from './plan/shape.ts';
 
 try {
   setAddresses();

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { type ConfigReader, type Environment, readConfig } from '@tally/platform/config';
 import { AppError } from '@tally/platform/errors';
 
-import type { PlannedPort } from './plan.ts';
+import type { PlannedPort } from './plan/plan.ts';
 
 /** What the launcher itself reads from the environment. */
 export interface LocalConfig {

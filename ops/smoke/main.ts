@@ -3,8 +3,8 @@ import { readConfig } from '@tally/platform/config';
 import { AppError } from '@tally/platform/errors';
 
 import { CHECKOUT, readLocalConfig } from '../local/config.ts';
-import type { Plan } from '../local/plan.ts';
-import { readPlan, toRunFiles } from '../local/run-files.ts';
+import type { Plan } from '../local/plan/plan.ts';
+import { readPlan, toRunFiles } from '../local/run/run-files.ts';
 import { type CallCheck, type ServiceChecks, listChecks } from './checks.ts';
 import { type GrpcTool, findGrpcTool } from './grpc-tool.ts';
 

@@ -5,13 +5,13 @@ import { join, resolve } from 'node:path';
 import { systemClock } from '@tally/platform/concurrency';
 import { quietPorts } from '@tally/platform/testing';
 
-import type { LauncherDeps, Servers } from '../local/launcher-deps.ts';
-import { bringUp, lockState } from '../local/launcher.ts';
-import type { Plan, PlannedProcess } from '../local/plan.ts';
-import { type OwnProcess, findOwnProcesses } from '../local/processes.ts';
-import { toRunFiles } from '../local/run-files.ts';
-import { createSteps } from '../local/steps.ts';
-import { takeDown } from '../local/take-down.ts';
+import type { LauncherDeps, Servers } from '../local/run/launcher-deps.ts';
+import { bringUp, lockState } from '../local/run/launcher.ts';
+import type { Plan, PlannedProcess } from '../local/plan/plan.ts';
+import { type OwnProcess, findOwnProcesses } from '../local/machine/processes.ts';
+import { toRunFiles } from '../local/run/run-files.ts';
+import { createSteps } from '../local/run/steps.ts';
+import { takeDown } from '../local/run/take-down.ts';
 
 const ROOT = resolve(import.meta.dir, '../..');
 

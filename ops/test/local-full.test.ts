@@ -10,12 +10,12 @@ import { quietPorts, withoutKafka } from '@tally/platform/testing';
 import { call, openClients, untilKnown } from '../demo/clients.ts';
 import { checkOut } from '../demo/rush.ts';
 import { CHECKOUT, PORT_VARIABLES, readLocalConfig } from '../local/config.ts';
-import { preparePgbouncer } from '../local/pgbouncer.ts';
-import { SUPERVISOR, findOwnProcesses, signal } from '../local/processes.ts';
-import { readPlan, toRunFiles } from '../local/run-files.ts';
-import { createServers, dataUrls } from '../local/servers.ts';
-import { SHAPES } from '../local/shape.ts';
-import { createSteps } from '../local/steps.ts';
+import { preparePgbouncer } from '../local/parts/pgbouncer.ts';
+import { SUPERVISOR, findOwnProcesses, signal } from '../local/machine/processes.ts';
+import { readPlan, toRunFiles } from '../local/run/run-files.ts';
+import { createServers, dataUrls } from '../local/parts/servers.ts';
+import { SHAPES } from '../local/plan/shape.ts';
+import { createSteps } from '../local/run/steps.ts';
 import { type Report, verify } from '../verify/verify.ts';
 import { until } from './local-fake-system.ts';
 
@@ -40,7 +40,7 @@ const hasPgbouncer = await preparePgbouncer(
 );
 
 async function just(command: string, ...args: readonly string[]) {
-  const child = Bun.spawn([process.execPath, `ops/local/${command}.ts`, ...args], {
+  const child = Bun.spawn([process.execPath, `ops/local/commands/${command}.ts`, ...args], {
     cwd: CHECKOUT,
     env,
     stdin: 'ignore',

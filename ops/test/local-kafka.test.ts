@@ -7,10 +7,10 @@ import { systemClock } from '@tally/platform/concurrency';
 import { quietPorts, withoutKafka } from '@tally/platform/testing';
 
 import { CHECKOUT, readLocalConfig } from '../local/config.ts';
-import { type LocalKafka, createKafka } from '../local/kafka.ts';
-import { refuseStrangers } from '../local/launcher.ts';
-import { SHAPES } from '../local/shape.ts';
-import { createSteps } from '../local/steps.ts';
+import { type LocalKafka, createKafka } from '../local/parts/kafka.ts';
+import { refuseStrangers } from '../local/run/launcher.ts';
+import { SHAPES } from '../local/plan/shape.ts';
+import { createSteps } from '../local/run/steps.ts';
 
 const onKafka = test.skipIf(withoutKafka() !== undefined);
 
@@ -72,7 +72,7 @@ onKafka(
 
 test('without Java nothing is started, and one sentence says what to install', async () => {
   const stateDir = mkdtempSync(join(tmpdir(), 'tally-no-java-'));
-  const child = Bun.spawn([process.execPath, join(CHECKOUT, 'ops/local/up.ts'), 'kafka'], {
+  const child = Bun.spawn([process.execPath, join(CHECKOUT, 'ops/local/commands/up.ts'), 'kafka'], {
     env: { PATH: '/nonexistent', TALLY_STATE_DIR: stateDir },
     stdout: 'ignore',
     stderr: 'pipe',

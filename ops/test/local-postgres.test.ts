@@ -7,10 +7,10 @@ import { readCommand, readStat } from '@tally/platform/embedded';
 import { quietPorts } from '@tally/platform/testing';
 
 import { readLocalConfig } from '../local/config.ts';
-import { type LocalPostgres, createPostgres } from '../local/postgres.ts';
-import type { LocalServer } from '../local/postgres-server.ts';
-import { SHAPES } from '../local/shape.ts';
-import { takeDown } from '../local/take-down.ts';
+import { type LocalPostgres, createPostgres } from '../local/parts/postgres.ts';
+import type { LocalServer } from '../local/parts/postgres-server.ts';
+import { SHAPES } from '../local/plan/shape.ts';
+import { takeDown } from '../local/run/take-down.ts';
 import { type FakeSystem, openFakeSystem, until } from './local-fake-system.ts';
 
 setDefaultTimeout(60_000);

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { isAlive } from '@tally/platform/embedded';
 import { quietPorts } from '@tally/platform/testing';
 
-import { signal } from '../local/processes.ts';
-import { readKeepings } from '../local/run-files.ts';
+import { signal } from '../local/machine/processes.ts';
+import { readKeepings } from '../local/run/run-files.ts';
 import { type FakeSystem, endFakeSystems, openFakeSystem, until } from './local-fake-system.ts';
 
 const NAMES = ['first', 'second'] as const;

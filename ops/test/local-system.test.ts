@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 
 import { quietPorts, redisForTests } from '@tally/platform/testing';
 
-import { findOwnProcesses, signal } from '../local/processes.ts';
+import { findOwnProcesses, signal } from '../local/machine/processes.ts';
 import { until } from './local-fake-system.ts';
 
 setDefaultTimeout(120_000);
@@ -49,7 +49,7 @@ function just(command: string, ...args: readonly string[]): Promise<Ran> {
 
 async function justIn(dir: string, command: string, ...args: readonly string[]): Promise<Ran> {
   const startedAtMs = Date.now();
-  const child = Bun.spawn([process.execPath, `ops/local/${command}.ts`, ...args], {
+  const child = Bun.spawn([process.execPath, `ops/local/commands/${command}.ts`, ...args], {
     cwd: CHECKOUT,
     env: { ...env, TALLY_STATE_DIR: dir },
     stdin: 'ignore',

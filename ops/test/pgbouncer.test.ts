@@ -8,9 +8,9 @@ import { type Db, failureOf, openDb } from '@tally/platform/postgres';
 import { type TestServer, openTestServer, quietPorts } from '@tally/platform/testing';
 
 import { CHECKOUT, readLocalConfig } from '../local/config.ts';
-import { planPgbouncer, preparePgbouncer } from '../local/pgbouncer.ts';
-import { toRunFiles } from '../local/run-files.ts';
-import { createSteps } from '../local/steps.ts';
+import { planPgbouncer, preparePgbouncer } from '../local/parts/pgbouncer.ts';
+import { toRunFiles } from '../local/run/run-files.ts';
+import { createSteps } from '../local/run/steps.ts';
 import { until } from './local-fake-system.ts';
 
 const silent = createSteps(systemClock, () => {});

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 
-import type { LocalConfig } from './config.ts';
-import { toFingerprint } from './fingerprint.ts';
-import type { PlannedProcess } from './plan.ts';
-import { toRunFiles } from './run-files.ts';
-import type { Steps } from './steps.ts';
+import type { LocalConfig } from '../config.ts';
+import { toFingerprint } from '../plan/fingerprint.ts';
+import type { PlannedProcess } from '../plan/plan.ts';
+import { toRunFiles } from '../run/run-files.ts';
+import type { Steps } from '../run/steps.ts';
 
 /** The name of the process that scrapes the others. */
 export const PROMETHEUS = 'prometheus';

@@ -2,15 +2,15 @@ import { join } from 'node:path';
 
 import { type RedisPrograms, type ServerPrograms } from '@tally/platform/embedded';
 
-import type { LocalConfig, PortName } from './config.ts';
+import type { LocalConfig, PortName } from '../config.ts';
 import { toFingerprint } from './fingerprint.ts';
-import type { LocalKafka } from './kafka.ts';
-import { BOUNCERS, bouncerOf, planPgbouncer } from './pgbouncer.ts';
+import type { LocalKafka } from '../parts/kafka.ts';
+import { BOUNCERS, bouncerOf, planPgbouncer } from '../parts/pgbouncer.ts';
 import type { Plan, PlannedPort, PlannedProcess } from './plan.ts';
-import type { LocalPostgres } from './postgres.ts';
-import { PROMETHEUS, planPrometheus } from './prometheus.ts';
-import { planRedis } from './redis.ts';
-import { toRunFiles } from './run-files.ts';
+import type { LocalPostgres } from '../parts/postgres.ts';
+import { PROMETHEUS, planPrometheus } from '../parts/prometheus.ts';
+import { planRedis } from '../parts/redis.ts';
+import { toRunFiles } from '../run/run-files.ts';
 import { DATABASES, type DatabaseName, type Shape } from './shape.ts';
 
 interface Program {

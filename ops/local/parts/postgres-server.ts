@@ -11,8 +11,8 @@ import {
   startEmbeddedPostgres,
 } from '@tally/platform/embedded';
 
-import type { LocalConfig } from './config.ts';
-import type { PlannedPort } from './plan.ts';
+import type { LocalConfig } from '../config.ts';
+import type { PlannedPort } from '../plan/plan.ts';
 import {
   choosePostgresFolder,
   confirmPassword,
@@ -22,7 +22,7 @@ import {
   toPaths,
 } from './postgres-folder.ts';
 import { clearPidFile, settleRemains } from './postgres-remains.ts';
-import type { DatabaseName, ServerShape } from './shape.ts';
+import type { DatabaseName, ServerShape } from '../plan/shape.ts';
 
 const MAX_STARTS = 5;
 const START_PAUSE_MS = 300;

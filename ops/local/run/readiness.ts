@@ -3,9 +3,9 @@ import { AppError } from '@tally/platform/errors';
 
 import { notReady } from './health.ts';
 import type { LauncherDeps } from './launcher-deps.ts';
-import { readLastLines } from './log-file.ts';
-import type { Plan, PlannedProcess } from './plan.ts';
-import { type OwnProcess, findOwnProcesses } from './processes.ts';
+import { readLastLines } from '../machine/log-file.ts';
+import type { Plan, PlannedProcess } from '../plan/plan.ts';
+import { type OwnProcess, findOwnProcesses } from '../machine/processes.ts';
 import { readKeepings } from './run-files.ts';
 import type { Keeping } from './supervisor.ts';
 

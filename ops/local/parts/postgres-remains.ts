@@ -4,7 +4,7 @@ import { sleep, systemClock } from '@tally/platform/concurrency';
 import { listPids, readCommand, readStat } from '@tally/platform/embedded';
 
 import { readPidFile, toPaths } from './postgres-folder.ts';
-import { signal } from './processes.ts';
+import { signal } from '../machine/processes.ts';
 
 const SETTLE_LIMIT_MS = 2_000;
 const POLL_MS = 20;

@@ -3,14 +3,14 @@ import { existsSync, rmSync } from 'node:fs';
 import { type Command, runCommand } from '@tally/platform/command-line';
 import { systemClock } from '@tally/platform/concurrency';
 
-import { CHECKOUT, readLocalConfig } from './config.ts';
-import { lockState } from './launcher.ts';
-import { prometheusDir } from './prometheus.ts';
-import { readPlan, toRunFiles } from './run-files.ts';
-import { createServers, dataDirs } from './servers.ts';
-import { SHAPES, readShape } from './shape.ts';
-import { createSteps } from './steps.ts';
-import { takeDown } from './take-down.ts';
+import { CHECKOUT, readLocalConfig } from '../config.ts';
+import { lockState } from '../run/launcher.ts';
+import { prometheusDir } from '../parts/prometheus.ts';
+import { readPlan, toRunFiles } from '../run/run-files.ts';
+import { createServers, dataDirs } from '../parts/servers.ts';
+import { SHAPES, readShape } from '../plan/shape.ts';
+import { createSteps } from '../run/steps.ts';
+import { takeDown } from '../run/take-down.ts';
 
 const command: Command = {
   name: 'down',

@@ -2,17 +2,17 @@ import { type Command, runCommand } from '@tally/platform/command-line';
 import { type StartedProcess, isBrokerThere, listChildren, readStat } from '@tally/platform/embedded';
 import { openDb } from '@tally/platform/postgres';
 
-import { CHECKOUT, readLocalConfig } from './config.ts';
-import { type NotReady, askDatabase, askReadiness, notThere } from './health.ts';
-import type { Plan, PlannedProcess } from './plan.ts';
-import type { LocalServer } from './postgres-server.ts';
-import { type OwnProcess, SUPERVISOR, findOwnProcesses, residentBytes, uptimeMs } from './processes.ts';
-import { describePorts, findKeeping, findPlanned } from './readiness.ts';
-import { readKeepings, readPlan, requireOwn, toRunFiles } from './run-files.ts';
-import { inWords } from './just-call.ts';
-import { createServers, dataDirs } from './servers.ts';
-import { SHAPES, notStarted, readShape } from './shape.ts';
-import { toAge, toMiB, toTable } from './table.ts';
+import { CHECKOUT, readLocalConfig } from '../config.ts';
+import { type NotReady, askDatabase, askReadiness, notThere } from '../run/health.ts';
+import type { Plan, PlannedProcess } from '../plan/plan.ts';
+import type { LocalServer } from '../parts/postgres-server.ts';
+import { type OwnProcess, SUPERVISOR, findOwnProcesses, residentBytes, uptimeMs } from '../machine/processes.ts';
+import { describePorts, findKeeping, findPlanned } from '../run/readiness.ts';
+import { readKeepings, readPlan, requireOwn, toRunFiles } from '../run/run-files.ts';
+import { inWords } from '../machine/just-call.ts';
+import { createServers, dataDirs } from '../parts/servers.ts';
+import { SHAPES, notStarted, readShape } from '../plan/shape.ts';
+import { toAge, toMiB, toTable } from '../machine/table.ts';
 
 /** Long enough for a busy machine: asked once. */
 const ANSWER_LIMIT_MS = 5_000;

@@ -8,12 +8,12 @@ import {
   toRedisCommand,
 } from '@tally/platform/embedded';
 
-import type { LocalConfig } from './config.ts';
-import { toFingerprint } from './fingerprint.ts';
-import type { PlannedProcess } from './plan.ts';
-import { toRunFiles } from './run-files.ts';
-import type { RedisShape } from './shape.ts';
-import type { Steps } from './steps.ts';
+import type { LocalConfig } from '../config.ts';
+import { toFingerprint } from '../plan/fingerprint.ts';
+import type { PlannedProcess } from '../plan/plan.ts';
+import { toRunFiles } from '../run/run-files.ts';
+import type { RedisShape } from '../plan/shape.ts';
+import type { Steps } from '../run/steps.ts';
 
 const MEMORY_MIB = 64;
 const STOP_LIMIT_MS = 5_000;

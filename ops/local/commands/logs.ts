@@ -5,15 +5,15 @@ import { type Command, UsageError, runCommand } from '@tally/platform/command-li
 import { sleep, systemClock } from '@tally/platform/concurrency';
 import { AppError } from '@tally/platform/errors';
 
-import { CHECKOUT, type LocalConfig, readLocalConfig } from './config.ts';
-import { inWords } from './just-call.ts';
-import { readLastLines } from './log-file.ts';
-import { mergeByTime } from './log-lines.ts';
-import { SUPERVISOR } from './processes.ts';
-import { requireOwn, toRunFiles } from './run-files.ts';
-import { createServers } from './servers.ts';
-import { SHAPES, type Shape, readShape } from './shape.ts';
-import { processNames } from './system.ts';
+import { CHECKOUT, type LocalConfig, readLocalConfig } from '../config.ts';
+import { inWords } from '../machine/just-call.ts';
+import { readLastLines } from '../machine/log-file.ts';
+import { mergeByTime } from '../machine/log-lines.ts';
+import { SUPERVISOR } from '../machine/processes.ts';
+import { requireOwn, toRunFiles } from '../run/run-files.ts';
+import { createServers } from '../parts/servers.ts';
+import { SHAPES, type Shape, readShape } from '../plan/shape.ts';
+import { processNames } from '../plan/system.ts';
 
 const POLL_MS = 200;
 const MAX_READ_BYTES = 1 << 20;

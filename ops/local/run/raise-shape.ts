@@ -1,14 +1,14 @@
-import { checkVariables } from './check-variables.ts';
-import type { LocalConfig } from './config.ts';
+import { checkVariables } from '../plan/check-variables.ts';
+import type { LocalConfig } from '../config.ts';
 import { bringUp } from './launcher.ts';
 import type { LauncherDeps } from './launcher-deps.ts';
-import { preparePgbouncer } from './pgbouncer.ts';
-import type { Plan } from './plan.ts';
-import { findPrometheus } from './prometheus.ts';
-import { prepareRedis } from './redis.ts';
-import { createServers } from './servers.ts';
-import { SHAPES, type Shape, type ShapeName, rememberShape, requireSameShape } from './shape.ts';
-import { planSystem } from './system.ts';
+import { preparePgbouncer } from '../parts/pgbouncer.ts';
+import type { Plan } from '../plan/plan.ts';
+import { findPrometheus } from '../parts/prometheus.ts';
+import { prepareRedis } from '../parts/redis.ts';
+import { createServers } from '../parts/servers.ts';
+import { SHAPES, type Shape, type ShapeName, rememberShape, requireSameShape } from '../plan/shape.ts';
+import { planSystem } from '../plan/system.ts';
 
 /** Makes the system of this shape run, whatever state it is in. The caller holds the lock. */
 export async function raiseShape(deps: LauncherDeps, config: LocalConfig, name: ShapeName): Promise<Plan> {

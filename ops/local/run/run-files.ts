@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { AppError } from '@tally/platform/errors';
 
-import type { Plan } from './plan.ts';
+import type { Plan } from '../plan/plan.ts';
 import type { Keeping } from './supervisor.ts';
 
 /** Where the launcher keeps what it must remember, all in the state folder. */

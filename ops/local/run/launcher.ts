@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { sleep } from '@tally/platform/concurrency';
 import { AppError } from '@tally/platform/errors';
 
-import { toFingerprint } from './fingerprint.ts';
+import { toFingerprint } from '../plan/fingerprint.ts';
 import type { LauncherDeps, Servers } from './launcher-deps.ts';
-import { statePrefix } from './just-call.ts';
+import { statePrefix } from '../machine/just-call.ts';
 import { takeLock } from './lock.ts';
-import type { Plan } from './plan.ts';
-import { findStranger } from './ports.ts';
-import { MARK, SUPERVISOR, findOwnProcesses, findStateDir, signal, toMark } from './processes.ts';
+import type { Plan } from '../plan/plan.ts';
+import { findStranger } from '../machine/ports.ts';
+import { MARK, SUPERVISOR, findOwnProcesses, findStateDir, signal, toMark } from '../machine/processes.ts';
 import { waitUntilReady } from './readiness.ts';
 import { type RunFiles, requireOwn, writePlan } from './run-files.ts';
 import { endProcesses } from './take-down.ts';

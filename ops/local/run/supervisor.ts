@@ -1,7 +1,7 @@
 import { type Clock, sleep } from '@tally/platform/concurrency';
 import type { Log } from '@tally/platform/telemetry';
 
-import type { Plan, PlannedProcess } from './plan.ts';
+import type { Plan, PlannedProcess } from '../plan/plan.ts';
 
 /** A child of the supervisor. */
 export interface Child {

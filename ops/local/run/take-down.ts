@@ -2,8 +2,8 @@ import { sleep } from '@tally/platform/concurrency';
 import { isAlive } from '@tally/platform/embedded';
 
 import type { LauncherDeps, Servers } from './launcher-deps.ts';
-import type { Plan } from './plan.ts';
-import { type OwnProcess, SUPERVISOR, end, findOwnProcesses, signal } from './processes.ts';
+import type { Plan } from '../plan/plan.ts';
+import { type OwnProcess, SUPERVISOR, end, findOwnProcesses, signal } from '../machine/processes.ts';
 import { readPlan } from './run-files.ts';
 import { toSeconds } from './steps.ts';
 

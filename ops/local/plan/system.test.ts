@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 
-import { CHECKOUT, readLocalConfig } from './config.ts';
-import { createKafka } from './kafka.ts';
+import { CHECKOUT, readLocalConfig } from '../config.ts';
+import { createKafka } from '../parts/kafka.ts';
 import { grpcAddresses } from './plan.ts';
 import { type DatabaseName, SHAPES, type Shape } from './shape.ts';
 import { type SystemParts, planSystem, processNames } from './system.ts';

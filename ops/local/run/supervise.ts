@@ -3,9 +3,9 @@ import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { startEvery, systemClock } from '@tally/platform/concurrency';
 import { createLog } from '@tally/platform/telemetry';
 
-import { rotateLog } from './log-file.ts';
-import type { Plan, PlannedProcess } from './plan.ts';
-import { MARK, toMark } from './processes.ts';
+import { rotateLog } from '../machine/log-file.ts';
+import type { Plan, PlannedProcess } from '../plan/plan.ts';
+import { MARK, toMark } from '../machine/processes.ts';
 import { type RunFiles, parsePlan, readPlanText, toRunFiles, writeKeepings } from './run-files.ts';
 import { type Child, createSupervisor } from './supervisor.ts';
 

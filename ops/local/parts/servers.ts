@@ -1,9 +1,9 @@
-import { KAFKA_SCHEME } from '../verify/kafka-log.ts';
-import type { LocalConfig } from './config.ts';
+import { KAFKA_SCHEME } from '@tally/ops/verify/kafka-log.ts';
+import type { LocalConfig } from '../config.ts';
 import { type LocalKafka, createKafka } from './kafka.ts';
-import type { Servers } from './launcher-deps.ts';
+import type { Servers } from '../run/launcher-deps.ts';
 import { type LocalPostgres, createPostgres } from './postgres.ts';
-import { DATABASES, type DatabaseName, type Shape } from './shape.ts';
+import { DATABASES, type DatabaseName, type Shape } from '../plan/shape.ts';
 
 /** What keeps the data of a state folder. */
 export interface DataServers {

@@ -1,8 +1,8 @@
 import { ConfigError, listVariables, readConfig } from '@tally/platform/config';
 import { AppError } from '@tally/platform/errors';
 
-import { PROGRAMS } from '../compose/programs.ts';
-import { type LocalConfig, PORT_VARIABLES } from './config.ts';
+import { PROGRAMS } from '@tally/ops/compose/programs.ts';
+import { type LocalConfig, PORT_VARIABLES } from '../config.ts';
 import type { Plan } from './plan.ts';
 
 const OWN_PREFIXES = /^(CART|LOMS|NOTIFIER|PRODUCT)_/;

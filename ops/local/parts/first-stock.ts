@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 
-import { applyStock } from '../stock/apply-stock.ts';
-import { describeLoad } from '../stock/describe-load.ts';
-import { parseStockFile } from '../stock/stock-file.ts';
+import { applyStock } from '@tally/ops/stock/apply-stock.ts';
+import { describeLoad } from '@tally/ops/stock/describe-load.ts';
+import { parseStockFile } from '@tally/ops/stock/stock-file.ts';
 
 /** Loads the small stock file into a database without any stock. Returns what happened, in words. */
 export async function loadFirstStock(databaseUrl: string, path: string): Promise<string> {

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 
 import { createFakeClock } from '@tally/platform/testing';
 
-import type { Plan, PlannedProcess } from './plan.ts';
+import type { Plan, PlannedProcess } from '../plan/plan.ts';
 import { type Child, type Keeping, backoffMs, createSupervisor } from './supervisor.ts';
 
 interface FakeChild extends Child {

@@ -1,11 +1,11 @@
 import { type Command, runCommand } from '@tally/platform/command-line';
 import { AppError } from '@tally/platform/errors';
 
-import { CHECKOUT, readLocalConfig } from './config.ts';
-import { inWords } from './just-call.ts';
-import { requireOwn, toRunFiles } from './run-files.ts';
-import { createServers } from './servers.ts';
-import { DATABASES, type DatabaseName, notStarted, readShape } from './shape.ts';
+import { CHECKOUT, readLocalConfig } from '../config.ts';
+import { inWords } from '../machine/just-call.ts';
+import { requireOwn, toRunFiles } from '../run/run-files.ts';
+import { createServers } from '../parts/servers.ts';
+import { DATABASES, type DatabaseName, notStarted, readShape } from '../plan/shape.ts';
 
 const command: Command = {
   name: 'url',

@@ -2,8 +2,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 import { AppError } from '@tally/platform/errors';
 
-import { inWords } from './just-call.ts';
-import type { RunFiles } from './run-files.ts';
+import { inWords } from '../machine/just-call.ts';
+import type { RunFiles } from '../run/run-files.ts';
 
 /** A way to run the system, as data. */
 export interface Shape {

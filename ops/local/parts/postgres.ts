@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { AppError } from '@tally/platform/errors';
 import { createDatabase, migrate } from '@tally/platform/postgres';
 
-import type { LocalConfig } from './config.ts';
+import type { LocalConfig } from '../config.ts';
 import { loadFirstStock } from './first-stock.ts';
-import type { Servers } from './launcher-deps.ts';
+import type { Servers } from '../run/launcher-deps.ts';
 import { type LocalServer, createServer } from './postgres-server.ts';
-import type { DatabaseName, Shape } from './shape.ts';
-import { describeEach } from './steps.ts';
+import type { DatabaseName, Shape } from '../plan/shape.ts';
+import { describeEach } from '../run/steps.ts';
 
 /** The embedded PostgreSQL servers of a state folder. */
 export interface LocalPostgres extends Servers {

@@ -1,13 +1,13 @@
 import { type Command, runCommand } from '@tally/platform/command-line';
 import { systemClock } from '@tally/platform/concurrency';
 
-import { CHECKOUT, PORT_VARIABLES, readLocalConfig } from './config.ts';
-import { justCall, statePrefix } from './just-call.ts';
-import { lockState } from './launcher.ts';
-import { raiseShape } from './raise-shape.ts';
-import { toRunFiles } from './run-files.ts';
-import { type ShapeName, readShapeName } from './shape.ts';
-import { createSteps, toSeconds } from './steps.ts';
+import { CHECKOUT, PORT_VARIABLES, readLocalConfig } from '../config.ts';
+import { justCall, statePrefix } from '../machine/just-call.ts';
+import { lockState } from '../run/launcher.ts';
+import { raiseShape } from '../run/raise-shape.ts';
+import { toRunFiles } from '../run/run-files.ts';
+import { type ShapeName, readShapeName } from '../plan/shape.ts';
+import { createSteps, toSeconds } from '../run/steps.ts';
 
 const command: Command = {
   name: 'up',

@@ -1,6 +1,6 @@
 import type { Clock } from '@tally/platform/concurrency';
 
-import type { PlannedPort } from './plan.ts';
+import type { PlannedPort } from '../plan/plan.ts';
 import type { RunFiles } from './run-files.ts';
 import type { Steps } from './steps.ts';
 

@@ -1,9 +1,9 @@
 import { openDb } from '@tally/platform/postgres';
 import { pingRedis } from '@tally/platform/embedded';
 
-import { isListening } from './ports.ts';
-import { type OwnProcess } from './processes.ts';
-import type { PlannedProcess } from './plan.ts';
+import { isListening } from '../machine/ports.ts';
+import { type OwnProcess } from '../machine/processes.ts';
+import type { PlannedProcess } from '../plan/plan.ts';
 
 /** Undefined when it serves callers, else what is missing, in a few words. */
 export type NotReady = string | undefined;

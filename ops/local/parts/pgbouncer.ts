@@ -8,11 +8,11 @@ import {
   findServerPrograms,
 } from '@tally/platform/embedded';
 
-import type { LocalConfig, PortName } from './config.ts';
-import { toFingerprint } from './fingerprint.ts';
-import type { PlannedProcess } from './plan.ts';
-import { toRunFiles } from './run-files.ts';
-import type { Steps } from './steps.ts';
+import type { LocalConfig, PortName } from '../config.ts';
+import { toFingerprint } from '../plan/fingerprint.ts';
+import type { PlannedProcess } from '../plan/plan.ts';
+import { toRunFiles } from '../run/run-files.ts';
+import type { Steps } from '../run/steps.ts';
 
 const PACKAGE: ServerPackage = { packages: ['pgbouncer'], path: 'usr/sbin/pgbouncer' };
 const MISSING = 'pgbouncer is missing: install it (on Debian: apt-get install pgbouncer).';

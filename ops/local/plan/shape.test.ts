@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { toRunFiles } from './run-files.ts';
+import { toRunFiles } from '../run/run-files.ts';
 import { SHAPES, type ShapeName, readShapeName, rememberShape, requireSameShape } from './shape.ts';
 
 function openState() {

@@ -13,10 +13,10 @@ import {
   startEmbeddedKafka,
 } from '@tally/platform/embedded';
 
-import type { LocalConfig, PortName } from './config.ts';
-import type { Servers } from './launcher-deps.ts';
-import type { Shape } from './shape.ts';
-import { type Steps, describeEach } from './steps.ts';
+import type { LocalConfig, PortName } from '../config.ts';
+import type { Servers } from '../run/launcher-deps.ts';
+import type { Shape } from '../plan/shape.ts';
+import { type Steps, describeEach } from '../run/steps.ts';
 
 /** The brokers of a state folder. */
 export interface LocalKafka extends Servers {
