@@ -48,7 +48,7 @@ describe('services', () => {
   });
 
   test('an import against the direction of the rooms and a room without a place are reported', () => {
-    const rooms = { loms: ['', 'batch', 'orders'] };
+    const rooms = { loms: [[''], ['batch', 'reads'], ['orders']] };
     const good = {
       'loms/src/app.ts': ['loms/src/batch/batcher.ts'],
       'loms/src/batch/batcher.ts': ['loms/src/orders/order.ts'],
@@ -57,6 +57,9 @@ describe('services', () => {
     expect(
       findUpwardImports(graphOf({ 'loms/src/orders/order.ts': ['loms/src/batch/batcher.ts'] }), rooms),
     ).toHaveLength(1);
+    expect(findUpwardImports(graphOf({ 'loms/src/reads/info.ts': ['loms/src/batch/batcher.ts'] }), rooms)).toHaveLength(
+      1,
+    );
     expect(findUpwardImports(graphOf({ 'loms/src/attic/x.ts': [] }), rooms)).toHaveLength(1);
   });
 });

@@ -10,10 +10,11 @@ import { type ImportGraph, findPath } from './imports.ts';
 export const SERVICES = ['cart', 'loms', 'notifier'];
 
 /**
- * The rooms of a service, from top to bottom: a file imports from its own room and from those below. The first room, '',
- * is the frame, which lies directly in src. Generated code may be imported from anywhere.
+ * The rooms of each service in levels, from top to bottom. A file imports from its own room and from lower levels; rooms
+ * of one level do not import each other. The room '' is the frame, which lies directly in src. Generated code may be
+ * imported from anywhere.
  */
-export type Rooms = Readonly<Record<string, readonly string[]>>;
+export type Rooms = Readonly<Record<string, readonly (readonly string[])[]>>;
 
 /** A file that runs in production: neither a test, nor one of its fixtures. */
 const isShipped = (file: string) => !/(\.test\.ts|fixtures\.ts)$|\/(test|testing)\//.test(file);
@@ -42,23 +43,22 @@ export function findEmbedded(graph: ImportGraph): string[] {
 
 /** Imports between the rooms of a service run one way. */
 export function findUpwardImports(graph: ImportGraph, rooms: Rooms): string[] {
-  return Object.entries(rooms).flatMap(([service, order]) => {
-    const roomOf = (file: string) => {
-      const [, room = ''] = /^[^/]+\/src\/(?:([^/]+)\/)?/.exec(file) ?? [];
-      return room;
-    };
-    const files = [...graph].filter(([file]) => file.startsWith(`${service}/src/`) && isShipped(file));
-    return files.flatMap(([file, imports]) => {
-      if (roomOf(file) === 'gen') return [];
-      const level = order.indexOf(roomOf(file));
-      if (level < 0) return [`${file} lies in a room that ops/gate/rooms.ts does not list`];
-      return imports
-        .filter((target) => target.startsWith(`${service}/src/`) && roomOf(target) !== 'gen')
-        .filter((target) => order.indexOf(roomOf(target)) < level)
-        .map((target) => `${file} imports ${target}: imports run from top to bottom (ops/gate/rooms.ts)`);
-    });
+  return Object.entries(rooms).flatMap(([service, levels]) => {
+    const isOwn = (file: string) => file.startsWith(`${service}/src/`) && roomOf(file) !== 'gen';
+    const levelOf = (file: string) => levels.findIndex((level) => level.includes(roomOf(file)));
+    return [...graph]
+      .filter(([file]) => isOwn(file) && isShipped(file))
+      .flatMap(([file, imports]) => {
+        if (levelOf(file) < 0) return [`${file} lies in a room that ops/gate/rooms.ts does not list`];
+        return imports
+          .filter((target) => isOwn(target) && roomOf(target) !== roomOf(file) && levelOf(target) <= levelOf(file))
+          .map((target) => `${file} imports ${target}, against the order of ops/gate/rooms.ts`);
+      });
   });
 }
+
+/** The folder of a file within the src of its service; empty for a file that lies directly in src. */
+const roomOf = (file: string) => /^[^/]+\/src\/([^/]+)\//.exec(file)?.[1] ?? '';
 
 // Words of the business. "Order" is missing, because the library speaks of the order of things.
 const BUSINESS = /\b(carts?|checkouts?|skus?|shoppers?|stocks?|loms|notifier|payed|OrderCreate|order_events)\b/i;
