@@ -8,7 +8,7 @@ import { type Plan, grpcAddresses } from '../local/plan/plan.ts';
 
 const CALL_LIMIT_MS = 10_000;
 
-/** Clients of the running system, as a shopper's shop would have them. */
+/** Opens clients of the running system, as the shop in front of it would. */
 export function openClients(plan: Plan) {
   const stack = new AsyncDisposableStack();
   const { tracer } = openTracing('demo');
@@ -22,25 +22,26 @@ export function openClients(plan: Plan) {
 
 export type Clients = ReturnType<typeof openClients>;
 
-/** A deadline from now, and the call's idempotency key where it has one. */
+/** Returns call options with a deadline of 10 s and, if given, an idempotency key. */
 export function call(key?: string): CallOptions {
   return { deadlineMs: Date.now() + CALL_LIMIT_MS, ...(key !== undefined && { headers: { 'idempotency-key': key } }) };
 }
 
-const AGAIN_MS = 150;
-const KNOWN_LIMIT_MS = 20_000;
-const UNKNOWN = new Set([Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.DEADLINE_EXCEEDED]);
+const RETRY_PAUSE_MS = 150;
+const RETRY_LIMIT_MS = 20_000;
+// The outcome of a call that ended with one of these is unknown, or the call was not begun.
+const RETRYABLE = new Set([Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.DEADLINE_EXCEEDED]);
 
-/** Asks again, as a shopper with the same key would, while the outcome is not known. */
-export async function untilKnown<T>(work: () => Promise<T>, onAgain: () => void = () => {}): Promise<T> {
-  const untilMs = Date.now() + KNOWN_LIMIT_MS;
+/** Repeats a call until its outcome is known, as a shopper does who presses again with the same key. Gives up after 20 s. */
+export async function untilKnown<T>(work: () => Promise<T>, onRetry: () => void = () => {}): Promise<T> {
+  const untilMs = Date.now() + RETRY_LIMIT_MS;
   for (;;) {
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof RpcError) || !UNKNOWN.has(error.code) || Date.now() > untilMs) throw error;
-      onAgain();
-      await Bun.sleep(Math.min(error.retryAfterMs ?? AGAIN_MS, AGAIN_MS));
+      if (!(error instanceof RpcError) || !RETRYABLE.has(error.code) || Date.now() > untilMs) throw error;
+      onRetry();
+      await Bun.sleep(Math.min(error.retryAfterMs ?? RETRY_PAUSE_MS, RETRY_PAUSE_MS));
     }
   }
 }

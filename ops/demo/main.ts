@@ -20,7 +20,7 @@ import { PRESSES, type RushResult, SHOPPERS, UNITS, rush } from './rush.ts';
 import { SKUS, playStory } from './story.ts';
 
 /*
-  Plays through the public interface of a running system, and counts from the answers and the database what came of it.
+  Plays shoppers through the public interface of the running system, and compares their answers with the database.
 */
 
 const LATE_LIMIT_MS = 8_000;
@@ -29,17 +29,17 @@ const MS_PER_DAY = 86_400_000;
 
 const command: Command = {
   name: 'demo',
-  purpose: "plays a few shoppers' orders, then 400 shoppers for 100 units, with loms killed in the middle.",
-  notes: ['It starts the system where it is not up, and may be run again and again.'],
+  purpose: 'plays the orders of a few shoppers, then 400 shoppers who rush for 100 units while loms is killed.',
+  notes: ['It starts the system if it is not up. It can be run any number of times.'],
   run: async () => {
     const config = readLocalConfig(process.env, CHECKOUT);
     bringUp(config);
-    // Two at once would take each other's last teapots.
+    // Two demos at once would take each other's last teapots.
     using _lock = await takeLock(systemClock, {
       path: join(toRunFiles(config.stateDir).run, 'demo.lock'),
       purpose: 'just demo',
       waitLimitMs: LOCK_LIMIT_MS,
-      onWait: (holder) => console.log(`waiting: ${holder} plays here already`),
+      onWait: (holder) => console.log(`waiting for ${holder}, which is running here`),
     });
     try {
       return await play(config);
@@ -56,7 +56,7 @@ async function play(config: LocalConfig): Promise<number> {
   const files = toRunFiles(config.stateDir);
   const urls = dataUrls(createServers(config, readShape(files) ?? SHAPES.light));
   await using clients = openClients(readPlan(files)!);
-  // Nobody else has users of this size, and no two runs have the same.
+  // Ids of this size are used by nobody else, and differ from run to run.
   const firstUser = BigInt(Date.now() - 20_000 * MS_PER_DAY) * 1000n;
 
   await setStock(urls.loms);
@@ -78,7 +78,7 @@ async function play(config: LocalConfig): Promise<number> {
   return isRight && report.verdict === 'holds' ? 0 : 1;
 }
 
-/** Finds a system that is up, or starts it; behind the killing it waits until loms is back. */
+/** Starts what is not running and waits until all of it is ready. After loms was killed this waits until loms is back. */
 function bringUp({ root }: LocalConfig, isShown = true): void {
   const stdout = isShown ? 'inherit' : 'ignore';
   const env = { ...process.env, TALLY_HINTS: 'no' };
@@ -91,7 +91,7 @@ function bringUp({ root }: LocalConfig, isShown = true): void {
   if (exitCode !== 0) process.exit(exitCode);
 }
 
-/** So that exactly this much can be ordered, whatever earlier runs left reserved. */
+/** Sets the stock so that exactly these units can be ordered, whatever earlier runs left reserved. */
 async function setStock(databaseUrl: string): Promise<void> {
   await using db = openDb({ url: databaseUrl, applicationName: 'demo', maxConnections: 1 });
   const { rows } = await db.query('select sku, reserved from stocks', []);
@@ -109,19 +109,19 @@ async function killLoms({ stateDir }: LocalConfig): Promise<void> {
   for (const { name, pid } of findOwnProcesses(stateDir)) if (name === 'loms') process.kill(pid, 'SIGKILL');
 }
 
-/** Holds the answers against the database, and prints the verdict. */
+/** Compares the answers with the database and prints the result. Returns whether they agree. */
 async function judge(databaseUrl: string, firstUser: bigint, result: RushResult): Promise<boolean> {
   await using db = openDb({ url: databaseUrl, applicationName: 'demo', maxConnections: 1 });
   const { rows } = await db.query(
     `select count(*) filter (where o.status <> 'failed')::int as orders,
             count(distinct o.user_id) filter (where o.status = 'failed')::int as refused,
-            count(*) filter (where o.status <> 'failed' and o.id = any($3))::int as told
+            count(*) filter (where o.status <> 'failed' and o.id = any($3))::int as answered
        from orders o
       where o.user_id >= $1 and o.user_id < $2`,
     [firstUser, firstUser + BigInt(SHOPPERS), result.orderIds],
   );
-  // Shoppers, not orders: who lost a refusal's answer presses again, and that is another checkout, refused again.
-  const { orders, refused, told } = rows[0] as { orders: number; refused: number; told: number };
+  // `refused` counts shoppers: a shopper whose refusal was lost presses again, and has a second failed order then.
+  const { orders, refused, answered } = rows[0] as { orders: number; refused: number; answered: number };
   const { rows: pressed } = await db.query('select count(*)::int as orders from orders where user_id = $1', [
     firstUser + BigInt(SHOPPERS),
   ]);
@@ -132,7 +132,7 @@ async function judge(databaseUrl: string, firstUser: bigint, result: RushResult)
   );
   const isRight =
     orders === UNITS &&
-    told === UNITS &&
+    answered === UNITS &&
     result.orderIds.length === UNITS &&
     refused === SHOPPERS - UNITS &&
     result.refused === refused &&
@@ -140,14 +140,14 @@ async function judge(databaseUrl: string, firstUser: bigint, result: RushResult)
     result.ordersOfPresses === 1;
   if (!isRight) {
     console.log(
-      `WRONG: the shoppers were told ${result.orderIds.length} orders (${told} in the database), ${result.refused} refusals,`,
+      `WRONG: shoppers got ${result.orderIds.length} order ids (${answered} exist) and ${result.refused} refusals,`,
     );
-    console.log(`and the ${PRESSES} presses ${result.ordersOfPresses} different answers`);
+    console.log(`and the ${PRESSES} presses got ${result.ordersOfPresses} different answers.`);
   }
   return isRight;
 }
 
-/** The last events may still be on their way: so it can hold, and a reader would miss their notifications. */
+/** Verifies until everything holds and every event is recorded, because the last events may still be on their way. */
 async function verifyUntilSettled(urls: Parameters<typeof verify>[0]['urls']): Promise<Report> {
   const untilMs = Date.now() + LATE_LIMIT_MS;
   for (;;) {

@@ -9,19 +9,19 @@ export const PRESSES = 20;
 
 export interface RushDeps {
   readonly clients: Clients;
-  /** The first of SHOPPERS + 1 users that nobody used before. */
+  /** First of SHOPPERS + 1 user ids that are unused. */
   readonly firstUser: bigint;
-  /** Kills loms with -9; resolves when it was done. */
+  /** Kills loms with SIGKILL. */
   readonly killLoms: () => Promise<void>;
 }
 
 export interface RushResult {
-  /** Ids of the orders that the shoppers were told. */
+  /** Order ids that the shoppers got as answers. */
   readonly orderIds: readonly bigint[];
   readonly refused: number;
-  /** How often a shopper had to press again, because the outcome was not yet known. */
+  /** Number of presses that were repeated because their outcome was unknown. */
   readonly pressedAgain: number;
-  /** Different ids that the presses of one checkout were told. */
+  /** Number of different answers to the presses of one checkout. */
   readonly ordersOfPresses: number;
   readonly seconds: number;
 }
@@ -29,8 +29,8 @@ export interface RushResult {
 type Outcome = { readonly orderId: bigint } | 'refused';
 
 /**
- * All shoppers check out at the same moment, and loms dies in the middle of it. One more shopper presses a checkout many
- * times at once. Whoever hears that the outcome is not yet known presses again with the same key.
+ * Lets all shoppers check out at the same moment and kills loms after the first answer. One more shopper presses checkout
+ * 20 times at once. A shopper who gets no definite answer presses again with the same key.
  */
 export async function rush({ clients, firstUser, killLoms }: RushDeps): Promise<RushResult> {
   const users = Array.from({ length: SHOPPERS }, (_, i) => firstUser + BigInt(i));
@@ -65,18 +65,18 @@ export async function rush({ clients, firstUser, killLoms }: RushDeps): Promise<
   };
 }
 
-/** Presses until the outcome is known. */
+/** Presses checkout until the outcome is known. */
 export async function checkOut(
   { cart }: Pick<Clients, 'cart'>,
   user: bigint,
   key: string,
-  onAgain: () => void,
+  onRetry: () => void,
 ): Promise<Outcome> {
   try {
-    return { orderId: (await untilKnown(() => cart.checkout({ user }, call(key)), onAgain)).orderID };
+    return { orderId: (await untilKnown(() => cart.checkout({ user }, call(key)), onRetry)).orderID };
   } catch (error) {
     if (!(error instanceof RpcError)) throw error;
-    // A press behind the end of its checkout finds an empty cart, which names the order.
+    // A press after the end of its checkout finds an empty cart, and the refusal names the order.
     if (error.reason === 'EMPTY_CART') return { orderId: BigInt(error.values['lastOrderId'] ?? 0) };
     if (error.reason === 'INSUFFICIENT_STOCK') return 'refused';
     throw error;

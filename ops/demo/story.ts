@@ -6,27 +6,27 @@ export const SKUS = { lantern: 700001, teapot: 700002, ticket: 700003 } as const
 
 export interface StoryDeps {
   readonly clients: Clients;
-  /** Users that nobody used before, from here on. */
+  /** First of four user ids that are unused. */
   readonly firstUser: bigint;
   readonly say: (line: string) => void;
 }
 
-// Longer than a group takes to go on without a member or a broker that has just died.
+// This is longer than a consumer group takes to rebalance after a member or a broker has died.
 const NOTIFIED_LIMIT_MS = 15_000;
 
-/** A shopper who pays, two who want the same last units, and one who lets go. */
+/** Plays a shopper who pays, two who want the same last units, one who cancels, and one who buys what came back. */
 export async function playStory({ clients: { cart, loms, notifier }, firstUser, say }: StoryDeps): Promise<void> {
   const [anna, ben, cleo, dan] = [0n, 1n, 2n, 3n].map((n) => firstUser + n) as [bigint, bigint, bigint, bigint];
   const add = (user: bigint, sku: number, count: bigint) => cart.addItem({ user, item: { sku, count } }, call());
 
-  async function tell(orderId: bigint, last: string): Promise<void> {
+  async function showNotifications(orderId: bigint, last: string): Promise<void> {
     const untilMs = Date.now() + NOTIFIED_LIMIT_MS;
     for (;;) {
       const { items } = await notifier.list({ orderId }, call());
-      const isTold = items.at(-1)?.status === last;
-      if (isTold || Date.now() > untilMs) {
-        const told = items.map(({ status }) => status).join(' → ');
-        say(`    notified: ${told}${isTold ? '' : ` (and not yet ${last}, after ${NOTIFIED_LIMIT_MS / 1000} s)`}`);
+      const isComplete = items.at(-1)?.status === last;
+      if (isComplete || Date.now() > untilMs) {
+        const statuses = items.map(({ status }) => status).join(' → ');
+        say(`    notified: ${statuses}${isComplete ? '' : ` (not ${last} yet, after ${NOTIFIED_LIMIT_MS / 1000} s)`}`);
         return;
       }
       await Bun.sleep(20);
@@ -43,27 +43,28 @@ export async function playStory({ clients: { cart, loms, notifier }, firstUser, 
   say(`  Checkout  order ${orderID}`);
   await loms.orderPay({ orderId: orderID }, call());
   say(`  OrderPay  order ${orderID}: ok`);
-  await tell(orderID, 'payed');
+  await showNotifications(orderID, 'payed');
 
   say('Ben and Cleo both have the last three teapots in their carts.');
   await Promise.all([add(ben, SKUS.teapot, 3n), add(cleo, SKUS.teapot, 3n)]);
   const first = await cart.checkout({ user: ben }, call());
   say(`  Checkout  Ben: order ${first.orderID}`);
   const refusal = await cart.checkout({ user: cleo }, call()).catch((error: unknown) => error);
-  if (!(refusal instanceof RpcError)) throw new Error('Cleo was not refused: there were only three teapots');
+  if (!(refusal instanceof RpcError))
+    throw new Error('Cleo was not refused, although only three teapots were in stock');
   say(`  Checkout  Cleo: ${refusal.reason}, ${describeShortage(refusal)}`);
-  await tell(BigInt(refusal.values['orderId'] ?? 0), 'failed');
+  await showNotifications(BigInt(refusal.values['orderId'] ?? 0), 'failed');
 
   say('Ben lets go, and the teapots come back.');
   await loms.orderCancel({ orderId: first.orderID }, call());
-  await tell(first.orderID, 'cancelled');
+  await showNotifications(first.orderID, 'cancelled');
   const { count } = await loms.stockInfo({ sku: SKUS.teapot }, call());
   say(`  StockInfo sku ${SKUS.teapot}: ${count} available`);
   await add(dan, SKUS.teapot, 3n);
   const second = await cart.checkout({ user: dan }, call());
   await loms.orderPay({ orderId: second.orderID }, call());
   say(`  Checkout  Dan: order ${second.orderID}, and he pays`);
-  await tell(second.orderID, 'payed');
+  await showNotifications(second.orderID, 'payed');
 }
 
 function describeShortage({ values }: RpcError): string {

@@ -3,20 +3,20 @@ import type { Laboratory } from './laboratory.ts';
 import type { Bought } from './shoppers.ts';
 
 export interface Judgement {
-  /** What is wrong; nothing when all held. */
+  /** Descriptions of everything that is wrong; empty if every promise held. */
   readonly wrong: readonly string[];
   readonly events: number;
-  /** The longest time from a change of an order to its being told. */
+  /** Longest time from a change of an order to its notification. */
   readonly longestPauseMs: number;
 }
 
 const SETTLE_LIMIT_MS = 60_000;
 const POLL_MS = 100;
 
-/** Waits until everything is told, and holds it against what the shoppers know and what verify demands. */
+/** Waits until every event is notified, then compares the orders with what the shoppers were told, and runs verify. */
 export async function judge(lab: Laboratory, bought: Bought): Promise<Judgement> {
   const untilMs = Date.now() + SETTLE_LIMIT_MS;
-  while (!(await isTold(lab)) && Date.now() < untilMs) await Bun.sleep(POLL_MS);
+  while (!(await isEverythingNotified(lab)) && Date.now() < untilMs) await Bun.sleep(POLL_MS);
   const report = await verify({ urls: lab.urls, full: true });
   const broken = report.invariants.filter(({ verdict }) => verdict === 'violated' || verdict === 'late');
   const { rows } = await lab.db.notifier.query(
@@ -32,13 +32,13 @@ export async function judge(lab: Laboratory, bought: Bought): Promise<Judgement>
   };
 }
 
-export async function isTold({ db }: Pick<Laboratory, 'db'>): Promise<boolean> {
+export async function isEverythingNotified({ db }: Pick<Laboratory, 'db'>): Promise<boolean> {
   const { rows: happened } = await db.loms.query('select count(*)::int as n from order_events', []);
-  const { rows: told } = await db.notifier.query(
+  const { rows: notified } = await db.notifier.query(
     `select count(*)::int as n from notifications where state = 'applied'`,
     [],
   );
-  return happened[0].n === told[0].n;
+  return happened[0].n === notified[0].n;
 }
 
 async function ordersOf({ db }: Laboratory, { users }: Bought): Promise<bigint[]> {
@@ -46,7 +46,7 @@ async function ordersOf({ db }: Laboratory, { users }: Bought): Promise<bigint[]
   return rows.map(({ id }) => id as bigint);
 }
 
-/** One order of each shopper, in the state that they were told. */
+/** Checks that each shopper has one order, in the state that the shopper was told. */
 async function compare({ db }: Laboratory, { users, paid, cancelled }: Bought): Promise<string[]> {
   const { rows } = await db.loms.query(
     `select count(*) filter (where status = 'payed')::int as paid,
@@ -56,8 +56,8 @@ async function compare({ db }: Laboratory, { users, paid, cancelled }: Bought): 
       where user_id between $1 and $2`,
     [...users],
   );
-  const found = rows[0] as { paid: number; cancelled: number; orders: number };
-  const isRight = found.paid === paid && found.cancelled === cancelled && found.orders === paid + cancelled;
+  const actual = rows[0] as { paid: number; cancelled: number; orders: number };
+  const isRight = actual.paid === paid && actual.cancelled === cancelled && actual.orders === paid + cancelled;
   if (isRight) return [];
-  return [`shoppers paid ${paid} and cancelled ${cancelled}; there are ${JSON.stringify(found)}`];
+  return [`shoppers paid ${paid} and cancelled ${cancelled}; the database has ${JSON.stringify(actual)}`];
 }

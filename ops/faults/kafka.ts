@@ -7,29 +7,32 @@ import { AppError } from '@tally/platform/errors';
 import { signal } from '../local/machine/processes.ts';
 import { toSeconds } from '../local/run/steps.ts';
 import { openReaders } from '../verify/kafka-log.ts';
-import { isTold, judge } from './judge.ts';
+import { isEverythingNotified, judge } from './judge.ts';
 import type { Laboratory } from './laboratory.ts';
 import { startShoppers } from './shoppers.ts';
 
-/** Something that goes wrong, in a system that works. */
+/** A fault that the laboratory injects into a working system. */
 export interface Fault {
   readonly name: string;
-  /** Does it and, where nobody else does, mends it. Returns what is to be said of it; throws where it was not as it must be. */
+  /**
+   * Injects the fault and, if no supervisor does, repairs it. Returns a text for the report, or an empty one. Throws if the
+   * system did not behave as promised meanwhile.
+   */
   readonly run: (lab: Laboratory, say: (text: string) => void) => Promise<string>;
 }
 
 export interface FaultResult {
   readonly held: boolean;
-  /** One line. */
+  /** One line for the report. */
   readonly text: string;
 }
 
 const BEFORE_MS = 2_000;
 const DOWN_MS = 6_000;
 const AFTER_MS = 8_000;
-// What was on its way when the brokers went is marked by then.
+// After this, whatever was in flight when the brokers died has been marked as published.
 const SETTLED_MS = 2_000;
-const TOLD_LIMIT_MS = 60_000;
+const NOTIFIED_LIMIT_MS = 60_000;
 const ALL_BROKERS = [1, 2, 3];
 
 export const KAFKA_FAULTS = {
@@ -38,7 +41,7 @@ export const KAFKA_FAULTS = {
     async run(lab, say) {
       const leader = await leaderOf(lab, 0);
       await lab.killBrokers([leader]);
-      say(`broker ${leader} is dead; the others take over`);
+      say(`broker ${leader} was killed, and the others take over`);
       await Bun.sleep(DOWN_MS);
       await lab.startBrokers();
       return '';
@@ -52,19 +55,20 @@ export const KAFKA_FAULTS = {
       await lab.killBrokers([2, 3]);
       await Bun.sleep(SETTLED_MS);
       const before = await countEvents(lab);
-      say('two brokers are dead: nothing may be acknowledged, and shoppers go on');
+      say('two brokers were killed: nothing may be acknowledged, and shoppers must still be served');
       await Bun.sleep(DOWN_MS);
       const after = await countEvents(lab);
-      if (after.acknowledged !== before.acknowledged) throw wrong(`${after.acknowledged} acknowledged`, before);
-      if (after.all <= before.all) throw wrong('no shopper was served', after);
-      return `${after.all - before.all} events waited, 0 acknowledged; ${await returnOfAll(lab, say)}`;
+      if (after.acknowledged !== before.acknowledged)
+        throw wrong(`${after.acknowledged} events were acknowledged`, before);
+      if (after.all <= before.all) throw wrong('no shopper was served meanwhile', after);
+      return `${after.all - before.all} events waited, 0 acknowledged; ${await recoverBrokers(lab, say)}`;
     },
   },
   restart: {
     name: 'all three brokers start again',
     async run(lab, say) {
       await lab.killBrokers(ALL_BROKERS);
-      return await returnOfAll(lab, say);
+      return await recoverBrokers(lab, say);
     },
   },
 } as const satisfies Readonly<Record<string, Fault>>;
@@ -72,19 +76,19 @@ export const KAFKA_FAULTS = {
 let lastUser = 0n;
 const USERS_OF_A_FAULT = 1_000_000n;
 
-/** Brings it about under load, lets the load go on for a while, and judges. */
+/** Injects a fault under load, lets the load continue for 8 s, and judges the result. */
 export async function runFault(lab: Laboratory, fault: Fault, say: (text: string) => void): Promise<FaultResult> {
   lastUser += USERS_OF_A_FAULT;
   const shoppers = startShoppers(lab, lastUser);
   try {
     await Bun.sleep(BEFORE_MS);
-    const words = await fault.run(lab, say);
+    const note = await fault.run(lab, say);
     await Bun.sleep(AFTER_MS);
     const bought = await shoppers.stop();
     const { wrong: faults, events, longestPauseMs } = await judge(lab, bought);
     const orders = bought.paid + bought.cancelled;
     const figures = `longest pause ${toSeconds(longestPauseMs)}; ${orders} orders, ${events} events`;
-    const text = [...(faults.length === 0 ? [] : [faults.join(', ')]), figures, ...(words === '' ? [] : [words])];
+    const text = [...(faults.length === 0 ? [] : [faults.join(', ')]), figures, ...(note === '' ? [] : [note])];
     return { held: faults.length === 0, text: text.join('; ') };
   } catch (error) {
     await shoppers.stop().catch(() => {});
@@ -92,10 +96,10 @@ export async function runFault(lab: Laboratory, fault: Fault, say: (text: string
   }
 }
 
-/** The supervisor starts it again. */
+/** Kills a process. The supervisor restarts it. */
 async function kill(lab: Laboratory, name: string): Promise<string> {
   const found = lab.find(name);
-  if (found === undefined) throw new AppError('unavailable', `there is no ${name}`);
+  if (found === undefined) throw new AppError('unavailable', `no process named ${name} is running`);
   signal(found, 'SIGKILL');
   return '';
 }
@@ -103,11 +107,11 @@ async function kill(lab: Laboratory, name: string): Promise<string> {
 async function leaderOf({ urls }: Laboratory, partition: number): Promise<number> {
   await using readers = await openReaders(urls.log);
   const leader = (await readers.events.leaders()).get(partition);
-  if (leader === undefined) throw new AppError('unavailable', `nobody leads partition ${partition}`);
+  if (leader === undefined) throw new AppError('unavailable', `partition ${partition} has no leader`);
   return leader;
 }
 
-/** Each instance writes into its log by which name it asks for the lease. */
+/** Finds the instance that holds the relay's lease: each instance logs the name by which it asks for it. */
 async function relayHolder({ db, logsDir }: Laboratory): Promise<string> {
   const { rows } = await db.loms.query(`select holder::text as holder from leases where name = 'relay'`, []);
   const instance = ['loms', 'loms-2'].find((name) =>
@@ -133,28 +137,31 @@ async function countEvents({ db }: Laboratory): Promise<EventCounts> {
 const wrong = (what: string, counts: EventCounts) =>
   new AppError('failed-precondition', `${what}; ${JSON.stringify(counts)}`);
 
-/** Starts the brokers and measures until something is told again, and until all that happened before is. */
-async function returnOfAll(lab: Laboratory, say: (text: string) => void): Promise<string> {
+/** Starts the brokers and measures how long it takes until notifications resume and until none is missing. */
+async function recoverBrokers(lab: Laboratory, say: (text: string) => void): Promise<string> {
   const { clock, startedMs } = { clock: systemClock, startedMs: systemClock.nowMs() };
   const { all } = await countEvents(lab);
   await lab.startBrokers();
   const servedMs = clock.nowMs();
   say(`the brokers serve again after ${toSeconds(servedMs - startedMs)}`);
-  const countTold = async () => {
+  const countNotifications = async () => {
     const { rows } = await lab.db.notifier.query('select count(*)::int as n from notifications', []);
     return Number(rows[0].n);
   };
-  const first = await countTold();
-  await until('something is told again', async () => (await countTold()) > first || (await isTold(lab)));
+  const first = await countNotifications();
+  await waitFor(
+    'notifications resume',
+    async () => (await countNotifications()) > first || (await isEverythingNotified(lab)),
+  );
   const againMs = clock.nowMs();
-  await until('all is told', async () => (await countTold()) >= all);
-  return `told again ${toSeconds(againMs - servedMs)} after they serve, all ${toSeconds(clock.nowMs() - servedMs)}`;
+  await waitFor('no notification is missing', async () => (await countNotifications()) >= all);
+  return `notifications resumed ${toSeconds(againMs - servedMs)} after that, none was missing after ${toSeconds(clock.nowMs() - servedMs)}`;
 }
 
-async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  const untilMs = Date.now() + TOLD_LIMIT_MS;
+async function waitFor(what: string, condition: () => Promise<boolean>): Promise<void> {
+  const untilMs = Date.now() + NOTIFIED_LIMIT_MS;
   while (!(await condition())) {
-    if (Date.now() > untilMs) throw new AppError('unavailable', `not within ${toSeconds(TOLD_LIMIT_MS)}: ${what}`);
+    if (Date.now() > untilMs) throw new AppError('unavailable', `${what}: not within ${toSeconds(NOTIFIED_LIMIT_MS)}`);
     await Bun.sleep(20);
   }
 }

@@ -18,24 +18,24 @@ import { createSteps } from '../local/run/steps.ts';
 import { takeDown } from '../local/run/take-down.ts';
 import { applyStock } from '../stock/apply-stock.ts';
 
-/** A system of its own, real processes under the real launcher, of which each may be killed. */
+/** A complete system of real processes under the real launcher, in which anything may be killed. */
 export interface Laboratory {
   readonly urls: ReturnType<typeof dataUrls>;
   readonly db: Readonly<Record<'loms' | 'notifier', Db>>;
   readonly clients: Clients;
   readonly logsDir: string;
-  /** A living process of the plan. */
+  /** Finds a running process by its name in the plan. */
   readonly find: (name: string) => OwnProcess | undefined;
   readonly killBrokers: (ids: readonly number[]) => Promise<void>;
-  /** Starts every broker that does not run; all serve when it returns. */
+  /** Starts every broker that is not running, and waits until all of them serve. */
   readonly startBrokers: () => Promise<void>;
 }
 
-/** What shoppers buy, and enough of it. */
+/** The sku that shoppers buy. Its stock does not run out. */
 export const SKU = 1148162;
 const STOCK = 1_000_000n;
 
-/** In a temporary folder, on ports of its own. It ends with the stack, also when it did not come up. */
+/** Starts a laboratory in a temporary folder, on free ports. Disposing the stack takes it down, also after a failed start. */
 export async function openLaboratory(stack: AsyncDisposableStack, write: (text: string) => void): Promise<Laboratory> {
   const stateDir = realpathSync(mkdtempSync(join(tmpdir(), 'tally-faults-')));
   chmodSync(stateDir, 0o755);
@@ -47,7 +47,7 @@ export async function openLaboratory(stack: AsyncDisposableStack, write: (text: 
   const deps = { clock: systemClock, files: toRunFiles(stateDir), steps: createSteps(systemClock, write) };
   stack.defer(async () => {
     await takeDown(deps, stateDir, servers.all);
-    // Where the temporary folder keeps nobody out, the data is in it.
+    // Data that could not lie in the temporary folder, because the user `nobody` cannot enter it, lies elsewhere.
     for (const { dir } of servers.postgres.servers) rmSync(dir, { recursive: true, force: true });
   });
   using _lock = await lockState(deps, 'just faults');

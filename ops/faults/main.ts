@@ -6,21 +6,21 @@ import { openLaboratory } from './laboratory.ts';
 
 const command: Command = {
   name: 'faults',
-  purpose: 'breaks a system of its own, piece by piece and under load, and lets verify judge.',
+  purpose: 'starts a system of its own, breaks it under load, and lets verify judge.',
   operands: [{ name: 'LABORATORY', choices: ['kafka'], isRequired: true }],
   notes: [
-    'kafka   three brokers and two instances of each service, in a temporary folder, for two minutes: the leader of a',
-    "        partition is killed, a notifier, the relay's holder; two of three brokers are down; all three start again",
-    'Exit code 1 unless everything held. The system that runs here, if any, is left alone.',
+    'kafka   three brokers and two instances of each service in a temporary folder, for about two minutes: kills the leader',
+    '        of a partition, a notifier and the holder of the relay, takes down two of three brokers, restarts all three',
+    'Exit code 1 unless every promise held. A system that runs here is left alone.',
   ],
   run: async () => {
     const startedMs = Date.now();
     await using stack = new AsyncDisposableStack();
-    // Ctrl-C leaves no process behind either.
+    // Ctrl-C must not leave any process running.
     let isEnding = false;
     const end = () => {
       isEnding = true;
-      console.log('\ninterrupted: what was started here ends first');
+      console.log('\ninterrupted: stopping what was started here');
       void stack.disposeAsync().then(() => process.exit(1));
     };
     process.once('SIGINT', end).once('SIGTERM', end);
@@ -30,7 +30,7 @@ const command: Command = {
     for (const fault of faults) {
       console.log(`\n${fault.name}`);
       const result = await runFault(lab, fault, (text) => console.log(`  ${text}`));
-      // What is taken apart is no result.
+      // A fault that was interrupted has no result.
       if (isEnding) await new Promise<never>(() => {});
       console.log(`  ${result.held ? 'held' : 'BROKE'}: ${result.text}`);
       if (result.held) held += 1;

@@ -2,11 +2,11 @@ import { call, untilKnown } from '../demo/clients.ts';
 import { checkOut } from '../demo/rush.ts';
 import { type Laboratory, SKU } from './laboratory.ts';
 
-/** Shoppers who buy, and pay or let go, one order after another, whatever happens to the system. */
+/** Shoppers who make one order after another, and pay or cancel each, whatever happens to the system. */
 export interface Shoppers {
-  /** Orders that were made and settled so far. */
+  /** Returns the number of orders that were paid or cancelled so far. */
   readonly orders: () => number;
-  /** Lets each end what it is at. Throws where one was not served in the end. */
+  /** Lets each shopper finish the current order. Throws if a shopper was refused or never got an answer. */
   stop(): Promise<Bought>;
 }
 
@@ -18,12 +18,12 @@ export interface Bought {
 
 const SHOPPERS = 4;
 const PAUSE_MS = 100;
-// Of one fault: nothing here runs on without end.
+// Bounds the load of one fault.
 const MAX_ORDERS = 2_000;
-// Of three orders two are paid.
-const CANCELLED = 3;
+// Every third order is cancelled, and the others are paid.
+const CANCELLED_EVERY = 3;
 
-/** Users from this one on are nobody else's. */
+/** Starts four shoppers. User ids from `firstUser` on must be unused. */
 export function startShoppers({ clients }: Laboratory, firstUser: bigint): Shoppers {
   const stopping = new AbortController();
   let started = 0;
@@ -33,9 +33,9 @@ export function startShoppers({ clients }: Laboratory, firstUser: bigint): Shopp
   async function buy(user: bigint): Promise<void> {
     await untilKnown(() => clients.cart.addItem({ user, item: { sku: SKU, count: 1n } }, call(`add-${user}`)));
     const outcome = await checkOut(clients, user, `out-${user}`, () => {});
-    if (outcome === 'refused') throw new Error(`user ${user} was refused, though there is enough`);
+    if (outcome === 'refused') throw new Error(`user ${user} was refused, although the stock suffices`);
     const { orderId } = outcome;
-    const isCancelled = Number(user) % CANCELLED === 0;
+    const isCancelled = Number(user) % CANCELLED_EVERY === 0;
     if (isCancelled) await untilKnown(() => clients.loms.orderCancel({ orderId }, call()));
     else await untilKnown(() => clients.loms.orderPay({ orderId }, call()));
     if (isCancelled) cancelled += 1;

@@ -14,12 +14,13 @@ import { createProductRpc } from './rpc.ts';
 export interface RunningProduct extends AsyncDisposable {
   readonly grpcPort: number;
   readonly httpPort: number;
-  /** What it was asked, second by second. */
+  /** Returns the calls of the last minutes, one entry for each second. */
   seconds(): Second[];
+  /** Changes how it misbehaves. Returns the behaviour that now applies. */
   control(change: Partial<Behaviour>): Behaviour;
 }
 
-/** A stand-in for the product service, which in production is somebody else's. */
+/** Starts a stand-in for the product service, which another team runs in production. */
 export async function start(config: ProductConfig): Promise<RunningProduct> {
   await using stack = new AsyncDisposableStack();
   const telemetry = stack.use(openTelemetry({ name: 'product', logLevel: config.logLevel, otlpEndpoint: undefined }));

@@ -1,4 +1,4 @@
-/** What was asked in one second of the clock. */
+/** The calls of one second of the clock. */
 export interface Second {
   /** Seconds since the epoch. */
   readonly second: number;
@@ -6,11 +6,11 @@ export interface Second {
   refused: number;
 }
 
-/** Counts calls by whole seconds, and refuses those above the limit of a second. */
+/** Counts calls in whole seconds of the clock and refuses those above the limit of a second. */
 export interface CallCounter {
-  /** False: this second is full. */
+  /** Counts a call. Returns false if the limit of the current second is reached. */
   admit(): boolean;
-  /** The last seconds, oldest first, quiet ones too. */
+  /** Returns the last 300 seconds, oldest first, including those without calls. */
   seconds(): Second[];
 }
 
@@ -23,7 +23,7 @@ export function createCallCounter(nowMs: () => number, maxCallsPerSecond: number
     const second = Math.floor(nowMs() / 1000);
     const newest = kept.at(-1);
     if (newest?.second === second) return newest;
-    // A pause of hours need not be counted through.
+    // After a long pause only the seconds that are kept are filled in.
     const from = Math.max(newest === undefined ? second : newest.second + 1, second - KEPT_SECONDS);
     for (let at = from; at <= second; at += 1) kept.push({ second: at, calls: 0, refused: 0 });
     if (kept.length > KEPT_SECONDS) kept.splice(0, kept.length - KEPT_SECONDS);

@@ -5,19 +5,21 @@ export interface CatalogueEntry {
   readonly price: number;
 }
 
-/** Products by sku. */
+/** The products, by sku. */
 export interface Catalogue {
   find(sku: number): CatalogueEntry | undefined;
-  /** Skus strictly greater, ascending. */
+  /** Returns up to `count` skus greater than `sku`, in ascending order. */
   after(sku: number, count: number): number[];
   readonly size: number;
 }
 
 const MAX_SKU = 4_294_967_295;
 
-/** Reads `{"<sku>": {"name", "price"}}`, and adds made-up products with the skus from 1 on. */
+/** Reads a file of the form `{"<sku>": {"name", "price"}}` and adds generated products whose skus start at 1. */
 export function readCatalogue(path: string, generated: number): Catalogue {
-  const entries = new Map<number, CatalogueEntry>(Array.from({ length: generated }, (_, i) => [i + 1, invent(i + 1)]));
+  const entries = new Map<number, CatalogueEntry>(
+    Array.from({ length: generated }, (_, i) => [i + 1, generate(i + 1)]),
+  );
   const parsed: unknown = JSON.parse(readFileSync(path, 'utf8'));
   if (typeof parsed !== 'object' || parsed === null) throw new Error(`${path}: expected an object of products by sku`);
   for (const [key, value] of Object.entries(parsed)) entries.set(toSku(path, key), toEntry(path, key, value));
@@ -32,14 +34,14 @@ export function readCatalogue(path: string, generated: number): Catalogue {
   };
 }
 
-function invent(sku: number): CatalogueEntry {
+function generate(sku: number): CatalogueEntry {
   return { name: `Product ${sku}`, price: 100 + ((sku * 7919) % 9900) };
 }
 
 function toSku(path: string, key: string): number {
   const sku = Number(key);
   if (!/^\d+$/.test(key) || sku < 1 || sku > MAX_SKU)
-    throw new Error(`${path}: '${key}' is no sku from 1 to ${MAX_SKU}`);
+    throw new Error(`${path}: '${key}' is not a sku: expected a whole number from 1 to ${MAX_SKU}`);
   return sku;
 }
 

@@ -3,7 +3,7 @@ import { AppError } from '@tally/platform/errors';
 export const FAULTS = ['none', 'unavailable', 'hang', 'wrong name'] as const;
 export type Fault = (typeof FAULTS)[number];
 
-/** How the stand-in misbehaves; may be changed while it runs. */
+/** How the stand-in misbehaves. It can be changed while the stand-in runs. */
 export interface Behaviour {
   latencyMs: number;
   fault: Fault;
@@ -11,7 +11,7 @@ export interface Behaviour {
   faultRate: number;
 }
 
-/** Checks a change of behaviour that came from outside; every fault of it in one message. */
+/** Validates a change that came over HTTP and applies it to `before`. Throws one error that lists every invalid field. */
 export function toBehaviour(change: unknown, before: Behaviour): Behaviour {
   const wanted: Record<string, unknown> = { ...before, ...(change as object) };
   const { latencyMs, fault, faultRate } = wanted;

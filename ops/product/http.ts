@@ -11,7 +11,7 @@ export interface ProductHttpDeps {
   readonly rpc: Implementation<typeof ProductService>;
   readonly calls: CallCounter;
   readonly maxCallsPerSecond: number;
-  /** Applies a change of behaviour and returns what holds now. */
+  /** Applies a change of behaviour and returns the behaviour that now applies. */
   readonly control: (change: unknown) => unknown;
 }
 
@@ -24,7 +24,7 @@ const STATUS: Partial<Record<ErrorKind, number>> = {
 };
 const TIMEOUT_MS = 5_000;
 
-/** The same service as JSON over POST, with a page of what it was asked. */
+/** Serves the same calls as JSON over POST, and a page that shows the calls of the last minute. */
 export function createProductHttp(deps: ProductHttpDeps): (request: Request) => Promise<Response> {
   const validator = createValidator();
 

@@ -2,11 +2,11 @@ import type { Second } from './calls.ts';
 
 const SHOWN_SECONDS = 60;
 
-/** What was asked in each of the last seconds, for a person to look at. It loads itself again every second. */
+/** Renders a page with the calls of each of the last 60 seconds. The page reloads itself every second. */
 export function toPage(seconds: readonly Second[], maxCallsPerSecond: number): string {
   const shown = seconds.slice(-SHOWN_SECONDS).toReversed();
   const most = Math.max(0, ...shown.map(({ calls }) => calls));
-  // The bars' full width: the limit, and what was asked above it.
+  // A full bar stands for the limit, or for the busiest second if that is above the limit.
   const scale = Math.max(most, maxCallsPerSecond);
   const total = shown.reduce((sum, { calls }) => sum + calls, 0);
   const refused = shown.reduce((sum, second) => sum + second.refused, 0);
@@ -31,8 +31,8 @@ export function toPage(seconds: readonly Second[], maxCallsPerSecond: number): s
 </head>
 <body>
 <h1>Product stand-in</h1>
-<p>What Tally asked the product service. ${total} calls in the last ${shown.length} seconds, at most ${most} in one;
-${refused} refused, for more than ${maxCallsPerSecond} in a second. A full bar is ${scale} calls.${total === 0 ? ' <b>just demo</b> makes some.' : ''}</p>
+<p>Calls from Tally to the product service: ${total} in the last ${shown.length} seconds, at most ${most} in one second.
+Above ${maxCallsPerSecond} in one second a call is refused; ${refused} were. A full bar stands for ${scale} calls.${total === 0 ? ' Run <b>just demo</b> to see some.' : ''}</p>
 <table>
 <tr><th>Second (UTC)</th><th>Calls</th><th>Refused</th><th>Of ${scale}</th></tr>
 ${shown.map((second) => toRow(second, scale)).join('\n')}

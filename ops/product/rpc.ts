@@ -11,36 +11,36 @@ export interface ProductRpcDeps {
   readonly catalogue: Catalogue;
   readonly calls: CallCounter;
   readonly clock: Clock;
-  /** 0 to 1. */
+  /** Returns a number from 0 to 1. */
   readonly random: () => number;
   readonly token: string;
   readonly behaviour: () => Behaviour;
 }
 
 const MAX_LISTED_SKUS = 1000;
-// Who hangs outlasts the deadline, or it would sometimes answer a moment before it.
+// A call that hangs waits until after its deadline; otherwise some answers would arrive just before it.
 const HANG_BEYOND_DEADLINE_MS = 1000;
 
-/** The product service as somebody else would run it: with a token, a limit, and its moods. */
+/** Implements the product service as another team might run it: with a token, a rate limit, and faults on request. */
 export function createProductRpc(deps: ProductRpcDeps): Implementation<typeof ProductService> {
   const { catalogue } = deps;
   return {
     async getProduct({ token, sku }, call) {
-      const isHit = await answerAsTold(deps, token, call);
+      const isCorrupted = await admitCall(deps, token, call);
       const product = catalogue.find(sku);
       if (product === undefined)
         throw new AppError('not-found', `there is no product ${sku}`, { reason: 'UNKNOWN_SKU' });
-      return isHit ? { ...product, name: `${product.name}\0` } : product;
+      return isCorrupted ? { ...product, name: `${product.name}\0` } : product;
     },
     async listSkus({ token, startAfterSku, count }, call) {
-      await answerAsTold(deps, token, call);
+      await admitCall(deps, token, call);
       return { skus: catalogue.after(startAfterSku, Math.min(count, MAX_LISTED_SKUS)) };
     },
   };
 }
 
-/** Counts, limits, waits and fails as told. True: the answer itself is to be wrong. */
-async function answerAsTold(deps: ProductRpcDeps, token: string, { signal, deadlineMs }: Call): Promise<boolean> {
+/** Counts the call, applies the limit, the token and the injected fault. Returns true if the answer must be corrupted. */
+async function admitCall(deps: ProductRpcDeps, token: string, { signal, deadlineMs }: Call): Promise<boolean> {
   const { calls, clock, random, behaviour } = deps;
   if (!calls.admit()) {
     throw new AppError('resource-exhausted', 'more calls in this second than allowed', { retryAfterMs: 1000 });
@@ -50,6 +50,6 @@ async function answerAsTold(deps: ProductRpcDeps, token: string, { signal, deadl
   const isHit = fault !== 'none' && random() < faultRate;
   const waitMs = isHit && fault === 'hang' ? deadlineMs - clock.nowMs() + HANG_BEYOND_DEADLINE_MS : latencyMs;
   if (waitMs > 0) await sleep(clock, waitMs, signal);
-  if (isHit && fault === 'unavailable') throw new AppError('unavailable', 'as told', { retryAfterMs: 1000 });
+  if (isHit && fault === 'unavailable') throw new AppError('unavailable', 'an injected fault', { retryAfterMs: 1000 });
   return isHit && fault === 'wrong name';
 }

@@ -1,29 +1,31 @@
-/** What a service must answer a stranger: `expected` is OK or a status code, and words that its answer has. */
+/** A call and what it must answer. */
 export interface CallCheck {
   readonly what: string;
   readonly method: string;
   readonly request: unknown;
+  /** `OK`, or the status code of the refusal. */
   readonly code: string;
+  /** Texts that the answer must contain. */
   readonly words: readonly string[];
 }
 
 export interface ServiceChecks {
   readonly name: string;
-  /** As reflection lists it. */
+  /** Full name of the gRPC service, as reflection lists it. */
   readonly service: string;
-  /** Variables that name its ports. */
+  /** Names of the variables that hold its ports. */
   readonly grpcPort: string;
   readonly httpPort: string;
-  /** Answered with 200 on the HTTP port. */
+  /** Paths that the HTTP port must answer with 200. */
   readonly paths: readonly string[];
   readonly calls: readonly CallCheck[];
 }
 
 const ADMIN_PATHS = ['/healthz', '/readyz', '/metrics'];
-// Nobody is this shopper, and no order has this id.
+// No shopper and no order has this id.
 const LARGEST = '9223372036854775807';
 
-/** A call and a refusal of each service, which change nothing. */
+/** Lists one call and one refusal for each service. None of them changes anything. */
 export function listChecks(productToken: string): readonly ServiceChecks[] {
   return [
     {

@@ -4,25 +4,25 @@ import { AppError } from '@tally/platform/errors';
 
 import { CHECKOUT } from '../local/config.ts';
 
-/** A stranger's gRPC client, which knows nothing of Tally but what reflection tells it. */
+/** A general gRPC client, which knows of Tally only what reflection tells it. */
 export interface GrpcTool {
   readonly name: string;
-  /** Services by reflection. */
+  /** Lists the services by reflection. */
   services(address: string): Promise<readonly string[]>;
   call(address: string, method: string, request: unknown): Promise<Answered>;
 }
 
 export interface Answered {
-  /** `OK`, or what the call failed with, such as `FAILED_PRECONDITION`. */
+  /** `OK`, or the status code of the failure, such as `FAILED_PRECONDITION`. */
   readonly code: string;
-  /** What the tool printed. */
+  /** Everything that the tool printed. */
   readonly text: string;
 }
 
-// Of one run of the tool, reflection included.
+// Limit for one run of the tool, reflection included.
 const RUN_LIMIT_MS = 10_000;
 
-/** grpcurl where it is on PATH, else `buf curl` of the node packages. */
+/** Returns grpcurl if it is on PATH, else `buf curl` from the node packages. */
 export function findGrpcTool(): GrpcTool {
   const grpcurl = Bun.which('grpcurl');
   return grpcurl === null ? createBufCurl() : createGrpcurl(grpcurl);
@@ -68,9 +68,9 @@ async function run(command: readonly string[]): Promise<Run> {
 }
 
 function linesOf({ exitCode, text }: Run): readonly string[] {
-  if (exitCode !== 0) throw new AppError('unavailable', text || 'it printed nothing');
+  if (exitCode !== 0) throw new AppError('unavailable', text || 'the tool failed without a message');
   return text.split('\n').map((line) => line.trim());
 }
 
-/** A failure without a code is the tool's own. */
+/** A failure without a status code is a failure of the tool itself. */
 const codeOf = (word: string | undefined) => word?.toUpperCase() ?? 'NO ANSWER';

@@ -13,10 +13,10 @@ const HEALTH = 'grpc.health.v1.Health';
 
 const command: Command = {
   name: 'smoke',
-  purpose: 'asks each service of the running system from outside: reflection, health, a call, a refusal.',
+  purpose: 'checks each service of the running system from outside: reflection, health, one call and one refusal.',
   notes: [
-    'It changes nothing, and does not look behind the services: just status and just verify do. It takes grpcurl where that',
-    'is on PATH, else buf curl.',
+    'It changes nothing. It uses grpcurl if that is on PATH, else buf curl. It does not look at databases and the event log;',
+    'just status and just verify do.',
   ],
   run: async () => {
     const { token } = readConfig(process.env, (reader) => ({
@@ -42,7 +42,7 @@ const command: Command = {
   },
 };
 
-/** Of each instance that is planned here; the variables of the second one have its number in them: `LOMS_2_GRPC_PORT`. */
+/** Returns the checks for each running instance. The variables of a second instance carry its number: `LOMS_2_GRPC_PORT`. */
 function everyInstance(plan: Plan | undefined, checks: ServiceChecks): ServiceChecks[] {
   const name = `${checks.name}-2`;
   if (!plan?.processes.some((planned) => planned.name === name)) return [checks];
@@ -52,7 +52,7 @@ function everyInstance(plan: Plan | undefined, checks: ServiceChecks): ServiceCh
 
 type Step = readonly [what: string, check: () => Promise<string | undefined>];
 
-/** Each resolves with what is wrong. */
+/** Returns the checks as functions that resolve with a description of the fault, or with undefined. */
 function toSteps(tool: GrpcTool, { service, grpcPort, httpPort, paths, calls }: ServiceChecks): Step[] {
   const address = `127.0.0.1:${portOf(grpcPort)}`;
   return [

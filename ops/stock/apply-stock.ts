@@ -7,17 +7,17 @@ import { failureOf, openDb } from '@tally/platform/postgres';
 import { requireDatabases } from '../verify/databases.ts';
 
 export interface ApplyStockOptions {
-  /** The database of loms. */
+  /** URL of the database of loms. */
   readonly databaseUrl: string;
   readonly entries: readonly StockEntry[];
-  /** Leaves a database alone that has stock. */
+  /** Whether a database that has any stock is left as it is. */
   readonly onlyIfEmpty?: boolean;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Sets total and held of the named skus. Returns what became of each, by sku; nothing where there was stock already and
- * `onlyIfEmpty` was asked for.
+ * Sets `total` and `held` of each entry's sku. Returns the outcome for each sku, or nothing if `onlyIfEmpty` is set and the
+ * database has stock.
  */
 export async function applyStock({
   databaseUrl,

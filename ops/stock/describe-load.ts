@@ -2,10 +2,12 @@ import type { LoadedSku } from '@tally/loms/stock-load';
 
 const MAX_LISTED = 20;
 
-/** What a load did, as text: counts, and each refusal by name. */
+/** Describes the outcome of a load: the counts, and the first 20 refused skus. */
 export function describeLoad(loaded: readonly LoadedSku[], entries: number): string {
   if (loaded.length === 0) {
-    return entries === 0 ? 'The file names no sku: nothing to load.' : 'There is stock already: nothing was loaded.';
+    return entries === 0
+      ? 'The file names no sku, so there is nothing to load.'
+      : 'The database has stock already, so nothing was loaded.';
   }
   const count = (wanted: LoadedSku['outcome']) => loaded.filter(({ outcome }) => outcome === wanted).length;
   const refused = loaded.filter(({ outcome }) => outcome === 'refused');

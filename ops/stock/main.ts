@@ -14,16 +14,16 @@ const REFUSED_EXIT_CODE = 3;
 
 const command: Command = {
   name: 'stock',
-  purpose: 'sets what there is of each sku in the file.',
+  purpose: 'sets the stock of each sku that the file names.',
   operands: [
     { name: 'FILE', isRequired: true, meaning: 'JSON: [{"sku": 1148162, "total_count": 300, "reserved": 0}, …]' },
   ],
-  options: [{ name: '--if-empty', meaning: 'only into a database without any stock' }],
+  options: [{ name: '--if-empty', meaning: 'do nothing if the database has any stock' }],
   notes: [
-    'reserved: goods held outside this system. A sku that the file does not name stays as it is. One whose total would fall',
-    'below what orders have reserved is refused.',
-    'LOMS_DATABASE_URL names the database.',
-    `Exit codes: 0 all is set; 1 the file or the database is bad; 2 an argument is; ${REFUSED_EXIT_CODE} some skus were refused, the others are set.`,
+    '"reserved" counts goods that are reserved outside this system. A sku that the file does not name keeps its stock. A sku',
+    'whose total would fall below what orders have reserved is refused, and the others are set.',
+    'LOMS_DATABASE_URL names another database than that of the running system.',
+    `Exit codes: 0 if every sku was set, 1 for a bad file or database, 2 for a bad argument, ${REFUSED_EXIT_CODE} if some skus were refused.`,
   ],
   run: async (given) => {
     const { databaseUrl } = readConfig(process.env, readStockConfig);
@@ -34,7 +34,7 @@ const command: Command = {
   },
 };
 
-/** A path is meant from where the command was called. */
+/** Reads the file. A relative path is resolved from the folder in which `just` was called. */
 function readText(path: string): string {
   const full = resolve(process.env['TALLY_CALLED_FROM'] ?? '.', path);
   const stat = statSync(full, { throwIfNoEntry: false });

@@ -1,13 +1,13 @@
 import type { StockEntry } from '@tally/loms/stock-load';
 import { AppError } from '@tally/platform/errors';
 
-const MAX_FILE_BYTES = 64 * 1024 * 1024;
+const MAX_FILE_CHARACTERS = 64 * 1024 * 1024;
 const MAX_SKU = 4_294_967_295;
-// The largest whole number that every reader of JSON keeps exact.
+// The largest whole number that every JSON parser keeps exact.
 const MAX_UNITS = Number.MAX_SAFE_INTEGER;
 const MAX_LISTED_FAULTS = 20;
 
-// One entry and what stands behind it. Entries are flat, so a brace within one is part of a text.
+// Matches one entry and the character after it. Entries are flat, so a brace inside one is part of a string.
 const ENTRY = /(\s*)(\{(?:[^{}"]|"(?:[^"\\]|\\.)*")*\})\s*([,\]])/y;
 const EMPTY_LIST = /^\s*\[\s*\]\s*$/;
 
@@ -18,11 +18,11 @@ const FIELDS = {
 } as const;
 
 /**
- * Reads a stock file, `[{"sku": 1148162, "total_count": 300, "reserved": 0}, …]`. Its `reserved` are goods held outside
- * this system. Throws one AppError that names the line and the value of each fault; a fault means no entry at all.
+ * Parses a stock file, `[{"sku": 1148162, "total_count": 300, "reserved": 0}, …]`. `reserved` becomes `held`: goods that are
+ * reserved outside this system. If anything is wrong, throws one AppError that names the line and the value of each fault.
  */
 export function parseStockFile(text: string): StockEntry[] {
-  if (text.length > MAX_FILE_BYTES) throw badFile([`it is larger than ${MAX_FILE_BYTES} bytes`]);
+  if (text.length > MAX_FILE_CHARACTERS) throw badFile([`it is larger than ${MAX_FILE_CHARACTERS} characters`]);
   const faults: string[] = [];
   const entries: StockEntry[] = [];
   const lineOfSku = new Map<number, number>();
@@ -30,7 +30,7 @@ export function parseStockFile(text: string): StockEntry[] {
     const entry = parseEntry(raw, line, faults);
     if (entry === undefined) continue;
     const earlier = lineOfSku.get(entry.sku);
-    if (earlier !== undefined) faults.push(`line ${line}: sku ${entry.sku} stands on line ${earlier} already`);
+    if (earlier !== undefined) faults.push(`line ${line}: sku ${entry.sku} is already on line ${earlier}`);
     lineOfSku.set(entry.sku, line);
     entries.push(entry);
   }
@@ -40,39 +40,37 @@ export function parseStockFile(text: string): StockEntry[] {
 
 interface RawEntry {
   readonly raw: string;
-  /** From 1. */
+  /** Line number in the file, from 1. */
   readonly line: number;
 }
 
-/** JSON.parse does not say where it stopped: this splits the list, so that a fault has a line. */
+/** Splits the list into entries with line numbers, because JSON.parse does not say where it failed. */
 function* splitEntries(text: string, faults: string[]): Generator<RawEntry> {
   if (EMPTY_LIST.test(text)) return;
   let at = /^\s*\[/.exec(text)?.[0].length;
   if (at === undefined) {
-    faults.push(`line 1: it begins with ${show(text)}; a list in [ ] was expected`);
+    faults.push(`line 1: the file begins with ${show(text)}; expected a list in [ ]`);
     return;
   }
   const lines = createLineCounter(text);
   for (let isLast = false; !isLast;) {
     ENTRY.lastIndex = at;
-    const [, blank = '', raw, behind] = ENTRY.exec(text) ?? [];
+    const [, blank = '', raw, separator] = ENTRY.exec(text) ?? [];
     if (raw === undefined) {
       const rest = text.slice(at).trimStart();
-      faults.push(
-        `line ${lines.of(text.length - rest.length)}: ${show(rest)} is not an entry {…} with , or ] behind it`,
-      );
+      faults.push(`line ${lines.of(text.length - rest.length)}: ${show(rest)} is not an entry {…} followed by , or ]`);
       return;
     }
     yield { raw, line: lines.of(at + blank.length) };
     at = ENTRY.lastIndex;
-    isLast = behind === ']';
+    isLast = separator === ']';
   }
   const rest = text.slice(at).trimStart();
   if (rest !== '')
-    faults.push(`line ${lines.of(text.length - rest.length)}: ${show(rest)} stands behind the end of the list`);
+    faults.push(`line ${lines.of(text.length - rest.length)}: ${show(rest)} comes after the end of the list`);
 }
 
-/** Asked in rising order. */
+/** Returns line numbers of positions. The positions must be asked for in ascending order. */
 function createLineCounter(text: string) {
   let line = 1;
   let counted = 0;
@@ -101,7 +99,7 @@ function parseEntry(raw: string, line: number, faults: string[]): StockEntry | u
     if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
     const given =
       value === undefined ? 'is missing' : `is ${typeof value === 'number' ? value : show(JSON.stringify(value))}`;
-    faults.push(`line ${line}${skuOf(fields)}: ${name} ${given}; a whole number from ${min} to ${max} was expected`);
+    faults.push(`line ${line}${skuOf(fields)}: ${name} ${given}; expected a whole number from ${min} to ${max}`);
     return Number.NaN;
   };
   const [sku, total, held] = [take('sku'), take('total_count'), take('reserved')];
@@ -123,5 +121,5 @@ function badFile(faults: readonly string[]): AppError {
   const more = faults.length - MAX_LISTED_FAULTS;
   const lines = faults.slice(0, MAX_LISTED_FAULTS).map((fault) => `  - ${fault}`);
   if (more > 0) lines.push(`  - and ${more} more`);
-  return new AppError('invalid-argument', `this is no stock file:\n${lines.join('\n')}`);
+  return new AppError('invalid-argument', `this is not a valid stock file:\n${lines.join('\n')}`);
 }
