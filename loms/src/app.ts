@@ -4,13 +4,13 @@ import { type EventLog, openEventLog } from '@tally/platform/events';
 import { bindService, startKeyExpiry } from '@tally/platform/grpc';
 import { type RunningService, type ServiceFrame, startService } from '@tally/platform/lifecycle';
 import { createLease } from '@tally/platform/postgres';
+import { TOPICS } from '@tally/proto/events';
 import { Loms } from '@tally/proto/loms';
 
 import { startBatcher } from './batch/batcher.ts';
 import { createBatchWatch } from './batch/batch-metrics.ts';
 import type { LomsConfig } from './config.ts';
 import { startExpiry } from './expiry/order-expiry.ts';
-import { ORDER_EVENTS_PARTITIONS, ORDER_EVENTS_TOPIC } from './outbox/order-event.ts';
 import { createPostgresOutbox } from './outbox/outbox-postgres.ts';
 import { startRelay } from './outbox/relay.ts';
 import { createLomsRpc } from './rpc.ts';
@@ -28,9 +28,8 @@ const LOG_CONNECTIONS = 2;
 export function start(config: LomsConfig): Promise<RunningService> {
   return startService(config, async (frame, stack) => {
     const { db, loop, log, metrics } = frame;
-    const topics = [{ topic: ORDER_EVENTS_TOPIC, partitions: ORDER_EVENTS_PARTITIONS }];
     const eventLog = stack.use(
-      await openEventLog({ ...frame, ...loop }, config, { topics, maxConnections: LOG_CONNECTIONS }),
+      await openEventLog({ ...frame, ...loop }, config, { topics: TOPICS, maxConnections: LOG_CONNECTIONS }),
     );
     const relay = stack.use(openRelay(frame, eventLog, config.relayIntervalMs));
     const store = createPostgresStore(db);

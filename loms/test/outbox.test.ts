@@ -6,8 +6,8 @@ import { type LoggedEvent, RecordRefusedError, openPostgresLog } from '@tally/pl
 import { createLease, openDb } from '@tally/platform/postgres';
 import { createLog } from '@tally/platform/telemetry';
 import { type TestDatabase, openTestDatabase, waitUntil } from '@tally/platform/testing';
+import { EVENT_TYPES, ORDER_EVENTS_TOPIC, TOPICS } from '@tally/proto/events';
 
-import { ORDER_EVENTS_PARTITIONS, ORDER_EVENTS_TOPIC } from '../src/outbox/order-event.ts';
 import { listRefused, retryRefused, skipRefused } from '../src/outbox/quarantine-postgres.ts';
 import { createPostgresOutbox } from '../src/outbox/outbox-postgres.ts';
 import { startRelay } from '../src/outbox/relay.ts';
@@ -104,7 +104,7 @@ async function expectTrueMarks(orderId: number): Promise<void> {
 beforeAll(async () => {
   await using db = openDb({ url: logDatabase.url, applicationName: 'test', maxConnections: 1 });
   await using log = openPostgresLog({ db, ...deps });
-  await log.ensureTopic(ORDER_EVENTS_TOPIC, ORDER_EVENTS_PARTITIONS);
+  for (const { topic, partitions } of TOPICS) await log.ensureTopic(topic, partitions);
 });
 
 test('killed between publish and mark, another relay sends again with the same ids, and marks what is true', async () => {
@@ -194,8 +194,8 @@ test('an event that the log refuses waits for an operator: listed, retried, and 
   await waitUntil(() => isMarked(bad), { what: 'the order goes on' });
   const events = await logged(bad);
   expect(events.map(({ headers, value }) => [headers['ce_type'], value.length > 0])).toEqual([
-    ['tally.order.version-skipped.v1', false],
-    ['tally.order.status-changed.v1', true],
+    [EVENT_TYPES.versionSkipped, false],
+    [EVENT_TYPES.statusChanged, true],
   ]);
   const { rows } = await database.db.query(`select subject, reason from audit where action = 'skip event'`, []);
   expect(rows).toEqual([{ subject: `${bad}-1`, reason: 'never mind' }]);

@@ -2,20 +2,18 @@ import { openEventLog } from '@tally/platform/events';
 import { bindService } from '@tally/platform/grpc';
 import { type RunningService, startService } from '@tally/platform/lifecycle';
 import { Counter } from '@tally/platform/telemetry';
+import { CONSUMER_GROUPS, ORDER_EVENTS_TOPIC, TOPICS } from '@tally/proto/events';
 import { Notifier } from '@tally/proto/notifier';
 
 import type { NotifierConfig } from './config.ts';
 import { consume } from './consume.ts';
-import { ORDER_EVENTS_TOPIC } from './order-event.ts';
 import { createNotifierRpc } from './rpc.ts';
 import { createPostgresStore } from './store-postgres.ts';
 import { tellByLog } from './tell.ts';
-import { TOPICS } from './topics.ts';
 
 const LOG_CONNECTIONS = 4;
-const GROUP = 'notifier';
 
-/** The notifier as a value. Builds everything in order; disposing takes it apart in the reverse order. */
+/** Starts the notifier. Disposing it stops its parts in the reverse order of their start. */
 export function start(config: NotifierConfig): Promise<RunningService> {
   return startService(config, async (frame, stack) => {
     const { db, loop, log, metrics, tracer, serve } = frame;
@@ -25,7 +23,7 @@ export function start(config: NotifierConfig): Promise<RunningService> {
     const store = createPostgresStore(db);
     const events = new Counter({
       name: 'notifier_events_total',
-      help: 'Events by what became of them.',
+      help: 'Events by result: applied, parked, dead or duplicate.',
       labelNames: ['result'],
       registers: [metrics],
     });
@@ -34,7 +32,7 @@ export function start(config: NotifierConfig): Promise<RunningService> {
     stack.use(
       eventLog.subscribe({
         topic: ORDER_EVENTS_TOPIC,
-        group: GROUP,
+        group: CONSUMER_GROUPS.notifier,
         maxBatchEvents: config.maxBatchEvents,
         handler: (batch, context) => consume(deps, batch, context),
       }),

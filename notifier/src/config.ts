@@ -3,7 +3,7 @@ import { type EventLogConfig, readEventLogConfig } from '@tally/platform/events'
 import { type ServiceConfig, readServiceConfig } from '@tally/platform/lifecycle';
 
 export interface NotifierConfig extends ServiceConfig, EventLogConfig {
-  /** Events of one transaction. */
+  /** Maximum number of events in one transaction. */
   readonly maxBatchEvents: number;
 }
 
@@ -12,7 +12,7 @@ export function readNotifierConfig(reader: ConfigReader): NotifierConfig {
   return {
     ...service,
     ...readEventLogConfig(reader, service.name, service.adminPort),
-    maxBatchEvents: reader.integer('NOTIFIER_MAX_BATCH_EVENTS', 'events of one transaction', {
+    maxBatchEvents: reader.integer('NOTIFIER_MAX_BATCH_EVENTS', 'maximum number of events in one transaction', {
       fallback: 200,
       min: 1,
       max: 1_000,

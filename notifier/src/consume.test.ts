@@ -6,7 +6,8 @@ import { consume } from './consume.ts';
 import { event, marker } from './fixtures.ts';
 import { replay } from './replay.ts';
 import { createMemoryStore } from './store-memory.ts';
-import { DataError, type Notification } from './store.ts';
+import type { Notification } from './inbox.ts';
+import { DataError } from './store.ts';
 
 function setUp() {
   const store = createMemoryStore();
@@ -54,14 +55,14 @@ test('poison goes to the dead letters with its reason, and passes', async () => 
   await consume(deps, [event(1, 1), event(1, 2, { value: '{' }), event(1, 3)]);
   expect([told, stateOf('1-2')]).toEqual([['1-1', '1-3'], 'dead']);
   expect(letters.map(({ topic, headers }) => [topic, headers['dead_letter_reason']])).toEqual([
-    ['loms.order-events.dlq', 'the value is no JSON object'],
+    ['loms.order-events.dlq', 'the value is not a JSON object'],
   ]);
 });
 
 test('what is not even readable is kept by partition and offset', async () => {
   const { deps, store, letters } = setUp();
   await consume(deps, [event(1, 1, { key: 'x', partition: 4, offset: 99n })]);
-  expect(store.unreadable).toEqual([{ partition: 4, offset: 99n, reason: "the key 'x' is no order" }]);
+  expect(store.unreadable).toEqual([{ partition: 4, offset: 99n, reason: "the key 'x' is not an order id" }]);
   expect(letters).toHaveLength(1);
 });
 
@@ -76,9 +77,9 @@ test('nothing is told or kept once the partition may belong to another member', 
   const { deps, store, told, letters } = setUp();
   const losing = new AbortController();
   const update: typeof store.update = async (ids, decide) => {
-    // Lost while the database was looking.
+    // The partition is lost while the update is on its way to the database.
     losing.abort(new Error('lost'));
-    await store.update(ids, decide);
+    return await store.update(ids, decide);
   };
   const { signal } = losing;
   await expect(consume({ ...deps, store: { ...store, update } }, [event(1, 1)], { signal })).rejects.toThrow('lost');
@@ -97,9 +98,10 @@ test('a value that the database refuses is found among its batch, and is poison'
   const { deps, store, told, letters, stateOf } = setUp();
   const update: typeof store.update = (ids, decide) =>
     store.update(ids, (known) => {
-      const changes = decide(known);
-      if (changes.inserted.some(({ orderId, state }) => orderId === 2n && state !== 'dead')) throw new DataError('no');
-      return changes;
+      const decision = decide(known);
+      const { inserted } = decision.changes;
+      if (inserted.some(({ orderId, state }) => orderId === 2n && state !== 'dead')) throw new DataError('no');
+      return decision;
     });
   await consume({ ...deps, store: { ...store, update } }, [event(1, 1), event(2, 1), event(3, 1)]);
   expect(told).toEqual(['1-1', '3-1']);
@@ -109,7 +111,7 @@ test('a value that the database refuses is found among its batch, and is poison'
 test('a replay gives a dead version its turn', async () => {
   const { deps, told, stateOf } = setUp();
   await consume(deps, [event(1, 1), event(1, 2, { value: '{' }), event(1, 3)]);
-  await expect(replay(deps, { orderId: 1n, version: 2 })).rejects.toThrow('say its status and moment');
+  await expect(replay(deps, { orderId: 1n, version: 2 })).rejects.toThrow('give its status and moment');
   const said = { status: 'awaiting payment', moment: new Date(0) } as const;
   expect(await replay(deps, { orderId: 1n, version: 2, said })).toBe('applied');
   expect([told, stateOf('1-2')]).toEqual([['1-1', '1-3', '1-2 late'], 'applied']);

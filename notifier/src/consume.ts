@@ -1,146 +1,115 @@
 import type { EventLog, LoggedEvent, NewEvent } from '@tally/platform/events';
+import {
+  DEAD_LETTERS_TOPIC,
+  type DecodedOrderEvent,
+  HEADERS,
+  SKIPPED_REASON,
+  decodeOrderEvent,
+} from '@tally/proto/events';
 
-import { decideInbox } from './inbox.ts';
-import { DEAD_LETTERS_TOPIC, type OrderEvent, type Poison, type Unreadable, readOrderEvent } from './order-event.ts';
-import { DataError, type InboxChanges, type NewNotification, type Notification, type Store } from './store.ts';
+import { type Notification, decideInbox } from './inbox.ts';
+import { DataError, type Store } from './store.ts';
 import type { Tell } from './tell.ts';
 
 export interface ConsumeDeps {
   readonly store: Store;
   readonly eventLog: Pick<EventLog, 'publish'>;
   readonly tell: Tell;
-  /** Counted: what became of the events. */
-  readonly count: (what: 'applied' | 'parked' | 'dead' | 'duplicate', events: number) => void;
+  /** Counts events by what became of them. */
+  readonly count: (result: 'applied' | 'parked' | 'dead' | 'duplicate', events: number) => void;
 }
 
-const SKIPPED = 'skipped by an operator';
+interface Arrival {
+  readonly logged: LoggedEvent;
+  readonly decoded: DecodedOrderEvent;
+}
 
 /**
- * Handles events of one partition, in order. It resolves when all of them are kept for good: applied, parked or dead.
+ * Handles events of one partition, in order. Resolves when the inbox keeps all of them: as applied, parked or dead.
  *
- * Poison goes to the dead letters, is acknowledged there, and only then kept as dead, so that none is lost between the
- * two. Everything else that fails is thrown: the log brings the events again. From the moment the signal aborts, nothing
- * more is told or kept: the partition may be somebody else's.
+ * An event that cannot be read is published as a dead letter first and stored as dead afterwards, so that a crash between
+ * the two loses nothing. Every other failure is thrown, and the log delivers the events again. Once the signal aborts,
+ * nothing more is told or stored, because another member of the group may own the partition.
  */
 export async function consume(
   deps: ConsumeDeps,
   events: readonly LoggedEvent[],
   { signal }: { readonly signal?: AbortSignal } = {},
 ): Promise<void> {
-  const read = events.map(readOrderEvent);
+  const arrivals = events.map((logged) => ({ logged, decoded: decodeOrderEvent(logged) }));
   try {
-    await keep(deps, read, signal);
+    await storeArrivals(deps, arrivals, signal);
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
-    // One of them cannot be kept: one by one, its culprit shows.
-    for (const event of read) await keepAlone(deps, event, signal);
+    // The database refuses one of the events. Stored one by one, they show which.
+    for (const arrival of arrivals) await storeAlone(deps, arrival, signal);
   }
 }
 
-async function keepAlone(deps: ConsumeDeps, event: OrderEvent | Unreadable, signal?: AbortSignal): Promise<void> {
+async function storeAlone(deps: ConsumeDeps, arrival: Arrival, signal: AbortSignal | undefined): Promise<void> {
   try {
-    await keep(deps, [event], signal);
+    await storeArrivals(deps, [arrival], signal);
   } catch (error) {
-    if (!(error instanceof DataError) || event.kind === 'unreadable') throw error;
-    await keep(deps, [{ ...event, kind: 'poison', reason: 'a value that the database refuses' }], signal);
+    const { logged, decoded } = arrival;
+    if (!(error instanceof DataError) || decoded.kind === 'unreadable') throw error;
+    const poison = { ...decoded, kind: 'poison', reason: 'the database cannot store a value of the event' } as const;
+    await storeArrivals(deps, [{ logged, decoded: poison }], signal);
   }
 }
 
-async function keep(
-  deps: ConsumeDeps,
-  read: readonly (OrderEvent | Unreadable)[],
+async function storeArrivals(
+  { store, eventLog, tell, count }: ConsumeDeps,
+  arrivals: readonly Arrival[],
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { store, eventLog, tell, count } = deps;
   signal?.throwIfAborted();
-  const letters = read.flatMap((event) =>
-    event.kind === 'poison' || event.kind === 'unreadable' ? [toDeadLetter(event)] : [],
-  );
+  const letters = arrivals.flatMap(toDeadLetter);
   if (letters.length > 0) await eventLog.publish(letters);
 
-  const events = read.filter((event): event is OrderEvent => event.kind !== 'unreadable');
-  const unreadable = read.filter((event): event is Unreadable => event.kind === 'unreadable');
-  let counted = { applied: 0, parked: 0, dead: 0, duplicate: 0 };
-  await store.update(
-    events.map(({ orderId }) => orderId),
-    (known) => {
-      const decided = decide(known, events);
-      counted = decided.counted;
-      return {
-        ...decided.changes,
-        unreadable: unreadable.map(({ event: { partition, offset }, reason }) => ({ partition, offset, reason })),
-        beforeCommit() {
-          signal?.throwIfAborted();
-          for (const notification of decided.told) tell(notification, { isLate: false });
-        },
-      };
-    },
+  const notifications = arrivals.flatMap(toNotification);
+  const unreadable = arrivals.flatMap(({ logged: { partition, offset }, decoded }) =>
+    decoded.kind === 'unreadable' ? [{ partition, offset, reason: decoded.reason }] : [],
   );
-  for (const what of ['applied', 'parked', 'dead', 'duplicate'] as const) count(what, counted[what]);
-}
-
-function decide(known: readonly Notification[], events: readonly OrderEvent[]) {
-  const changes: Omit<InboxChanges, 'unreadable' | 'beforeCommit'> & {
-    inserted: NewNotification[];
-    released: Notification[];
-  } = {
-    inserted: [],
-    released: [],
-  };
-  const told: Notification[] = [];
-  const counted = { applied: 0, parked: 0, dead: 0, duplicate: 0 };
-  const knownByOrder = Map.groupBy(known, ({ orderId }) => orderId);
-  for (const [orderId, arrived] of Map.groupBy(events, (event) => event.orderId)) {
-    const before = new Map(
-      (knownByOrder.get(orderId) ?? []).map((notification) => [notification.version, notification]),
-    );
-    const {
-      inserted,
-      released,
-      told: versions,
-      duplicates,
-    } = decideInbox(
-      new Map([...before].map(([version, { state }]) => [version, state])),
-      arrived.map(({ kind, version }) => ({ version, arrival: kind === 'changed' ? 'change' : 'dead' })),
-    );
-    // The first occurrence counts; a repeat in the same batch is a duplicate.
-    const firsts = new Map(arrived.toReversed().map((event) => [event.version, event]));
-    const fresh = new Map(
-      [...inserted].map(([version, state]) => [version, toNotification(firsts.get(version) as OrderEvent, state)]),
-    );
-    changes.inserted.push(...fresh.values());
-    for (const version of released) changes.released.push(before.get(version) as Notification);
-    for (const version of versions) told.push((fresh.get(version) ?? before.get(version)) as Notification);
-    counted.applied += versions.length;
-    counted.duplicate += duplicates;
-    for (const { state } of fresh.values()) if (state !== 'applied') counted[state] += 1;
+  const orderIds = notifications.map(({ orderId }) => orderId);
+  const { inserted, told, duplicates } = await store.update(orderIds, (known) => {
+    const decision = decideInbox(known, notifications);
+    return {
+      changes: { inserted: decision.inserted, released: decision.released, unreadable },
+      answer: decision,
+      beforeCommit() {
+        signal?.throwIfAborted();
+        for (const notification of decision.told) tell(notification, { isLate: false });
+      },
+    };
+  });
+  count('applied', told.length);
+  for (const state of ['parked', 'dead'] as const) {
+    count(state, inserted.filter((notification) => notification.state === state).length);
   }
-  return { changes, told, counted };
+  count('duplicate', duplicates);
 }
 
-function toNotification(event: OrderEvent, state: Notification['state']): NewNotification {
-  const { orderId, version, traceparent } = event;
-  const { partition, offset } = event.event;
-  return {
-    orderId,
-    version,
-    state,
-    status: event.kind === 'changed' ? event.status : undefined,
-    moment: event.kind === 'changed' ? event.moment : undefined,
-    traceparent,
-    partition,
-    offset,
-    reason: event.kind === 'changed' ? undefined : event.kind === 'poison' ? event.reason : SKIPPED,
-  };
+/** The notification as which the event arrives, none when it does not say which version of which order it is. */
+function toNotification({ logged: { partition, offset }, decoded }: Arrival): Notification[] {
+  if (decoded.kind === 'unreadable') return [];
+  const { kind, orderId, version, traceparent } = decoded;
+  const identity = { orderId, version, traceparent, partition, offset };
+  if (kind === 'changed') {
+    const { status, moment } = decoded;
+    return [{ ...identity, state: 'parked', status, moment, reason: undefined }];
+  }
+  const reason = kind === 'skipped' ? SKIPPED_REASON : decoded.reason;
+  return [{ ...identity, state: 'dead', status: undefined, moment: undefined, reason }];
 }
 
-/** The event as it came, with the reason and where it lay. */
-function toDeadLetter({ event, reason }: Poison | Unreadable): NewEvent {
+/** The event unchanged, with headers that say why it is dead and where it lies; none when the event can be read. */
+function toDeadLetter({ logged, decoded }: Arrival): NewEvent[] {
+  if (decoded.kind === 'changed' || decoded.kind === 'skipped') return [];
   const headers = {
-    ...event.headers,
-    dead_letter_reason: reason,
-    dead_letter_partition: String(event.partition),
-    dead_letter_offset: String(event.offset),
+    ...logged.headers,
+    [HEADERS.deadLetterReason]: decoded.reason,
+    [HEADERS.deadLetterPartition]: String(logged.partition),
+    [HEADERS.deadLetterOffset]: String(logged.offset),
   };
-  return { topic: DEAD_LETTERS_TOPIC, key: event.key, value: event.value, headers };
+  return [{ topic: DEAD_LETTERS_TOPIC, key: logged.key, value: logged.value, headers }];
 }

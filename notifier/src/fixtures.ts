@@ -1,47 +1,59 @@
 import type { LoggedEvent } from '@tally/platform/events';
+import { EVENT_TYPES, ORDER_EVENTS_TOPIC, type OrderStatus, encodeOrderEvent } from '@tally/proto/events';
 
-import type { OrderStatus } from './order-event.ts';
+import type { Notification } from './inbox.ts';
 
-/** Building blocks of the notifier's tests. */
-export const STORY: readonly OrderStatus[] = ['new', 'awaiting payment', 'payed'];
+/** The statuses of an order's versions 1, 2 and 3. */
+const STORY: readonly OrderStatus[] = ['new', 'awaiting payment', 'payed'];
 
-export interface EventParts {
+interface EventParts {
   readonly key?: string;
-  readonly value?: string | Uint8Array;
-  readonly headers?: Readonly<Record<string, string | undefined>>;
+  readonly value?: string;
+  /** Headers that replace those of the event. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly partition?: number;
   readonly offset?: bigint;
 }
 
-let offsets = 0n;
+let lastOffset = 0n;
 
-/** Version `version` of an order's story, as loms sends it. */
+/** An event as loms publishes it, with the given parts replaced. It lies in partition 0, after all earlier ones. */
 export function event(orderId: bigint | number, version: number, parts: EventParts = {}): LoggedEvent {
-  const moment = '2026-11-24T12:00:00.000Z';
-  const value =
-    parts.value ?? `{"order_id":${orderId},"status":"${STORY[version - 1] ?? 'payed'}","moment":"${moment}"}`;
-  const headers: Record<string, string | undefined> = {
-    'content-type': 'application/json',
-    ce_specversion: '1.0',
-    ce_id: `${orderId}-${version}`,
-    ce_source: '/tally/loms',
-    ce_type: 'tally.order.status-changed.v1',
-    ce_time: moment,
-    ce_sequence: String(version),
-    ...parts.headers,
-  };
+  lastOffset += 1n;
+  const encoded = encodeOrderEvent({
+    orderId: BigInt(orderId),
+    version,
+    status: STORY[version - 1] ?? 'payed',
+    moment: new Date('2026-11-24T12:00:00.000Z'),
+    traceparent: null,
+    skipped: false,
+  });
   return {
-    topic: 'loms.order-events',
-    key: parts.key ?? String(orderId),
-    value: typeof value === 'string' ? new TextEncoder().encode(value) : value,
-    headers: Object.fromEntries(
-      Object.entries(headers).filter((header): header is [string, string] => header[1] !== undefined),
-    ),
+    topic: ORDER_EVENTS_TOPIC,
+    key: parts.key ?? encoded.key,
+    value: parts.value === undefined ? encoded.value : new TextEncoder().encode(parts.value),
+    headers: { ...encoded.headers, ...parts.headers },
     partition: parts.partition ?? 0,
-    offset: parts.offset ?? (offsets += 1n),
+    offset: parts.offset ?? lastOffset,
   };
 }
 
-/** An operator skipped this version. */
+/** A version that an operator skipped. */
 export const marker = (orderId: bigint | number, version: number) =>
-  event(orderId, version, { value: '', headers: { ce_type: 'tally.order.version-skipped.v1' } });
+  event(orderId, version, { value: '', headers: { ce_type: EVENT_TYPES.versionSkipped } });
+
+/** A notification that has arrived and waits for its turn, with the given fields replaced. */
+export function notification(orderId: bigint, version: number, fields: Partial<Notification> = {}): Notification {
+  return {
+    orderId,
+    version,
+    state: 'parked',
+    status: STORY[version - 1] ?? 'payed',
+    moment: new Date('2026-11-24T12:00:00.000Z'),
+    traceparent: undefined,
+    partition: 0,
+    offset: BigInt(version),
+    reason: undefined,
+    ...fields,
+  };
+}

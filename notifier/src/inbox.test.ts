@@ -1,120 +1,136 @@
 import { describe, expect, test } from 'bun:test';
 
-import { type Arrival, type NotificationState, decideInbox, decideReplay } from './inbox.ts';
+import { notification } from './fixtures.ts';
+import { type Notification, type NotificationState, decideInbox, decideReplay } from './inbox.ts';
 
-type Known = Record<number, NotificationState>;
-const mapOf = (known: Known) => new Map(Object.entries(known).map(([version, state]) => [Number(version), state]));
-const arrive = (known: Known, arrivals: [number, Arrival][]) =>
+/** The states of an order's versions, by version. */
+type Known = Readonly<Record<number, NotificationState>>;
+const toKnown = (known: Known) =>
+  Object.entries(known).map(([version, state]) => notification(1n, Number(version), { state }));
+const versionsOf = (notifications: readonly Notification[]) => notifications.map(({ version }) => version);
+const stateOf = (notifications: readonly Notification[], version: number) =>
+  notifications.find((candidate) => candidate.version === version)?.state;
+
+/** Readable versions arrive as parked. */
+const decide = (known: Known, arrivals: [version: number, state: 'parked' | 'dead'][]) =>
   decideInbox(
-    mapOf(known),
-    arrivals.map(([version, arrival]) => ({ version, arrival })),
+    toKnown(known),
+    arrivals.map(([version, state]) => notification(1n, version, { state })),
   );
 
-describe('every pair of what is known of a version and what arrives for it', () => {
-  // Version 2 arrives; 1 has passed or is missing; 3 is parked behind it.
+describe('version 2 arrives', () => {
   const table: [
-    known: NotificationState | 'nothing',
+    known: NotificationState | 'unknown',
     first: 'passed' | 'missing',
-    Arrival,
+    arrives: 'readable' | 'dead',
     becomes: NotificationState | 'unchanged',
     told: number[],
   ][] = [
-    ['nothing', 'passed', 'change', 'applied', [2, 3]],
-    ['nothing', 'passed', 'dead', 'dead', [3]],
-    ['nothing', 'missing', 'change', 'parked', []],
-    ['nothing', 'missing', 'dead', 'dead', []],
-    ['parked', 'missing', 'change', 'unchanged', []],
+    ['unknown', 'passed', 'readable', 'applied', [2, 3]],
+    ['unknown', 'passed', 'dead', 'dead', [3]],
+    ['unknown', 'missing', 'readable', 'parked', []],
+    ['unknown', 'missing', 'dead', 'dead', []],
+    ['parked', 'missing', 'readable', 'unchanged', []],
     ['parked', 'missing', 'dead', 'unchanged', []],
-    ['applied', 'passed', 'change', 'unchanged', []],
+    ['applied', 'passed', 'readable', 'unchanged', []],
     ['applied', 'passed', 'dead', 'unchanged', []],
-    ['dead', 'passed', 'change', 'unchanged', []],
+    ['dead', 'passed', 'readable', 'unchanged', []],
     ['dead', 'passed', 'dead', 'unchanged', []],
-    ['dead', 'missing', 'change', 'unchanged', []],
+    ['dead', 'missing', 'readable', 'unchanged', []],
     ['dead', 'missing', 'dead', 'unchanged', []],
   ];
-  for (const [known, first, arrival, becomes, told] of table) {
-    test(`known: ${known}, the one before ${first}, arrives: ${arrival} -> ${becomes}`, () => {
+  for (const [known, first, arrives, becomes, told] of table) {
+    test(`when it is ${known}, version 1 has ${first === 'passed' ? '' : 'not '}passed and it is ${arrives}: ${becomes}`, () => {
       const before: Known = {
         ...(first === 'passed' && { 1: 'applied' as const }),
-        ...(known !== 'nothing' && { 2: known }),
-        3: first === 'passed' && known !== 'nothing' ? 'applied' : 'parked',
+        ...(known !== 'unknown' && { 2: known }),
+        // Version 3 came early and was released only if version 2 has passed.
+        3: first === 'passed' && known !== 'unknown' ? 'applied' : 'parked',
       };
-      const decided = arrive(before, [[2, arrival]]);
-      expect(decided.inserted.get(2) ?? 'unchanged').toBe(becomes);
-      expect(decided.told).toEqual(told);
-      expect(decided.duplicates).toBe(becomes === 'unchanged' ? 1 : 0);
-      expect(decided.released).toEqual(told.filter((version) => version === 3));
+      const decision = decide(before, [[2, arrives === 'readable' ? 'parked' : 'dead']]);
+      expect(stateOf(decision.inserted, 2) ?? 'unchanged').toBe(becomes);
+      expect(versionsOf(decision.told)).toEqual(told);
+      expect(decision.duplicates).toBe(becomes === 'unchanged' ? 1 : 0);
+      expect(versionsOf(decision.released)).toEqual(told.filter((version) => version === 3));
+      expect([...decision.told, ...decision.released].every(({ state }) => state === 'applied')).toBe(true);
     });
   }
 });
 
-test('a batch in order is applied in order', () => {
-  const { inserted, told } = arrive({}, [
-    [1, 'change'],
-    [2, 'change'],
-    [3, 'change'],
-  ]);
-  expect([...inserted.values()]).toEqual(['applied', 'applied', 'applied']);
-  expect(told).toEqual([1, 2, 3]);
+test('versions that arrive together are told in order, whatever the order of arrival', () => {
+  for (const order of [
+    [1, 2, 3],
+    [3, 1, 2],
+    [3, 2, 1],
+  ]) {
+    const { inserted, told } = decide(
+      {},
+      order.map((version) => [version, 'parked']),
+    );
+    expect(versionsOf(told)).toEqual([1, 2, 3]);
+    expect([1, 2, 3].map((version) => stateOf(inserted, version))).toEqual(['applied', 'applied', 'applied']);
+  }
 });
 
-test('a batch out of order is told in order', () => {
-  const { inserted, told } = arrive({}, [
-    [3, 'change'],
-    [1, 'change'],
-    [2, 'change'],
-  ]);
-  expect(told).toEqual([1, 2, 3]);
-  expect(inserted.get(3)).toBe('applied');
+test('the first occurrence of a version counts, whether it can be read or not', () => {
+  for (const [first, second, becomes] of [
+    ['dead', 'parked', 'dead'],
+    ['parked', 'dead', 'applied'],
+  ] as const) {
+    const { inserted, duplicates } = decide({}, [
+      [1, first],
+      [1, second],
+    ]);
+    expect([inserted.length, stateOf(inserted, 1), duplicates]).toEqual([1, becomes, 1]);
+  }
 });
 
-test('the first occurrence counts, marker or event', () => {
-  expect(
-    arrive({}, [
-      [1, 'dead'],
-      [1, 'change'],
-    ]).inserted.get(1),
-  ).toBe('dead');
-  expect(
-    arrive({}, [
-      [1, 'change'],
-      [1, 'dead'],
-    ]).inserted.get(1),
-  ).toBe('applied');
+test('orders that arrive together do not wait for each other', () => {
+  const arrivals = [notification(1n, 2), notification(2n, 1), notification(1n, 1), notification(3n, 2)];
+  const { inserted, told } = decideInbox([notification(3n, 1, { state: 'applied' })], arrivals);
+  expect(told.map(({ orderId, version }) => `${orderId}-${version}`).toSorted()).toEqual(['1-1', '1-2', '2-1', '3-2']);
+  expect(inserted).toHaveLength(4);
 });
 
-test('every order of arrival, with repeats, tells each version once and in order', () => {
+test('in every order of arrival, with each event twice, each version is told once and in order', () => {
   const versions = [1, 2, 3, 4];
-  const orders = (rest: number[]): number[][] =>
+  const permutations = (rest: number[]): number[][] =>
     rest.length === 0
       ? [[]]
-      : rest.flatMap((one) => orders(rest.filter((other) => other !== one)).map((tail) => [one, ...tail]));
-  for (const order of orders(versions)) {
-    let known = new Map<number, NotificationState>();
+      : rest.flatMap((first) =>
+          permutations(rest.filter((other) => other !== first)).map((others) => [first, ...others]),
+        );
+  for (const permutation of permutations(versions)) {
+    let known = new Map<number, Notification>();
     const told: number[] = [];
-    for (const version of order.flatMap((one) => [one, one])) {
-      const decided = decideInbox(known, [{ version, arrival: 'change' }]);
-      told.push(...decided.told);
-      known = new Map([...known, ...decided.inserted, ...decided.released.map((one) => [one, 'applied'] as const)]);
+    for (const version of permutation.flatMap((twice) => [twice, twice])) {
+      const decision = decideInbox([...known.values()], [notification(1n, version)]);
+      told.push(...versionsOf(decision.told));
+      for (const stored of [...decision.inserted, ...decision.released]) known = known.set(stored.version, stored);
     }
     expect(told).toEqual(versions);
   }
 });
 
 describe('a replay', () => {
-  test('of a dead version whose predecessors have passed is applied', () => {
-    expect(decideReplay(mapOf({ 1: 'applied', 2: 'dead' }), 2)).toEqual({ state: 'applied', isLate: false });
-    expect(decideReplay(mapOf({ 1: 'dead', 2: 'dead' }), 2)).toEqual({ state: 'applied', isLate: false });
+  const replayed = (known: Known, version: number) => decideReplay(toKnown(known), version);
+
+  test('applies a dead version when all versions before it have passed', () => {
+    expect(replayed({ 1: 'applied', 2: 'dead' }, 2)).toEqual({ state: 'applied', isLate: false });
+    expect(replayed({ 1: 'dead', 2: 'dead' }, 2)).toEqual({ state: 'applied', isLate: false });
   });
-  test('is late where later ones were told already', () => {
-    expect(decideReplay(mapOf({ 1: 'dead', 2: 'applied' }), 1)).toEqual({ state: 'applied', isLate: true });
+
+  test('is late when a later version has been told', () => {
+    expect(replayed({ 1: 'dead', 2: 'applied' }, 1)).toEqual({ state: 'applied', isLate: true });
   });
-  test('waits for those before it', () => {
-    expect(decideReplay(mapOf({ 1: 'parked', 2: 'dead' }), 2)?.state).toBe('parked');
-    expect(decideReplay(mapOf({ 2: 'dead' }), 2)?.state).toBe('parked');
+
+  test('parks a dead version when one before it is parked or missing', () => {
+    expect(replayed({ 1: 'parked', 2: 'dead' }, 2)?.state).toBe('parked');
+    expect(replayed({ 2: 'dead' }, 2)?.state).toBe('parked');
   });
-  test('of anything else is none', () => {
-    expect(decideReplay(mapOf({ 1: 'applied' }), 1)).toBeUndefined();
-    expect(decideReplay(mapOf({}), 1)).toBeUndefined();
+
+  test('is refused for a version that is not dead', () => {
+    expect(replayed({ 1: 'applied' }, 1)).toBeUndefined();
+    expect(replayed({}, 1)).toBeUndefined();
   });
 });

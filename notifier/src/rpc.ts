@@ -11,7 +11,7 @@ export interface NotifierRpcDeps {
   readonly clock: Pick<Clock, 'nowMs'>;
 }
 
-/** Message in, use case, message out. */
+/** Translates messages to calls of the use cases, and their results to messages. */
 export function createNotifierRpc({ store, clock }: NotifierRpcDeps): Implementation<typeof Notifier> {
   return {
     async list({ orderId }, { deadlineMs }) {

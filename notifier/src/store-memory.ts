@@ -1,37 +1,37 @@
-import type { NewNotification, Notification, Store, UnreadableEvent } from './store.ts';
+import type { Notification } from './inbox.ts';
+import type { Store, UnreadableEvent } from './store.ts';
 
-/** The inbox in memory, for fast tests: the same promises, but for durability. */
+/** The inbox in memory, for tests. It keeps every promise of the store except durability. */
 export function createMemoryStore(): Store & {
+  /** By order and version: `7-3`. */
   readonly notifications: Map<string, Notification>;
   readonly unreadable: UnreadableEvent[];
 } {
   const notifications = new Map<string, Notification>();
   const unreadable: UnreadableEvent[] = [];
-  const nameOf = ({ orderId, version }: Pick<NewNotification, 'orderId' | 'version'>) => `${orderId}-${version}`;
-  const knownOf = (orderIds: readonly bigint[]) =>
+  const loadOrders = (orderIds: readonly bigint[]) =>
     [...notifications.values()].filter(({ orderId }) => orderIds.includes(orderId));
+  const save = (notification: Notification) =>
+    notifications.set(`${notification.orderId}-${notification.version}`, notification);
 
   return {
     notifications,
     unreadable,
     async update(orderIds, decide) {
-      const changes = decide(knownOf(orderIds));
-      changes.beforeCommit();
-      for (const inserted of changes.inserted) notifications.set(nameOf(inserted), inserted);
-      for (const released of changes.released) {
-        const parked = notifications.get(nameOf(released));
-        if (parked !== undefined) notifications.set(nameOf(released), { ...parked, state: 'applied' });
-      }
+      const { changes, answer, beforeCommit } = decide(loadOrders(orderIds));
+      beforeCommit();
+      for (const notification of [...changes.inserted, ...changes.released]) save(notification);
       unreadable.push(...changes.unreadable);
+      return answer;
     },
     async revive(orderId, decide) {
-      const decided = decide(knownOf([orderId]));
-      if (decided === undefined) return;
-      decided.beforeCommit();
-      notifications.set(nameOf(decided.notification), decided.notification);
+      const { changes, answer, beforeCommit } = decide(loadOrders([orderId]));
+      beforeCommit();
+      save(changes);
+      return answer;
     },
     async list(orderId) {
-      return knownOf([orderId])
+      return loadOrders([orderId])
         .filter(({ state }) => state === 'applied')
         .toSorted((a, b) => a.version - b.version)
         .map(({ version, status, moment }) => ({ version, status: status ?? '', moment: moment ?? new Date(0) }));

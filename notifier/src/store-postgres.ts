@@ -1,4 +1,5 @@
 import { type Db, type Transaction, failureOf } from '@tally/platform/postgres';
+import type { OrderStatus } from '@tally/proto/events';
 
 import {
   findKnown,
@@ -9,32 +10,35 @@ import {
   reviveDead,
 } from './gen/inbox.queries.ts';
 import { listApplied } from './gen/list.queries.ts';
-import type { OrderStatus } from './order-event.ts';
-import { DataError, type InboxChanges, type Notification, type Store } from './store.ts';
+import type { Notification } from './inbox.ts';
+import { DataError, type InboxChanges, type Store } from './store.ts';
 
-// insertNotifications takes an empty status for none, and then ignores the moment.
+// insertNotifications reads an empty status as null and then ignores the moment.
 const NO_MOMENT = new Date(0);
 
 export function createPostgresStore(db: Db): Store {
   return {
     async update(orderIds, decide) {
       try {
-        await db.transaction(async (tx) => {
-          const changes = decide(await lockAndLoad(tx, orderIds));
+        return await db.transaction(async (tx) => {
+          const { changes, answer, beforeCommit } = decide(await lockAndLoad(tx, orderIds));
           await write(tx, changes);
-          changes.beforeCommit();
+          beforeCommit();
+          return answer;
         });
       } catch (error) {
-        throw failureOf(error) === 'data' ? new DataError('a value cannot be stored', { cause: error }) : error;
+        throw failureOf(error) === 'data'
+          ? new DataError('the database cannot store a value of an event', { cause: error })
+          : error;
       }
     },
     async revive(orderId, decide) {
-      await db.transaction(async (tx) => {
-        const decided = decide(await lockAndLoad(tx, [orderId]));
-        if (decided === undefined) return;
-        const { version, state, status, moment } = decided.notification;
+      return await db.transaction(async (tx) => {
+        const { changes, answer, beforeCommit } = decide(await lockAndLoad(tx, [orderId]));
+        const { version, state, status, moment } = changes;
         await reviveDead.run({ orderId, version, state, status: status ?? '', moment: moment ?? NO_MOMENT }, tx);
-        decided.beforeCommit();
+        beforeCommit();
+        return answer;
       });
     },
     async list(orderId, timeoutMs) {
@@ -43,7 +47,7 @@ export function createPostgresStore(db: Db): Store {
   };
 }
 
-/** The lock and the look-up are two statements, so that the second sees what the first waited for. */
+/** Locks in one statement and loads in the next, so that the second sees what the first waited for. */
 async function lockAndLoad(tx: Transaction, orderIds: readonly bigint[]): Promise<Notification[]> {
   const sorted = [...new Set(orderIds)].toSorted((a, b) => Number(a - b));
   if (sorted.length === 0) return [];
@@ -58,6 +62,9 @@ async function lockAndLoad(tx: Transaction, orderIds: readonly bigint[]): Promis
     status: (row.status as OrderStatus | null) ?? undefined,
     moment: row.moment ?? undefined,
     traceparent: row.traceparent ?? undefined,
+    partition: row.log_partition,
+    offset: row.log_offset,
+    reason: row.reason ?? undefined,
   }));
 }
 

@@ -1,24 +1,6 @@
-import type { NotificationState } from './inbox.ts';
-import type { OrderStatus } from './order-event.ts';
+import type { Notification } from './inbox.ts';
 
-/** A version of an order as the inbox keeps it. */
-export interface Notification {
-  readonly orderId: bigint;
-  readonly version: number;
-  readonly state: NotificationState;
-  /** Undefined where a dead event does not tell. */
-  readonly status: OrderStatus | undefined;
-  readonly moment: Date | undefined;
-  readonly traceparent: string | undefined;
-}
-
-export interface NewNotification extends Notification {
-  readonly partition: number;
-  readonly offset: bigint;
-  /** Why it is dead. */
-  readonly reason: string | undefined;
-}
-
+/** An event that does not even say which version of which order it is. */
 export interface UnreadableEvent {
   readonly partition: number;
   readonly offset: bigint;
@@ -26,31 +8,41 @@ export interface UnreadableEvent {
 }
 
 export interface InboxChanges {
-  readonly inserted: readonly NewNotification[];
-  readonly released: readonly { readonly orderId: bigint; readonly version: number }[];
+  readonly inserted: readonly Notification[];
+  readonly released: readonly Notification[];
   readonly unreadable: readonly UnreadableEvent[];
-  /** Called when all is written, before the commit: told may be twice, written is once. */
+}
+
+/** What is written, what the caller gets, and what happens after the writing and before the commit. */
+export interface Decision<Changes, Answer> {
+  readonly changes: Changes;
+  readonly answer: Answer;
+  /** When it throws, nothing is committed. A crash before the commit repeats it, although the changes are made once. */
   readonly beforeCommit: () => void;
 }
 
-/** A value that the database cannot keep: one of the events is poison. */
+/** The database cannot store a value: one of the events is poison. */
 export class DataError extends Error {
   override readonly name = 'DataError';
 }
 
-/** The inbox. */
+/** The inbox, which is also the record of what was told. */
 export interface Store {
   /**
-   * Locks the orders, loads what is known of them, decides, writes. One transaction; two for one order run one after the
-   * other, and the second sees what the first wrote. Rejects with DataError where a value is at fault.
+   * Locks the orders, loads their notifications, decides and writes in one transaction, and resolves with the answer. Two
+   * transactions for one order run one after the other, and the second one sees what the first one wrote. Rejects with
+   * DataError when a value cannot be stored.
    */
-  update(orderIds: readonly bigint[], decide: (known: readonly Notification[]) => InboxChanges): Promise<void>;
-  /** Gives a dead version another state, deciding under the same lock. Undefined: nothing is done. */
-  revive(
+  update<Answer>(
+    orderIds: readonly bigint[],
+    decide: (known: readonly Notification[]) => Decision<InboxChanges, Answer>,
+  ): Promise<Answer>;
+  /** Gives a dead notification the state that is decided under the order's lock. */
+  revive<Answer>(
     orderId: bigint,
-    decide: (known: readonly Notification[]) => { notification: Notification; beforeCommit: () => void } | undefined,
-  ): Promise<void>;
-  /** Applied ones of an order, in order. */
+    decide: (known: readonly Notification[]) => Decision<Notification, Answer>,
+  ): Promise<Answer>;
+  /** The applied notifications of an order, by version. */
   list(orderId: bigint, timeoutMs: number): Promise<AppliedNotification[]>;
 }
 

@@ -1,11 +1,11 @@
 import { SpanKind, type Log, type Tracer, fromTraceparent } from '@tally/platform/telemetry';
 
-import type { Notification } from './store.ts';
+import type { Notification } from './inbox.ts';
 
-/** Tells somebody. At least once: a crash behind it and before the commit tells again. */
-export type Tell = (notification: Notification, how: { readonly isLate: boolean }) => void;
+/** Tells the shopper of a notification. A crash after this call and before the commit repeats it. */
+export type Tell = (notification: Notification, options: { readonly isLate: boolean }) => void;
 
-/** Told means the structured log line, which is written when this returns. */
+/** Tells by a line of the structured log, which is written when the call returns. */
 export function tellByLog(log: Log, tracer: Tracer): Tell {
   return ({ orderId, version, status, moment, traceparent }, { isLate }) => {
     const span = tracer.startSpan('notify', { kind: SpanKind.CONSUMER }, fromTraceparent(traceparent));

@@ -111,7 +111,7 @@ test('what is published is listed, once and in order; the rest is parked, dead o
     handler: async (events) => void dead.push(...events.map(({ headers }) => headers['dead_letter_reason'] ?? '')),
   });
   await waitUntil(() => dead.length === 2, { what: 'both dead letters came' });
-  expect(dead.toSorted()).toEqual(["ce_sequence 'x' is no version", 'the value is no JSON object']);
+  expect(dead.toSorted()).toEqual(["ce_sequence 'x' is not a version", 'the value is not a JSON object']);
   const { rows } = await db.query('select count(*)::int as n from unreadable_events');
   expect(rows).toEqual([{ n: 1 }]);
 }, 30_000);

@@ -109,7 +109,7 @@ async function checkStructure(): Promise<string> {
 
 async function findOnly(): Promise<string> {
   const found: string[] = [];
-  for await (const file of new Bun.Glob('{platform,cart,loms,notifier,ops}/**/*.test.ts').scan({ cwd: ROOT })) {
+  for await (const file of new Bun.Glob('{proto,platform,cart,loms,notifier,ops}/**/*.test.ts').scan({ cwd: ROOT })) {
     if (!file.includes('node_modules') && /\b(test|describe)\.only\(/.test(textOf(join(ROOT, file)) ?? ''))
       found.push(file);
   }

@@ -86,7 +86,7 @@ function isIntegration(file: string): boolean {
 
 async function testFiles(paths: readonly string[]): Promise<string[]> {
   const files: string[] = [];
-  for (const path of paths.length === 0 ? ['platform', 'cart', 'loms', 'notifier', 'ops'] : paths) {
+  for (const path of paths.length === 0 ? ['proto', 'platform', 'cart', 'loms', 'notifier', 'ops'] : paths) {
     const full = join(ROOT, path);
     if (statSync(full).isFile()) {
       if (path.endsWith('.test.ts')) files.push(path);

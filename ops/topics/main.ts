@@ -1,9 +1,9 @@
-import { TOPICS } from '@tally/notifier/topics';
 import { retry, systemClock } from '@tally/platform/concurrency';
 import { ConfigError, readConfig } from '@tally/platform/config';
 import { AppError } from '@tally/platform/errors';
 import { openEventLog } from '@tally/platform/events';
 import { openDb } from '@tally/platform/postgres';
+import { TOPICS } from '@tally/proto/events';
 
 import { readTopicsConfig } from './config.ts';
 

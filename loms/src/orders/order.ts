@@ -1,8 +1,6 @@
-/** Statuses as the world reads them. */
-export type OrderStatus = 'new' | 'awaiting payment' | 'failed' | 'payed' | 'cancelled';
+import type { OrderCause, OrderStatus } from '@tally/proto/events';
 
-/** Why an order failed or was cancelled. */
-export type OrderCause = 'shortage' | 'checkout expired' | 'shopper' | 'payment expired';
+export type { OrderCause, OrderStatus };
 
 /** The order's life, as data: what may follow what. A status with nothing behind it is final. */
 export const TRANSITIONS: Record<OrderStatus, readonly OrderStatus[]> = {

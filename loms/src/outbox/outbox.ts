@@ -1,16 +1,9 @@
-import type { OrderStatus } from '../orders/order.ts';
+import type { NewOrderEvent } from '@tally/proto/events';
 
 /** An event that the log has not acknowledged yet. */
-export interface OutboxRow {
+export interface OutboxRow extends NewOrderEvent {
   /** Rises with the version within an order. */
   readonly position: bigint;
-  readonly orderId: bigint;
-  readonly version: number;
-  readonly status: OrderStatus;
-  readonly moment: Date;
-  readonly traceparent: string | null;
-  /** An operator decided to skip it. */
-  readonly skipped: boolean;
 }
 
 /** Where the log acknowledged an event. */

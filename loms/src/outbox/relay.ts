@@ -3,8 +3,8 @@ import { AppError } from '@tally/platform/errors';
 import { type EventLog, type Position, RecordRefusedError } from '@tally/platform/events';
 import type { Lease } from '@tally/platform/postgres';
 import type { Log } from '@tally/platform/telemetry';
+import { encodeOrderEvent } from '@tally/proto/events';
 
-import { toMessage } from './order-event.ts';
 import type { Outbox, OutboxRow } from './outbox.ts';
 
 export interface RelayDeps extends EveryDeps {
@@ -47,7 +47,7 @@ export function startRelay(deps: RelayDeps, { intervalMs, minPauseMs, maxEvents 
 export async function relay(deps: Omit<RelayDeps, 'lease'>, rows: readonly OutboxRow[]): Promise<void> {
   const { outbox, eventLog } = deps;
   try {
-    const positions = await eventLog.publish(rows.map(toMessage));
+    const positions = await eventLog.publish(rows.map(encodeOrderEvent));
     await outbox.mark(rows.map(({ position }, i) => ({ position, ...(positions[i] as Position) })));
   } catch (error) {
     if (!isRecordsFault(error)) throw error;
@@ -66,7 +66,7 @@ async function relayOneByOne(
   for (const row of rows) {
     if (stopped.has(row.orderId)) continue;
     try {
-      const [position] = await eventLog.publish([toMessage(row)]);
+      const [position] = await eventLog.publish([encodeOrderEvent(row)]);
       await outbox.mark([{ position: row.position, ...(position as Position) }]);
     } catch (error) {
       // Only what the log says of a record that was sent alone is that record's fault.

@@ -31,13 +31,13 @@ export interface ILockOrdersQuery {
   result: ILockOrdersResult;
 }
 
-const lockOrdersIR: any = {"usedParamSet":{"orderIds":true},"params":[{"name":"orderIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":276,"b":285}]}],"statement":"-- A statement of its own, before the look-up: with both in one, the look-up does not see what the lock waited for, and\n-- versions stay parked for ever. In the order of the ids, so that two batches do not wait for each other.\nselect pg_advisory_xact_lock(o.id)\n  from unnest(:orderIds!::bigint[]) as o (id)\n order by o.id"};
+const lockOrdersIR: any = {"usedParamSet":{"orderIds":true},"params":[{"name":"orderIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":294,"b":303}]}],"statement":"-- This lock is a statement of its own, before findKnown. In one statement with it, findKnown would not see the rows for\n-- which the lock waited, and versions would stay parked for ever. The ids are sorted, so that two batches cannot deadlock.\nselect pg_advisory_xact_lock(o.id)\n  from unnest(:orderIds!::bigint[]) as o (id)\n order by o.id"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- A statement of its own, before the look-up: with both in one, the look-up does not see what the lock waited for, and
- * -- versions stay parked for ever. In the order of the ids, so that two batches do not wait for each other.
+ * -- This lock is a statement of its own, before findKnown. In one statement with it, findKnown would not see the rows for
+ * -- which the lock waited, and versions would stay parked for ever. The ids are sorted, so that two batches cannot deadlock.
  * select pg_advisory_xact_lock(o.id)
  *   from unnest(:orderIds!::bigint[]) as o (id)
  *  order by o.id
@@ -53,8 +53,11 @@ export interface IFindKnownParams {
 
 /** 'FindKnown' return type */
 export interface IFindKnownResult {
+  log_offset: bigint;
+  log_partition: number;
   moment: Date | null;
   order_id: bigint;
+  reason: string | null;
   state: notification_state;
   status: string | null;
   traceparent: string | null;
@@ -67,12 +70,12 @@ export interface IFindKnownQuery {
   result: IFindKnownResult;
 }
 
-const findKnownIR: any = {"usedParamSet":{"orderIds":true},"params":[{"name":"orderIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":120,"b":129}]}],"statement":"select n.order_id, n.version, n.state, n.status, n.moment, n.traceparent\n  from notifications n\n where n.order_id = any(:orderIds!)"};
+const findKnownIR: any = {"usedParamSet":{"orderIds":true},"params":[{"name":"orderIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":161,"b":170}]}],"statement":"select n.order_id, n.version, n.state, n.status, n.moment, n.traceparent, n.log_partition, n.log_offset, n.reason\n  from notifications n\n where n.order_id = any(:orderIds!)"};
 
 /**
  * Query generated from SQL:
  * ```
- * select n.order_id, n.version, n.state, n.status, n.moment, n.traceparent
+ * select n.order_id, n.version, n.state, n.status, n.moment, n.traceparent, n.log_partition, n.log_offset, n.reason
  *   from notifications n
  *  where n.order_id = any(:orderIds!)
  * ```
@@ -102,12 +105,12 @@ export interface IInsertNotificationsQuery {
   result: IInsertNotificationsResult;
 }
 
-const insertNotificationsIR: any = {"usedParamSet":{"orderIds":true,"versions":true,"statuses":true,"moments":true,"states":true,"traceparents":true,"logPartitions":true,"logOffsets":true,"reasons":true},"params":[{"name":"orderIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":511,"b":520}]},{"name":"versions","required":true,"transform":{"type":"scalar"},"locs":[{"a":533,"b":542}]},{"name":"statuses","required":true,"transform":{"type":"scalar"},"locs":[{"a":556,"b":565}]},{"name":"moments","required":true,"transform":{"type":"scalar"},"locs":[{"a":576,"b":584}]},{"name":"states","required":true,"transform":{"type":"scalar"},"locs":[{"a":616,"b":623}]},{"name":"traceparents","required":true,"transform":{"type":"scalar"},"locs":[{"a":648,"b":661}]},{"name":"logPartitions","required":true,"transform":{"type":"scalar"},"locs":[{"a":672,"b":686}]},{"name":"logOffsets","required":true,"transform":{"type":"scalar"},"locs":[{"a":700,"b":711}]},{"name":"reasons","required":true,"transform":{"type":"scalar"},"locs":[{"a":738,"b":746}]}],"statement":"-- An empty status, traceparent or reason stands for null.\ninsert into notifications (order_id, version, status, moment, state, received_at, told_at, traceparent, log_partition,\n                           log_offset, reason)\nselect n.order_id, n.version, nullif(n.status, ''), case when n.status = '' then null else n.moment end, n.state,\n       tally_now(), case when n.state = 'applied' then tally_now() end, nullif(n.traceparent, ''), n.log_partition,\n       n.log_offset, nullif(n.reason, '')\n  from unnest(:orderIds!::bigint[], :versions!::integer[], :statuses!::text[], :moments!::timestamptz[],\n              :states!::notification_state[], :traceparents!::text[], :logPartitions!::integer[], :logOffsets!::bigint[],\n              :reasons!::text[])\n    as n (order_id, version, status, moment, state, traceparent, log_partition, log_offset, reason)"};
+const insertNotificationsIR: any = {"usedParamSet":{"orderIds":true,"versions":true,"statuses":true,"moments":true,"states":true,"traceparents":true,"logPartitions":true,"logOffsets":true,"reasons":true},"params":[{"name":"orderIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":513,"b":522}]},{"name":"versions","required":true,"transform":{"type":"scalar"},"locs":[{"a":535,"b":544}]},{"name":"statuses","required":true,"transform":{"type":"scalar"},"locs":[{"a":558,"b":567}]},{"name":"moments","required":true,"transform":{"type":"scalar"},"locs":[{"a":578,"b":586}]},{"name":"states","required":true,"transform":{"type":"scalar"},"locs":[{"a":618,"b":625}]},{"name":"traceparents","required":true,"transform":{"type":"scalar"},"locs":[{"a":650,"b":663}]},{"name":"logPartitions","required":true,"transform":{"type":"scalar"},"locs":[{"a":674,"b":688}]},{"name":"logOffsets","required":true,"transform":{"type":"scalar"},"locs":[{"a":702,"b":713}]},{"name":"reasons","required":true,"transform":{"type":"scalar"},"locs":[{"a":740,"b":748}]}],"statement":"-- An empty status, traceparent or reason is stored as null.\ninsert into notifications (order_id, version, status, moment, state, received_at, told_at, traceparent, log_partition,\n                           log_offset, reason)\nselect n.order_id, n.version, nullif(n.status, ''), case when n.status = '' then null else n.moment end, n.state,\n       tally_now(), case when n.state = 'applied' then tally_now() end, nullif(n.traceparent, ''), n.log_partition,\n       n.log_offset, nullif(n.reason, '')\n  from unnest(:orderIds!::bigint[], :versions!::integer[], :statuses!::text[], :moments!::timestamptz[],\n              :states!::notification_state[], :traceparents!::text[], :logPartitions!::integer[], :logOffsets!::bigint[],\n              :reasons!::text[])\n    as n (order_id, version, status, moment, state, traceparent, log_partition, log_offset, reason)"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- An empty status, traceparent or reason stands for null.
+ * -- An empty status, traceparent or reason is stored as null.
  * insert into notifications (order_id, version, status, moment, state, received_at, told_at, traceparent, log_partition,
  *                            log_offset, reason)
  * select n.order_id, n.version, nullif(n.status, ''), case when n.status = '' then null else n.moment end, n.state,

@@ -1,17 +1,17 @@
 /* @name lockOrders */
--- A statement of its own, before the look-up: with both in one, the look-up does not see what the lock waited for, and
--- versions stay parked for ever. In the order of the ids, so that two batches do not wait for each other.
+-- This lock is a statement of its own, before findKnown. In one statement with it, findKnown would not see the rows for
+-- which the lock waited, and versions would stay parked for ever. The ids are sorted, so that two batches cannot deadlock.
 select pg_advisory_xact_lock(o.id)
   from unnest(:orderIds!::bigint[]) as o (id)
  order by o.id;
 
 /* @name findKnown */
-select n.order_id, n.version, n.state, n.status, n.moment, n.traceparent
+select n.order_id, n.version, n.state, n.status, n.moment, n.traceparent, n.log_partition, n.log_offset, n.reason
   from notifications n
  where n.order_id = any(:orderIds!);
 
 /* @name insertNotifications */
--- An empty status, traceparent or reason stands for null.
+-- An empty status, traceparent or reason is stored as null.
 insert into notifications (order_id, version, status, moment, state, received_at, told_at, traceparent, log_partition,
                            log_offset, reason)
 select n.order_id, n.version, nullif(n.status, ''), case when n.status = '' then null else n.moment end, n.state,

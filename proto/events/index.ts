@@ -1,0 +1,2 @@
+export * from './order-event.ts';
+export * from './order-status.ts';

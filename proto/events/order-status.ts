@@ -1,0 +1,40 @@
+/** The statuses of an order, spelled as the API, the events and the databases spell them. */
+export const ORDER_STATUSES = ['new', 'awaiting payment', 'failed', 'payed', 'cancelled'] as const;
+export type OrderStatus = (typeof ORDER_STATUSES)[number];
+
+/** Why an order failed or was cancelled. */
+export type OrderCause = 'shortage' | 'checkout expired' | 'shopper' | 'payment expired';
+
+export interface OrderStep {
+  /** Null for the first step of an order. */
+  readonly from: OrderStatus | null;
+  readonly to: OrderStatus;
+  readonly cause: OrderCause | null;
+  /** The reason code with which OrderCreate refuses, when the step refuses an order. */
+  readonly refusal?: 'INSUFFICIENT_STOCK' | 'CHECKOUT_EXPIRED';
+}
+
+/**
+ * Every step that an order may take. Each step raises the order's version by one and is one event. A status that no step
+ * leaves is final.
+ *
+ * verify compares the orders with this table. loms decides without it, so that a mistake in one is found by the other.
+ */
+export const ORDER_STEPS: readonly OrderStep[] = [
+  { from: null, to: 'new', cause: null },
+  { from: 'new', to: 'awaiting payment', cause: null },
+  { from: 'new', to: 'failed', cause: 'shortage', refusal: 'INSUFFICIENT_STOCK' },
+  { from: 'new', to: 'failed', cause: 'checkout expired', refusal: 'CHECKOUT_EXPIRED' },
+  { from: 'awaiting payment', to: 'payed', cause: null },
+  { from: 'awaiting payment', to: 'cancelled', cause: 'shopper' },
+  { from: 'awaiting payment', to: 'cancelled', cause: 'payment expired' },
+];
+
+/** The movements that each line of an order has made in the stock ledger when the order has this status. */
+export const ORDER_MOVEMENTS: Readonly<Record<OrderStatus, readonly ('reserve' | 'release' | 'ship')[]>> = {
+  new: [],
+  'awaiting payment': ['reserve'],
+  failed: [],
+  payed: ['reserve', 'ship'],
+  cancelled: ['reserve', 'release'],
+};
