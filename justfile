@@ -43,12 +43,13 @@ fmt: install
     @node_modules/.bin/oxfmt
     @cd proto && node_modules/.bin/buf format -w
 
-# Generate code from the protos and the queries, and dump the schemas.
+# Generate code from the protos and the queries, dump the schemas, and write the table of environment variables.
 [group('develop')]
 [no-exit-message]
 gen: install
     @cd proto && PATH="$PWD/node_modules/.bin:$PATH" node_modules/.bin/buf generate
     @{{ bun }} sql/gen.ts
+    @{{ bun }} ops/docs/variables.ts
 
 # Bring the databases of CART_, LOMS_, NOTIFIER_ and LOG_DATABASE_URL to the newest schema.
 [group('develop')]

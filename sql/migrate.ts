@@ -3,14 +3,13 @@ import { join } from 'node:path';
 import { readConfig } from '@tally/platform/config';
 import { migrate } from '@tally/platform/postgres';
 
-import { DATABASE_NAMES, POSTGRES_SCHEMES, forEachDatabase, toUrlVariable } from './databases.ts';
+import { readMigrateConfig } from './config.ts';
+import { DATABASE_NAMES } from './databases.ts';
 
 /* Brings every database to its newest schema. */
 
 try {
-  const urls = readConfig(process.env, (reader) =>
-    forEachDatabase((name) => reader.url(toUrlVariable(name), `database of ${name}`, POSTGRES_SCHEMES)),
-  );
+  const urls = readConfig(process.env, readMigrateConfig);
   for (const name of DATABASE_NAMES) {
     const applied = await migrate({ url: urls[name], dir: join(import.meta.dir, name, 'migrations') });
     console.log(`${name}: ${applied.length === 0 ? 'up to date' : applied.join(', ')}`);

@@ -27,40 +27,70 @@ const REDIS = ['redis', 'rediss'];
 export function readCartConfig(reader: ConfigReader): CartConfig {
   return {
     ...readServiceConfig(reader, 'cart', { grpcPort: 8083, adminPort: 8081 }),
-    lomsAddresses: reader.addresses('LOMS_ADDRESS', 'where loms answers gRPC', '127.0.0.1:9083'),
-    productAddresses: reader.addresses('PRODUCT_ADDRESS', 'where the product service answers gRPC', '127.0.0.1:8082'),
-    productToken: reader.text('PRODUCT_TOKEN', 'token for the product service'),
-    productCallsPerSecond: reader.integer('CART_PRODUCT_CALLS_PER_SECOND', 'product calls of all instances together', {
-      fallback: 10,
-      min: 1,
-      max: 10_000,
-    }),
-    productCallBurst: reader.integer('CART_PRODUCT_CALL_BURST', 'product calls at once after a rest', {
-      fallback: 1,
-      min: 1,
-      max: 1_000,
-    }),
-    instances: reader.integer('CART_INSTANCES', 'instances of cart, each with its part of the limit without Redis', {
-      fallback: 1,
-      min: 1,
-      max: 1_000,
-    }),
-    limiterRedisUrl: reader.optionalUrl('LIMITER_REDIS_URL', 'Redis that holds the limit of product calls', REDIS),
-    cacheRedisUrls: reader.optionalUrls('CACHE_REDIS_URLS', 'Redis shards of the product cache', REDIS),
-    lookUpWorkers: reader.integer('CART_LOOK_UP_WORKERS', 'product look-ups that run at once', {
+    lomsAddresses: reader.addresses('LOMS_ADDRESS', 'Addresses of loms.', '127.0.0.1:9083'),
+    productAddresses: reader.addresses('PRODUCT_ADDRESS', 'Addresses of the product service.', '127.0.0.1:8082'),
+    productToken: reader.text('PRODUCT_TOKEN', 'Token for the product service, unless a call brings its own.'),
+    productCallsPerSecond: reader.integer(
+      'CART_PRODUCT_CALLS_PER_SECOND',
+      'Maximum rate of calls to the product service, over all instances.',
+      {
+        fallback: 10,
+        min: 1,
+        max: 10_000,
+        unit: 'calls/s',
+      },
+    ),
+    productCallBurst: reader.integer(
+      'CART_PRODUCT_CALL_BURST',
+      'Maximum number of product calls at once after a pause.',
+      {
+        fallback: 1,
+        min: 1,
+        max: 1_000,
+        unit: 'calls',
+      },
+    ),
+    instances: reader.integer(
+      'CART_INSTANCES',
+      'Number of instances of cart, which share the limit of product calls.',
+      {
+        fallback: 1,
+        min: 1,
+        max: 1_000,
+        unit: 'instances',
+      },
+    ),
+    limiterRedisUrl: reader.optionalUrl(
+      'LIMITER_REDIS_URL',
+      'Redis through which the instances share the limit; without it each takes an equal part.',
+      REDIS,
+    ),
+    cacheRedisUrls: reader.optionalUrls(
+      'CACHE_REDIS_URLS',
+      'Redis shards of the product cache; without them only the cache in the process is used.',
+      REDIS,
+    ),
+    lookUpWorkers: reader.integer('CART_LOOK_UP_WORKERS', 'Maximum number of product look-ups that run at once.', {
       fallback: 64,
       min: 1,
       max: 1_000,
+      unit: 'look-ups',
     }),
-    maxQueuedLookUps: reader.integer('CART_MAX_QUEUED_LOOK_UPS', 'product look-ups that may wait', {
-      fallback: 10_000,
-      min: 1_000,
-      max: 1_000_000,
-    }),
-    resumeIntervalMs: reader.integer('CART_RESUME_INTERVAL_MS', 'how often abandoned checkouts are looked for', {
+    maxQueuedLookUps: reader.integer(
+      'CART_MAX_QUEUED_LOOK_UPS',
+      'Maximum number of product look-ups that wait; a List call above it is refused.',
+      {
+        fallback: 10_000,
+        min: 1_000,
+        max: 1_000_000,
+        unit: 'look-ups',
+      },
+    ),
+    resumeIntervalMs: reader.integer('CART_RESUME_INTERVAL_MS', 'Pause between two searches for abandoned checkouts.', {
       fallback: 500,
       min: 10,
       max: 60_000,
+      unit: 'ms',
     }),
   };
 }

@@ -22,35 +22,53 @@ export function readLomsConfig(reader: ConfigReader): LomsConfig {
   return {
     ...service,
     ...readEventLogConfig(reader, service.name, service.adminPort),
-    maxQueuedCommands: reader.integer('LOMS_MAX_QUEUED_COMMANDS', 'commands that may wait', {
-      fallback: 4096,
-      min: 1,
-      max: 100_000,
-    }),
-    maxBatchCommands: reader.integer('LOMS_MAX_BATCH_COMMANDS', 'commands of one transaction', {
+    maxQueuedCommands: reader.integer(
+      'LOMS_MAX_QUEUED_COMMANDS',
+      'Maximum number of commands that wait for a transaction; more are refused.',
+      {
+        fallback: 4096,
+        min: 1,
+        max: 100_000,
+        unit: 'commands',
+      },
+    ),
+    maxBatchCommands: reader.integer('LOMS_MAX_BATCH_COMMANDS', 'Maximum number of commands in one transaction.', {
       fallback: 64,
       min: 1,
       max: 1_000,
+      unit: 'commands',
     }),
-    maxBatchLines: reader.integer('LOMS_MAX_BATCH_LINES', 'lines of one transaction', {
+    maxBatchLines: reader.integer('LOMS_MAX_BATCH_LINES', 'Maximum number of order lines in one transaction.', {
       fallback: 2_000,
       min: 1_000,
       max: 20_000,
+      unit: 'lines',
     }),
-    paymentTimeoutSeconds: reader.integer('LOMS_PAYMENT_TIMEOUT_SECONDS', 'how long an order may stay unpaid', {
-      fallback: 600,
-      min: 1,
-      max: 86_400,
-    }),
-    expiryIntervalMs: reader.integer('LOMS_EXPIRY_INTERVAL_MS', 'how often due orders are looked for', {
+    paymentTimeoutSeconds: reader.integer(
+      'LOMS_PAYMENT_TIMEOUT_SECONDS',
+      'Time after which an unpaid order is cancelled.',
+      {
+        fallback: 600,
+        min: 1,
+        max: 86_400,
+        unit: 's',
+      },
+    ),
+    expiryIntervalMs: reader.integer('LOMS_EXPIRY_INTERVAL_MS', 'Pause between two searches for orders to cancel.', {
       fallback: 1_000,
       min: 10,
       max: 60_000,
+      unit: 'ms',
     }),
-    relayIntervalMs: reader.integer('LOMS_RELAY_INTERVAL_MS', 'how often the relay looks unasked', {
-      fallback: 200,
-      min: 10,
-      max: 60_000,
-    }),
+    relayIntervalMs: reader.integer(
+      'LOMS_RELAY_INTERVAL_MS',
+      'Pause between two looks of the relay into the outbox, when no new event wakes it.',
+      {
+        fallback: 200,
+        min: 10,
+        max: 60_000,
+        unit: 'ms',
+      },
+    ),
   };
 }

@@ -12,10 +12,11 @@ export function readNotifierConfig(reader: ConfigReader): NotifierConfig {
   return {
     ...service,
     ...readEventLogConfig(reader, service.name, service.adminPort),
-    maxBatchEvents: reader.integer('NOTIFIER_MAX_BATCH_EVENTS', 'maximum number of events in one transaction', {
+    maxBatchEvents: reader.integer('NOTIFIER_MAX_BATCH_EVENTS', 'Maximum number of events in one transaction.', {
       fallback: 200,
       min: 1,
       max: 1_000,
+      unit: 'events',
     }),
   };
 }

@@ -54,13 +54,13 @@ describe('a mistake is found:', () => {
       'a variable that is missing',
       '      PRODUCT_ADDRESS: product:8082\n      PRODUCT_TOKEN: ${PRODUCT_TOKEN:-testtoken}\n    ports',
       '    ports',
-      'cart: PRODUCT_TOKEN is not set: token for the product service; expected a text',
+      'cart: PRODUCT_TOKEN is not set; expected a text. Token for the product service, unless a call brings its own.',
     ],
     [
       'a value that is malformed',
       "CART_INSTANCES: '2'",
       "CART_INSTANCES: 'two'",
-      "cart-1: CART_INSTANCES is 'two': instances of cart, each with its part of the limit without Redis; expected a whole number from 1 to 1000",
+      "cart-1: CART_INSTANCES is 'two'; expected a whole number from 1 to 1000. Number of instances of cart, which share the limit of product calls.",
     ],
     ['a port nobody listens on', '127.0.0.1:9083:9083', '127.0.0.1:9083:9084', 'loms: nothing listens on 9084'],
     [

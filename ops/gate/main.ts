@@ -78,7 +78,8 @@ async function compareGenerated(): Promise<string> {
   try {
     const made =
       (await run([buf, 'generate', '--output', join(fresh, 'proto')], PROTO)) ||
-      (await run([process.execPath, join(ROOT, 'sql/gen.ts'), fresh]));
+      (await run([process.execPath, join(ROOT, 'sql/gen.ts'), fresh])) ||
+      (await run([process.execPath, join(ROOT, 'ops/docs/variables.ts'), fresh]));
     if (made !== '') return made;
     const differing = [...generatedFiles(ROOT).union(generatedFiles(fresh))].filter(
       (file) => textOf(join(ROOT, file)) !== textOf(join(fresh, file)),
@@ -90,7 +91,9 @@ async function compareGenerated(): Promise<string> {
 }
 
 function generatedFiles(root: string): Set<string> {
-  const glob = new Bun.Glob('{proto/gen/**/*.ts,*/src/gen/*.ts,platform/src/events/gen/*.ts,sql/*/schema.sql}');
+  const glob = new Bun.Glob(
+    '{proto/gen/**/*.ts,*/src/gen/*.ts,platform/src/events/gen/*.ts,sql/*/schema.sql,docs/running.md}',
+  );
   return new Set(glob.scanSync({ cwd: root }));
 }
 

@@ -64,33 +64,41 @@ export const PORT_VARIABLES = Object.values(PORTS).map(({ variable }) => variabl
 const MIB = 1024 * 1024;
 
 export function readLocalConfig(env: Environment, root: string): LocalConfig {
-  const config = readConfig(env, (reader) => readFrom(reader, env, root));
+  const config = readConfig(env, (reader) => readLocalVariables(reader, env, root));
   refuseSharedPorts(Object.values(config.ports));
   return config;
 }
 
-function readFrom(reader: ConfigReader, env: Environment, root: string): LocalConfig {
+/** Reads the variables of the launcher. `env` is passed on to the programs that it starts. */
+export function readLocalVariables(reader: ConfigReader, env: Environment, root: string): LocalConfig {
   const readPort = (name: PortName): PlannedPort => {
     const { variable, fallback, purpose } = PORTS[name];
-    const port = reader.integer(variable, `port for ${purpose}`, { fallback, min: 1, max: 65_535 });
+    const port = reader.port(variable, `Port for ${purpose}.`, fallback, 1);
     return { port, variable, purpose };
   };
   return {
     root,
     stateDir: resolve(
       root,
-      reader.text('TALLY_STATE_DIR', 'folder for data, logs and run files', join(root, '.local')),
+      reader.text('TALLY_STATE_DIR', 'Folder for data, logs and run files.', join(root, '.local')),
     ),
     ports: Object.fromEntries((Object.keys(PORTS) as PortName[]).map((name) => [name, readPort(name)])) as Record<
       PortName,
       PlannedPort
     >,
     maxLogBytes:
-      MIB * reader.integer('TALLY_MAX_LOG_MIB', 'size at which a log is cut', { fallback: 16, min: 1, max: 1024 }),
-    drainMs: reader.integer('DRAIN_LIMIT_MS', 'time for calls in flight after SIGTERM', {
+      MIB *
+      reader.integer('TALLY_MAX_LOG_MIB', 'Size at which a log file is cut.', {
+        fallback: 16,
+        min: 1,
+        max: 1024,
+        unit: 'MiB',
+      }),
+    drainMs: reader.integer('DRAIN_LIMIT_MS', 'Time that calls in flight get to end after SIGTERM.', {
       fallback: 10_000,
       min: 0,
       max: 300_000,
+      unit: 'ms',
     }),
     env,
   };

@@ -22,48 +22,53 @@ export interface ProductConfig {
 
 export function readProductConfig(reader: ConfigReader): ProductConfig {
   return {
-    host: reader.text('TALLY_HOST', 'address to listen on', '127.0.0.1'),
-    grpcPort: reader.port('PRODUCT_GRPC_PORT', 'port for gRPC', 8082),
-    httpPort: reader.port('PRODUCT_HTTP_PORT', 'port for HTTP', 8080),
-    token: reader.text('PRODUCT_TOKEN', 'token that callers must send'),
-    cataloguePath: reader.text(
-      'PRODUCT_CATALOGUE',
-      'JSON file with the products',
-      join(import.meta.dir, 'catalogue.json'),
-    ),
+    host: reader.text('TALLY_HOST', 'Address to listen on.', '127.0.0.1'),
+    grpcPort: reader.port('PRODUCT_GRPC_PORT', 'Port for gRPC.', 8082),
+    httpPort: reader.port('PRODUCT_HTTP_PORT', 'Port for HTTP.', 8080),
+    token: reader.text('PRODUCT_TOKEN', 'Token that callers must send.'),
+    cataloguePath: reader.text('PRODUCT_CATALOGUE', 'JSON file of products.', join(import.meta.dir, 'catalogue.json')),
     generatedProducts: reader.integer(
       'PRODUCT_GENERATED',
-      'number of generated products, in addition to those of the file',
+      'Number of generated products, with skus from 1 on, next to those of the file.',
       {
         fallback: 0,
         min: 0,
         max: 10_000_000,
+        unit: 'products',
       },
     ),
-    maxCallsPerSecond: reader.integer('PRODUCT_MAX_CALLS_PER_SECOND', 'calls allowed in one second of the clock', {
-      fallback: 11,
-      min: 1,
-      max: 1_000_000,
-    }),
+    maxCallsPerSecond: reader.integer(
+      'PRODUCT_MAX_CALLS_PER_SECOND',
+      'Maximum number of calls in one second of the clock; more are refused.',
+      {
+        fallback: 11,
+        min: 1,
+        max: 1_000_000,
+        unit: 'calls/s',
+      },
+    ),
     behaviour: {
-      latencyMs: reader.integer('PRODUCT_LATENCY_MS', 'time before each answer', {
+      latencyMs: reader.integer('PRODUCT_LATENCY_MS', 'Delay of each answer.', {
         fallback: 0,
         min: 0,
         max: 60_000,
+        unit: 'ms',
       }),
-      fault: reader.oneOf('PRODUCT_FAULT', 'fault to inject', FAULTS, 'none'),
+      fault: reader.oneOf('PRODUCT_FAULT', 'Fault to inject.', FAULTS, 'none'),
       faultRate:
-        reader.integer('PRODUCT_FAULT_PERCENT', 'share of the calls that the fault hits', {
+        reader.integer('PRODUCT_FAULT_PERCENT', 'Share of the calls with the fault.', {
           fallback: 0,
           min: 0,
           max: 100,
+          unit: '%',
         }) / 100,
     },
-    logLevel: reader.oneOf('LOG_LEVEL', 'least severe lines to log', LOG_LEVELS, 'info'),
-    drainMs: reader.integer('DRAIN_LIMIT_MS', 'time for calls in flight after SIGTERM', {
+    logLevel: reader.oneOf('LOG_LEVEL', 'Least severe log lines to write.', LOG_LEVELS, 'info'),
+    drainMs: reader.integer('DRAIN_LIMIT_MS', 'Time that calls in flight get to end after SIGTERM.', {
       fallback: 2_000,
       min: 0,
       max: 300_000,
+      unit: 'ms',
     }),
   };
 }

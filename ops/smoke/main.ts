@@ -6,6 +6,7 @@ import { CHECKOUT, readLocalConfig } from '../local/config.ts';
 import type { Plan } from '../local/plan/plan.ts';
 import { readPlan, toRunFiles } from '../local/run/run-files.ts';
 import { type CallCheck, type ServiceChecks, listChecks } from './checks.ts';
+import { readSmokeConfig } from './config.ts';
 import { type GrpcTool, findGrpcTool } from './grpc-tool.ts';
 
 const HTTP_LIMIT_MS = 5_000;
@@ -19,14 +20,12 @@ const command: Command = {
     'just status and just verify do.',
   ],
   run: async () => {
-    const { token } = readConfig(process.env, (reader) => ({
-      token: reader.text('PRODUCT_TOKEN', 'token for the product stand-in', 'testtoken'),
-    }));
+    const { productToken } = readConfig(process.env, readSmokeConfig);
     const tool = findGrpcTool();
     let passed = 0;
     let failed = 0;
     const plan = readPlan(toRunFiles(readLocalConfig(process.env, CHECKOUT).stateDir));
-    for (const checks of listChecks(token).flatMap((each) => everyInstance(plan, each))) {
+    for (const checks of listChecks(productToken).flatMap((each) => everyInstance(plan, each))) {
       for (const [what, check] of toSteps(tool, checks)) {
         const fault = await check().catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
         console.log(`${fault === undefined ? 'ok    ' : 'FAILED'}  ${checks.name.padEnd(10)} ${what}`);

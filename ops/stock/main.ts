@@ -26,25 +26,23 @@ const command: Command = {
     `Exit codes: 0 if every sku was set, 1 for a bad file or database, 2 for a bad argument, ${REFUSED_EXIT_CODE} if some skus were refused.`,
   ],
   run: async (given) => {
-    const { databaseUrl } = readConfig(process.env, readStockConfig);
-    const entries = parseStockFile(readText(given.required('FILE')));
+    const { databaseUrl, folder } = readConfig(process.env, readStockConfig);
+    const entries = parseStockFile(readText(resolve(folder, given.required('FILE'))));
     const loaded = await applyStock({ databaseUrl, entries, onlyIfEmpty: given.has('--if-empty') });
     console.log(describeLoad(loaded, entries.length));
     return loaded.some(({ outcome }) => outcome === 'refused') ? REFUSED_EXIT_CODE : 0;
   },
 };
 
-/** Reads the file. A relative path is resolved from the folder in which `just` was called. */
 function readText(path: string): string {
-  const full = resolve(process.env['TALLY_CALLED_FROM'] ?? '.', path);
-  const stat = statSync(full, { throwIfNoEntry: false });
-  if (stat === undefined) throw new AppError('invalid-argument', `${full} does not exist`);
-  if (stat.isDirectory()) throw new AppError('invalid-argument', `${full} is a folder: name a file`);
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) throw new AppError('invalid-argument', `${path} does not exist`);
+  if (stat.isDirectory()) throw new AppError('invalid-argument', `${path} is a folder: name a file`);
   try {
-    return readFileSync(full, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new AppError('invalid-argument', `${full} cannot be read: ${reason}`, { cause });
+    throw new AppError('invalid-argument', `${path} cannot be read: ${reason}`, { cause });
   }
 }
 

@@ -78,8 +78,8 @@ test('tells how far it is', async () => {
 test('exits 3 and lists every URL that is missing or wrong', async () => {
   const { code, error } = await run({ ...dataset.urls, cart: '', log: 'http://localhost' });
   expect(code).toBe(3);
-  expect(error).toContain('  - CART_DATABASE_URL is not set: database of cart');
-  expect(error).toContain('  - LOG_DATABASE_URL is malformed: database of the event log');
+  expect(error).toContain('  - CART_DATABASE_URL is not set; expected a URL');
+  expect(error).toContain('  - LOG_DATABASE_URL is malformed; expected a URL');
 }, 60_000);
 
 test('exits 3 and lists every database that cannot be read, without its password', async () => {

@@ -1,32 +1,23 @@
-import { type ConfigReader, type Environment, readConfig } from '@tally/platform/config';
+import type { ConfigReader } from '@tally/platform/config';
 import { AppError } from '@tally/platform/errors';
 import { type Db, failureOf } from '@tally/platform/postgres';
-
-import { DATABASES, DATABASE_NAMES, type DatabaseName, POSTGRES_SCHEMES, toUrlVariable } from '@tally/sql/databases';
+import { readDatabaseUrl } from '@tally/sql/config';
+import { DATABASES, DATABASE_NAMES, type DatabaseName, forEachDatabase } from '@tally/sql/databases';
 
 import { KAFKA_SCHEME, openReaders } from './kafka-log.ts';
 
 /** URLs of PostgreSQL; that of the log may be `kafka://host:port,host:port`. */
 export type DatabaseUrls = Readonly<Record<DatabaseName, string>>;
 
-export function readDatabaseUrl(reader: ConfigReader, name: DatabaseName): string {
-  return reader.url(toUrlVariable(name), `database of ${name === 'log' ? 'the event log' : name}`, POSTGRES_SCHEMES);
-}
-
-/** All four, or one ConfigError with every fault. */
-export function readDatabaseUrls(env: Environment): DatabaseUrls {
-  return readConfig(env, (reader) => ({
-    cart: readDatabaseUrl(reader, 'cart'),
-    loms: readDatabaseUrl(reader, 'loms'),
-    notifier: readDatabaseUrl(reader, 'notifier'),
-    log: readLogUrl(reader, env),
-  }));
-}
-
-/** KAFKA_BROKERS says that the log is Kafka, as it does to the services. */
-function readLogUrl(reader: ConfigReader, env: Environment): string {
-  if (!env['KAFKA_BROKERS']?.trim()) return readDatabaseUrl(reader, 'log');
-  return `${KAFKA_SCHEME}${reader.addresses('KAFKA_BROKERS', 'the event log on Kafka')?.join(',')}`;
+/** Reads the URLs of the three databases and of the log, which is on Kafka when KAFKA_BROKERS is set. */
+export function readDatabaseUrls(reader: ConfigReader): DatabaseUrls {
+  const brokers = reader.optionalAddresses(
+    'KAFKA_BROKERS',
+    'Brokers of the event log on Kafka; without it the log is on PostgreSQL.',
+  );
+  return forEachDatabase((name) =>
+    name === 'log' && brokers !== undefined ? `${KAFKA_SCHEME}${brokers.join(',')}` : readDatabaseUrl(reader, name),
+  );
 }
 
 /** Throws one AppError that names every database that cannot be used, and why. */

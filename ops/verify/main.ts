@@ -1,4 +1,5 @@
 import { type Command, UsageError, runCommand } from '@tally/platform/command-line';
+import { readConfig } from '@tally/platform/config';
 
 import { readDatabaseUrls } from './databases.ts';
 import { describeReport, summarise } from './describe-report.ts';
@@ -28,7 +29,7 @@ const command: Command = {
     if (given.has('--yes') && !given.has('--repair')) throw new UsageError('--yes belongs to --repair.');
     if (reason !== undefined && !given.has('--yes')) throw new UsageError('--reason belongs to --repair --yes.');
     if (given.has('--yes') && reason === undefined) throw new UsageError('--repair --yes needs --reason TEXT.');
-    const urls = readDatabaseUrls(process.env);
+    const urls = readConfig(process.env, readDatabaseUrls);
     if (given.has('--repair')) await runRepair(urls.loms, reason);
     const startedAt = performance.now();
     const report = await verify({ urls, full: given.has('--full'), onProgress: createProgress() });

@@ -6,9 +6,10 @@ import { openDb } from '@tally/platform/postgres';
 import { openTracing } from '@tally/platform/telemetry';
 import { Loms } from '@tally/proto/loms';
 
-import { closeByHand } from './close-by-hand.ts';
 import { createOrders } from '../orders/orders-grpc.ts';
 import { createPostgresStore } from '../store/store-postgres.ts';
+import { closeByHand } from './close-by-hand.ts';
+import { readCheckoutCommandConfig } from './config.ts';
 
 const LIMIT_MS = 10_000;
 
@@ -31,11 +32,8 @@ const close: Command = {
     },
   ],
   run: async (given) => {
-    const config = readConfig(process.env, (reader) => ({
-      url: reader.url('CART_DATABASE_URL', 'the database of cart', ['postgres', 'postgresql']),
-      lomsAddresses: reader.addresses('LOMS_ADDRESS', 'where loms answers gRPC', '127.0.0.1:9083'),
-    }));
-    await using db = openDb({ url: config.url, applicationName: 'checkout close', maxConnections: 1 });
+    const config = readConfig(process.env, readCheckoutCommandConfig);
+    await using db = openDb({ url: config.databaseUrl, applicationName: 'checkout close', maxConnections: 1 });
     await using loms = openGrpcClient(Loms, {
       addresses: config.lomsAddresses,
       tracer: openTracing('cart').tracer,

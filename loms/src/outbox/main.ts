@@ -2,6 +2,7 @@ import { type Command, type CommandGroup, type Given, type Operand, runCommand }
 import { readConfig } from '@tally/platform/config';
 import { type Db, openDb } from '@tally/platform/postgres';
 
+import { readOutboxConfig } from './config.ts';
 import { type RefusedEvent, listRefused, retryRefused, skipRefused } from './quarantine-postgres.ts';
 
 const EVENT: readonly Operand[] = [
@@ -36,10 +37,8 @@ function command(
     purpose,
     operands,
     run: async (given) => {
-      const { url } = readConfig(process.env, (reader) => ({
-        url: reader.url('LOMS_DATABASE_URL', 'the database of loms', ['postgres', 'postgresql']),
-      }));
-      await using db = openDb({ url, applicationName: 'outbox', maxConnections: 1 });
+      const { databaseUrl } = readConfig(process.env, readOutboxConfig);
+      await using db = openDb({ url: databaseUrl, applicationName: 'outbox', maxConnections: 1 });
       console.log(await work(db, given));
       return 0;
     },

@@ -45,36 +45,46 @@ export interface EventLogOptions {
   readonly maxConnections: number;
 }
 
+const BROKERS_MEANING = 'Brokers of the event log on Kafka; without it the log is on PostgreSQL.';
 const FIRST_TRY_LIMIT_MS = 1_000;
 const TRY_PAUSE_MS = 2_000;
 const MAX_BROKERS = 9;
 
 /** KAFKA_BROKERS makes Kafka the log; without it LOG_DATABASE_URL must be set. */
 export function readEventLogConfig(reader: ConfigReader, name: string, adminPort: number): EventLogConfig {
-  const brokers = reader.optional('KAFKA_BROKERS', 'the event log on Kafka, as host:port or several with commas');
-  const replicationFactor = reader.integer('KAFKA_REPLICATION_FACTOR', 'brokers that keep an event', {
-    fallback: 3,
-    min: 1,
-    max: MAX_BROKERS,
-  });
-  const minInSyncReplicas = reader.integer('KAFKA_MIN_INSYNC_REPLICAS', 'of them, those that must have it', {
-    fallback: Math.min(2, replicationFactor),
-    min: 1,
-    max: replicationFactor,
-  });
+  const brokers = reader.optionalAddresses('KAFKA_BROKERS', BROKERS_MEANING);
+  const replicationFactor = reader.integer(
+    'KAFKA_REPLICATION_FACTOR',
+    'Number of brokers that store each event, for topics that are created.',
+    {
+      fallback: 3,
+      min: 1,
+      max: MAX_BROKERS,
+      unit: 'brokers',
+    },
+  );
+  const minInSyncReplicas = reader.integer(
+    'KAFKA_MIN_INSYNC_REPLICAS',
+    'Number of these brokers that must have an event before it is acknowledged.',
+    {
+      fallback: Math.min(2, replicationFactor),
+      min: 1,
+      max: replicationFactor,
+      unit: 'brokers',
+    },
+  );
   const instance = reader.text(
     `${name.toUpperCase()}_INSTANCE`,
-    'names this process among its like on Kafka: unique, and the same after a restart',
+    'Name of this instance in its consumer groups on Kafka, unique and stable over restarts.',
     `${name}-${hostname()}-${adminPort}`,
   );
   if (brokers === undefined) {
-    const meaning = 'the event log on PostgreSQL, not needed with KAFKA_BROKERS';
+    const meaning = 'Database of the event log; unused when KAFKA_BROKERS is set.';
     return { logUrl: reader.url('LOG_DATABASE_URL', meaning, ['postgres', 'postgresql']) };
   }
-  const addresses = reader.addresses('KAFKA_BROKERS', 'the event log on Kafka');
   // What Kafka allows in such a name.
   const legal = instance.replaceAll(/[^\w.-]/g, '-');
-  return { kafka: { brokers: addresses, replicationFactor, minInSyncReplicas, instance: legal } };
+  return { kafka: { brokers, replicationFactor, minInSyncReplicas, instance: legal } };
 }
 
 /**

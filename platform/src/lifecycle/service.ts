@@ -41,32 +41,44 @@ export function readServiceConfig(reader: ConfigReader, name: string, ports: Def
   const prefix = name.toUpperCase();
   return {
     name,
-    mode: reader.oneOf('TALLY_MODE', 'how strict to be', ['production', 'development'], 'production'),
-    host: reader.text('TALLY_HOST', 'address to listen on', '127.0.0.1'),
-    grpcPort: reader.port(`${prefix}_GRPC_PORT`, 'port for gRPC', ports.grpcPort),
-    adminPort: reader.port(`${prefix}_ADMIN_PORT`, 'port for /metrics, /healthz and /readyz', ports.adminPort),
-    databaseUrl: reader.url(`${prefix}_DATABASE_URL`, 'its own database', ['postgres', 'postgresql']),
-    databaseConnections: reader.integer(`${prefix}_DATABASE_CONNECTIONS`, 'connections at most', {
-      fallback: 10,
-      min: 2,
-      max: 200,
-    }),
+    mode: reader.oneOf(
+      'TALLY_MODE',
+      'Whether the service refuses to start while the clock of its database is shifted (production).',
+      ['production', 'development'],
+      'production',
+    ),
+    host: reader.text('TALLY_HOST', 'Address to listen on.', '127.0.0.1'),
+    grpcPort: reader.port(`${prefix}_GRPC_PORT`, 'Port for gRPC.', ports.grpcPort),
+    adminPort: reader.port(`${prefix}_ADMIN_PORT`, 'Port for /metrics, /healthz and /readyz.', ports.adminPort),
+    databaseUrl: reader.url(`${prefix}_DATABASE_URL`, `Database of ${name}.`, ['postgres', 'postgresql']),
+    databaseConnections: reader.integer(
+      `${prefix}_DATABASE_CONNECTIONS`,
+      'Maximum number of connections to the database.',
+      {
+        fallback: 10,
+        min: 2,
+        max: 200,
+        unit: 'connections',
+      },
+    ),
     namedStatements:
       reader.oneOf(
         `${prefix}_DATABASE_NAMED_STATEMENTS`,
-        'save planning; false behind a pgbouncer older than 1.21',
+        'Whether queries are named statements, which saves planning; false for a pgbouncer older than 1.21.',
         ['true', 'false'],
         'true',
       ) === 'true',
-    logLevel: reader.oneOf('LOG_LEVEL', 'least severe lines to log', LOG_LEVELS, 'info'),
-    otlpEndpoint: reader.optionalUrl('OTEL_EXPORTER_OTLP_ENDPOINT', 'where traces go, as http://host:4318', [
-      'http',
-      'https',
-    ]),
-    drainMs: reader.integer('DRAIN_LIMIT_MS', 'time for calls in flight after SIGTERM', {
+    logLevel: reader.oneOf('LOG_LEVEL', 'Least severe log lines to write.', LOG_LEVELS, 'info'),
+    otlpEndpoint: reader.optionalUrl(
+      'OTEL_EXPORTER_OTLP_ENDPOINT',
+      'OTLP endpoint for traces, such as http://host:4318; without it no spans are recorded.',
+      ['http', 'https'],
+    ),
+    drainMs: reader.integer('DRAIN_LIMIT_MS', 'Time that calls in flight get to end after SIGTERM.', {
       fallback: 10_000,
       min: 0,
       max: 300_000,
+      unit: 'ms',
     }),
   };
 }

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 
 import { type EmbeddedPostgres, freePort, startEmbeddedPostgres } from '../embedded/index.ts';
 import { asAdmin, createDatabase, migrate } from '../postgres/index.ts';
+import { readTestConfig } from './config.ts';
 
 /** A database of its own for one test file, with its migrations run. Disposing it drops it. */
 export interface TestDatabase extends AsyncDisposable {
@@ -22,7 +23,7 @@ const PASSWORD = 'tally';
 export async function openTestDatabase(name: string): Promise<TestDatabase> {
   const serverUrl = await serverOfThisRun();
   const template = await templateOf(serverUrl, name);
-  const database = `${name}_${process.env['BUN_TEST_WORKER_ID'] ?? 'w'}_${randomUUID().slice(0, 8)}`;
+  const database = `${name}_${readTestConfig().worker}_${randomUUID().slice(0, 8)}`;
   await asAdmin(serverUrl, (client) => client.query(`create database ${database} template ${template} owner tally`));
   return {
     url: await createDatabase(serverUrl, database),
@@ -91,8 +92,8 @@ const templates = new Map<string, Promise<string>>();
 
 /** The server that the test runner started, else one that this process starts and ends. */
 function serverOfThisRun(): Promise<string> {
-  const given = process.env['TALLY_TEST_POSTGRES_URL'];
-  server ??= given === undefined ? startOwnServer() : Promise.resolve(given);
+  const { postgresUrl } = readTestConfig();
+  server ??= postgresUrl === undefined ? startOwnServer() : Promise.resolve(postgresUrl);
   return server;
 }
 
