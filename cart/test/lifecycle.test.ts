@@ -106,8 +106,11 @@ describe('closing by hand', () => {
     const [code, said] = await close(id, 'stuck', 'since', 'noon');
     expect([code, said.includes('does not say')]).toEqual([1, true]);
     expect(await state()).toBe('open');
-    expect(await close('nonsense', 'why')).toEqual([2, expect.stringContaining("'nonsense' is no id")]);
-    expect(await close(id)).toEqual([2, expect.stringContaining('REASON is missing')]);
+    expect(await close('nonsense', 'why')).toEqual([
+      2,
+      expect.stringContaining("value 'nonsense' is invalid for argument 'ID'"),
+    ]);
+    expect(await close(id)).toEqual([2, expect.stringContaining("missing required argument 'REASON'")]);
     const [done] = await close(id, 'stuck', 'since', 'noon', '--abandon');
     expect([done, await state()]).toEqual([0, 'refused']);
     const { rows } = await street.database.db.query('select action, reason from audit where subject = $1', [id]);

@@ -24,7 +24,7 @@ function setAddresses(): void {
   requireOwn(files.run);
   const servers = createServers(config, readShape(files) ?? SHAPES.light);
   if (!servers.postgres.isRunning()) {
-    const asksForHelp = process.argv.some((arg) => arg === '--help' || arg === '-h');
+    const asksForHelp = process.argv.some((arg) => arg === '--help' || arg === '-h' || arg === '--version');
     // Somebody who names a database may mean another system.
     const isGiven = DATABASES.some((name) => process.env[variableOf(name)] !== undefined);
     if (asksForHelp || isGiven) return;

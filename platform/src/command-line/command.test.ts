@@ -1,73 +1,147 @@
-import { expect, test } from 'bun:test';
+import { describe, expect, test } from 'bun:test';
 
-import { type Command, type CommandGroup, choose, parse } from './command.ts';
+import { tallyVersion } from '../version/index.ts';
+import { type Command, type CommandGroup, type Given, UsageError, interpret } from './command.ts';
 
 const LOGS: Command = {
   name: 'logs',
-  purpose: 'prints.',
-  operands: [{ name: 'SERVICE', choices: ['cart', 'loms'], isRequired: false }],
+  purpose: 'prints the logs.',
+  operands: [{ name: 'SERVICE', choices: ['alpha', 'beta'], isRequired: false }],
   options: [
-    { name: '--follow', short: '-f', meaning: 'follow' },
-    { name: '--lines', short: '-n', meaning: 'lines', number: { min: 0, max: 100, fallback: 40 } },
-    { name: '--reason', meaning: 'why', text: 'TEXT' },
+    { name: '--follow', short: '-f', meaning: 'keep printing' },
+    { name: '--lines', short: '-n', meaning: 'lines of each log', number: { min: 0, max: 100, fallback: 40 } },
+    { name: '--given-reason', meaning: 'why', text: 'TEXT' },
   ],
+  notes: ['Exit codes: 0 always.'],
   run: async () => 0,
 };
 
 const SKIP: Command = {
   name: 'outbox skip',
-  purpose: 'skips.',
+  purpose: 'skips an event.',
   operands: [
-    { name: 'ORDER', isRequired: true, meaning: 'a whole number', pattern: /^\d+$/ },
+    { name: 'EVENT', isRequired: true, meaning: 'a whole number', pattern: /^\d+$/ },
     { name: 'REASON', isRequired: true, takesRest: true },
   ],
   run: async () => 0,
 };
 
-test('operands and options come in any order, long, short and with a sign between', () => {
-  for (const args of [
-    ['cart', '-f', '-n', '5', '--reason', 'so it is'],
-    ['--lines=5', '--reason=so it is', '--follow', 'cart'],
-  ]) {
-    const given = parse(LOGS, args);
-    const found = [given.operand('SERVICE'), given.has('--follow'), given.number('--lines'), given.text('--reason')];
-    expect(found).toEqual(['cart', true, 5, 'so it is']);
+const OUTBOX: CommandGroup = {
+  name: 'outbox',
+  purpose: 'decides on events.',
+  commands: [{ ...SKIP, name: 'outbox list', operands: [] }, SKIP],
+};
+
+function givenOf(command: Command | CommandGroup, args: readonly string[]): Given {
+  const request = interpret(command, args);
+  if ('text' in request) throw new Error(`it printed ${request.text}`);
+  return request.given;
+}
+
+function textOf(command: Command | CommandGroup, args: readonly string[]): string {
+  const request = interpret(command, args);
+  return 'text' in request ? request.text : `it would run ${request.command.name}`;
+}
+
+function complaintOf(command: Command | CommandGroup, args: readonly string[]): string {
+  try {
+    interpret(command, args);
+  } catch (error) {
+    if (error instanceof UsageError) return error.message;
+    throw error;
   }
-  const given = parse(LOGS, []);
-  const found = [given.operand('SERVICE'), given.has('--follow'), given.number('--lines'), given.text('--reason')];
-  expect(found).toEqual([undefined, false, 40, undefined]);
+  return 'no complaint';
+}
+
+describe('arguments', () => {
+  for (const args of [
+    ['alpha', '-f', '-n', '5', '--given-reason', 'so it is'],
+    ['--lines=5', '--given-reason=so it is', '--follow', 'alpha'],
+    ['-fn5', 'alpha', '--given-reason', ' so it is '],
+  ]) {
+    test(`come in any order, long and short: ${args.join(' ')}`, () => {
+      const given = givenOf(LOGS, args);
+      expect(given.operand('SERVICE')).toBe('alpha');
+      expect(given.has('--follow')).toBe(true);
+      expect(given.number('--lines')).toBe(5);
+      expect(given.text('--given-reason')).toBe('so it is');
+    });
+  }
+
+  test('that are absent have no value, or their default', () => {
+    const given = givenOf(LOGS, []);
+    expect(given.operand('SERVICE')).toBeUndefined();
+    expect(given.has('--follow')).toBe(false);
+    expect(given.number('--lines')).toBe(40);
+    expect(given.has('--lines')).toBe(false);
+    expect(given.text('--given-reason')).toBeUndefined();
+  });
+
+  test('that remain go to the last operand, after -- also those that look like options', () => {
+    expect(givenOf(OUTBOX, ['skip', '7', 'it', 'is', 'broken']).required('REASON')).toBe('it is broken');
+    expect(givenOf(OUTBOX, ['skip', '7', '--', '--it', '-is']).required('REASON')).toBe('--it -is');
+  });
+
+  test('choose a command of a group by the second word', () => {
+    const request = interpret(OUTBOX, ['skip', '7', 'x']);
+    expect('command' in request && request.command).toBe(SKIP);
+  });
 });
 
-test('the last operand may take all words that are left, behind -- also those that look like options', () => {
-  expect(parse(SKIP, ['7', 'it', 'is', 'broken']).required('REASON')).toBe('it is broken');
-  expect(parse(SKIP, ['7', '--', '--it', '-is']).required('REASON')).toBe('--it -is');
-});
-
-test('a wrong argument is named, with what is allowed', () => {
-  const faults: readonly [readonly string[], string][] = [
-    [['basket'], "'basket' is no service: it is one of cart, loms."],
-    [[''], "'' is no service: it is one of cart, loms."],
-    [['cart', 'loms'], "'loms' is not expected here: it takes SERVICE (cart, loms), --follow, --lines, --reason."],
-    [['--tail'], "'--tail' is not expected here: it takes SERVICE (cart, loms), --follow, --lines, --reason."],
-    [['-n', 'x'], "--lines is 'x': it takes a whole number from 0 to 100."],
-    [['-n', '101'], "--lines is '101': it takes a whole number from 0 to 100."],
-    [['-n'], '--lines has no value: it takes a whole number from 0 to 100.'],
-    [['--follow=yes'], "--follow takes no value, but was given 'yes'."],
-    [['--reason'], '--reason needs TEXT.'],
-    [['--reason', '  '], '--reason needs TEXT.'],
+describe('a wrong argument is one sentence that names it:', () => {
+  const faults: readonly [Command | CommandGroup, readonly string[], string][] = [
+    [LOGS, ['gamma'], "value 'gamma' is invalid for argument 'SERVICE'. It must be one of alpha, beta."],
+    [LOGS, [''], "value '' is invalid for argument 'SERVICE'. It must be one of alpha, beta."],
+    [LOGS, ['alpha', 'beta'], 'too many arguments. Expected 1 argument but got 2: alpha, beta.'],
+    [LOGS, ['--folow'], "unknown option '--folow' (Did you mean --follow?)."],
+    [LOGS, ['-n', 'x'], "option '-n, --lines <N>' argument 'x' is invalid. It must be a whole number from 0 to 100."],
+    [
+      LOGS,
+      ['-n', '101'],
+      "option '-n, --lines <N>' argument '101' is invalid. It must be a whole number from 0 to 100.",
+    ],
+    [LOGS, ['-n'], "option '-n, --lines <N>' argument missing."],
+    [LOGS, ['--follow=yes'], "unknown option '--follow=yes'."],
+    [LOGS, ['--given-reason'], "option '--given-reason <TEXT>' argument missing."],
+    [LOGS, ['--given-reason', ' '], "option '--given-reason <TEXT>' argument ' ' is invalid. It must not be blank."],
+    [SKIP, [], "missing required argument 'EVENT'."],
+    [SKIP, ['x', 'y'], "value 'x' is invalid for argument 'EVENT'. It must be a whole number."],
+    [SKIP, ['7'], "missing required argument 'REASON'."],
+    [SKIP, ['7', ' '], "value ' ' is invalid for argument 'REASON'. It must be a word."],
+    [OUTBOX, [], 'a command is missing: list, skip.'],
+    [OUTBOX, ['scip'], "unknown command 'scip' (Did you mean skip?)."],
+    [OUTBOX, ['list', 'x'], "too many arguments for 'list'. Expected 0 arguments but got 1: x."],
   ];
-  for (const [args, message] of faults) expect(() => parse(LOGS, args)).toThrow(message);
-  expect(() => parse(SKIP, [])).toThrow('ORDER is missing: it is a whole number.');
-  expect(() => parse(SKIP, ['x'])).toThrow("'x' is no order: it is a whole number.");
-  expect(() => parse(SKIP, ['7'])).toThrow('REASON is missing.');
-  expect(() => parse({ ...LOGS, operands: [], options: [] }, ['x'])).toThrow(
-    "'x' is not expected here: it takes no arguments.",
-  );
+  for (const [command, args, message] of faults) {
+    test(JSON.stringify([command.name, ...args]), () => expect(complaintOf(command, args)).toBe(message));
+  }
 });
 
-test('a group takes its second word for the command', () => {
-  const group: CommandGroup = { name: 'outbox', purpose: 'decides.', commands: [SKIP] };
-  expect(choose(group, ['skip', '7', 'x'])).toEqual([SKIP, ['7', 'x']]);
-  expect(() => choose(group, [])).toThrow('COMMAND is missing: skip.');
-  expect(() => choose(group, ['scip'])).toThrow("'scip' is no command: skip.");
+describe('--help', () => {
+  test('describes usage, purpose, operands, options with their bounds, and the notes', () => {
+    for (const args of [['--help'], ['alpha', '-h']]) {
+      const help = textOf(LOGS, args);
+      expect(help).toStartWith('Usage: just logs [options] [SERVICE]\n\nprints the logs.');
+      expect(help).toContain('one of alpha, beta');
+      expect(help).toMatch(/-n, --lines <N> +lines of each log \(0 to 100, default 40\)/);
+      expect(help).toMatch(/--version +print the version of Tally/);
+      expect(help).toEndWith('\nExit codes: 0 always.\n');
+    }
+  });
+
+  test('of a group lists its commands, and of a command its own arguments', () => {
+    expect(textOf(OUTBOX, ['--help'])).toMatch(/skip \[options\] <EVENT> <REASON...> +skips an event\./);
+    expect(textOf(OUTBOX, ['skip', '--help'])).toStartWith('Usage: just outbox skip [options] <EVENT> <REASON...>');
+  });
+});
+
+test('--version prints the version of Tally', () => {
+  for (const [command, args] of [
+    [LOGS, ['--version']],
+    [OUTBOX, ['--version']],
+    [OUTBOX, ['skip', '--version']],
+  ] as const) {
+    expect(textOf(command, args)).toBe(`${tallyVersion()}\n`);
+  }
+  expect(tallyVersion()).toMatch(/^\d+\.\d+\.\d+$/);
 });
