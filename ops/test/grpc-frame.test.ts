@@ -45,7 +45,7 @@ function serviceOf(work: Work): BoundService {
   return bindService(Loms, rpc);
 }
 
-/** The frame around one handler, which by default answers at once. */
+/** Starts a server around one handler, which by default answers at once. */
 function openServer(work: Work = async () => {}, more: Partial<GrpcServerOptions> = {}) {
   const metrics = createMetrics('loms');
   return startGrpcServer({ ...quiet, metrics, drainMs: 500, services: [serviceOf(work)], ...more });
@@ -64,7 +64,7 @@ function frame(bytes: Uint8Array, isCompressed = false): Buffer {
   return Buffer.concat([prefix, bytes]);
 }
 
-/** A call by hand, for what no client would send; resolves with its code and reason. */
+/** Sends a handmade call that no client would send. Resolves with its code and reason. */
 async function post(port: number, body: Buffer, headers: Record<string, string> = {}) {
   const session = connect(`http://127.0.0.1:${port}`);
   try {
@@ -95,15 +95,15 @@ async function post(port: number, body: Buffer, headers: Record<string, string> 
   }
 }
 
-describe('the end', () => {
-  test('a call that takes longer than the drain limit is cut off, and the whole service is gone', async () => {
+describe('shutdown', () => {
+  test('a call that outlasts the drain limit is cut off, and the service stops', async () => {
     await using database = await openTestDatabase('loms');
     let isRunning = false;
     let isCut = false;
     const service = serviceOf(async ({ signal }) => {
       isRunning = true;
       signal.addEventListener('abort', () => (isCut = true));
-      // It takes no notice of its signal.
+      // The handler ignores its signal.
       await Bun.sleep(5000);
     });
     const config = {
@@ -127,13 +127,13 @@ describe('the end', () => {
     await running[Symbol.asyncDispose]();
     const tookMs = performance.now() - startedMs;
     expect(await outcome).not.toBe('OK');
-    await waitUntil(() => isCut, { what: 'the handler was told' });
+    await waitUntil(() => isCut, { what: 'the signal of the handler aborted' });
     // The limit is 300 ms; without one the call runs for 5 s.
     expect(tookMs).toBeGreaterThan(290);
     expect(tookMs).toBeLessThan(3000);
   }, 30_000);
 
-  test('a call that ends within the drain limit is answered, and then nobody waits for the rest of it', async () => {
+  test('a call that ends within the drain limit is answered, and shutdown does not wait for the rest of the limit', async () => {
     const begun = Promise.withResolvers<void>();
     const work = async () => {
       begun.resolve();
@@ -151,7 +151,7 @@ describe('the end', () => {
 });
 
 describe('the deadline of a call', () => {
-  test("is the caller's own up to 30 s, and 5 s where the caller has none", async () => {
+  test("is the caller's own up to 30 s, and 5 s if the caller sets none", async () => {
     const leftMs: number[] = [];
     await using server = await openServer(async ({ deadlineMs }) => void leftMs.push(deadlineMs - Date.now()));
     const asked: readonly (readonly [header: string | undefined, limitMs: number])[] = [
@@ -168,12 +168,12 @@ describe('the deadline of a call', () => {
     }
     for (const [i, [, limitMs]] of asked.entries()) {
       expect(leftMs[i]).toBeLessThanOrEqual(limitMs);
-      // What a busy machine may lose between the call and its handler.
+      // A busy machine may take a while from the call to its handler.
       expect(leftMs[i]).toBeGreaterThan(limitMs - 2000);
     }
   });
 
-  test('aborts the signal where the cap is reached, and the caller hears of it long before its own deadline', async () => {
+  test('aborts the signal at the cap, and the caller is answered long before its own deadline', async () => {
     const untilAborted: Work = ({ signal }) =>
       new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
     await using server = await openServer(untilAborted, { maxDeadlineMs: 200 });
@@ -184,9 +184,9 @@ describe('the deadline of a call', () => {
   }, 30_000);
 });
 
-describe('what is no request', () => {
-  test('bytes that are not what their encoding says, and a timeout that is none, are INVALID_ARGUMENT', async () => {
-    await using server = await openServer(() => Promise.reject(new Error('nothing of it may run')));
+describe('a malformed request', () => {
+  test('bytes that do not match their encoding and an unreadable timeout are INVALID_ARGUMENT', async () => {
+    await using server = await openServer(() => Promise.reject(new Error('the handler must not run')));
     const gzip = { 'grpc-encoding': 'gzip' };
     for (const call of [
       post(server.port, frame(MESSAGE, true), gzip),
@@ -197,7 +197,7 @@ describe('what is no request', () => {
       expect(await call).toMatchObject({ code: 3, reason: 'MALFORMED_REQUEST' });
   });
 
-  test('more than 4 MB is RESOURCE_EXHAUSTED, as it comes and unpacked; what fits is taken, compressed too', async () => {
+  test('more than 4 MB is RESOURCE_EXHAUSTED, compressed or not, and exactly 4 MB is accepted', async () => {
     await using server = await openServer();
     const tooLarge = Buffer.alloc(4 * 1024 * 1024 + 1);
     const gzip = { 'grpc-encoding': 'gzip' };
@@ -205,7 +205,7 @@ describe('what is no request', () => {
     expect(await sendRaw(`127.0.0.1:${server.port}`, PATH, tooLarge)).toMatchObject({ code: 8 });
     expect(await post(server.port, frame(gzipSync(tooLarge), true), gzip)).toMatchObject({ code: 8 });
     expect(await post(server.port, frame(gzipSync(MESSAGE), true), gzip)).toMatchObject({ code: 0 });
-    // A field that nobody knows, of 4 MB less its own key and length.
+    // An unknown field fills the message up to 4 MB.
     const padding = Buffer.alloc(4 * 1024 * 1024 - MESSAGE.length - 6);
     const length = padding.length;
     const varint = [0, 7, 14, 21].map((shift) => ((length >> shift) & 0x7f) | (shift < 21 ? 0x80 : 0));
@@ -214,7 +214,7 @@ describe('what is no request', () => {
     expect(await post(server.port, frame(fits))).toMatchObject({ code: 0 });
   });
 
-  test('no message, several, and an encoding that nobody knows are UNIMPLEMENTED, and the server lives on', async () => {
+  test('no message, several messages and an unknown encoding are UNIMPLEMENTED, and the server goes on', async () => {
     await using server = await openServer();
     const twice = Buffer.concat([frame(MESSAGE), frame(MESSAGE)]);
     expect(await post(server.port, Buffer.alloc(0))).toMatchObject({ code: 12 });

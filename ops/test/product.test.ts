@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'bun:test';
 
 import { openGrpcClient } from '@tally/platform/grpc';
 import { openTracing } from '@tally/platform/telemetry';
-import { outcomeOf } from '@tally/platform/testing';
+import { outcomeOf, range, withTimeout } from '@tally/platform/testing';
 import { ProductService } from '@tally/proto/product';
 
 import { type RunningProduct, start } from '../product/app.ts';
@@ -12,17 +12,16 @@ import { readConfig } from '@tally/platform/config';
 let product: RunningProduct;
 const stack = new AsyncDisposableStack();
 
-const configured = (env: Record<string, string>) =>
+const toConfig = (env: Record<string, string>) =>
   readConfig(
     { PRODUCT_GRPC_PORT: '0', PRODUCT_HTTP_PORT: '0', PRODUCT_TOKEN: 'testtoken', LOG_LEVEL: 'silent', ...env },
     readProductConfig,
   );
 const open = (port: number) =>
   stack.use(openGrpcClient(ProductService, { addresses: [`127.0.0.1:${port}`], tracer: openTracing('test').tracer }));
-const soon = () => ({ deadlineMs: Date.now() + 2000 });
 
 beforeAll(async () => {
-  product = stack.use(await start(configured({ PRODUCT_MAX_CALLS_PER_SECOND: '1000' })));
+  product = stack.use(await start(toConfig({ PRODUCT_MAX_CALLS_PER_SECOND: '1000' })));
 });
 beforeEach(() => void product.control({ latencyMs: 0, fault: 'none', faultRate: 0 }));
 afterAll(() => stack.disposeAsync());
@@ -30,18 +29,18 @@ afterAll(() => stack.disposeAsync());
 const post = (path: string, body: string) =>
   fetch(`http://127.0.0.1:${product.httpPort}${path}`, { method: 'POST', body });
 
-test('answers over gRPC: a product, an unknown sku, a wrong token, a sku out of bounds', async () => {
+test('the stand-in answers over gRPC: a product, an unknown sku, a wrong token, a sku out of bounds', async () => {
   const client = open(product.grpcPort);
-  const ask = (sku: number, token = 'testtoken') => client.getProduct({ sku, token }, soon());
+  const ask = (sku: number, token = 'testtoken') => client.getProduct({ sku, token }, withTimeout(2000));
   expect(await ask(1076963)).toMatchObject({ name: 'Enamel kettle', price: 3379 });
   expect(await outcomeOf(ask(5))).toBe('NOT_FOUND UNKNOWN_SKU');
   expect(await outcomeOf(ask(1076963, 'other'))).toBe('UNAUTHENTICATED WRONG_TOKEN');
   expect(await outcomeOf(ask(0))).toBe('INVALID_ARGUMENT INVALID_REQUEST');
-  const { skus } = await client.listSkus({ token: 'testtoken', startAfterSku: 1148162, count: 2 }, soon());
+  const { skus } = await client.listSkus({ token: 'testtoken', startAfterSku: 1148162, count: 2 }, withTimeout(2000));
   expect(skus).toEqual([1625903, 2618151]);
 });
 
-test('answers the same over HTTP', async () => {
+test('the stand-in answers the same over HTTP', async () => {
   const found = await post('/get_product', '{"token":"testtoken","sku":1076963}');
   expect([found.status, await found.json()]).toEqual([200, { name: 'Enamel kettle', price: 3379 }]);
   const statuses = await Promise.all([
@@ -57,22 +56,22 @@ test('answers the same over HTTP', async () => {
   expect(await list.json()).toEqual({ skus: [] });
 });
 
-test('refuses what is above its limit in a second, and shows it', async () => {
-  await using limited = await start(configured({ PRODUCT_MAX_CALLS_PER_SECOND: '3' }));
+test('calls above the limit of a second are refused and shown on the page', async () => {
+  await using limited = await start(toConfig({ PRODUCT_MAX_CALLS_PER_SECOND: '3' }));
   const client = open(limited.grpcPort);
   const outcomes = await Promise.all(
-    Array.from({ length: 12 }, () => outcomeOf(client.getProduct({ sku: 1076963, token: 'testtoken' }, soon()))),
+    range(12).map(() => outcomeOf(client.getProduct({ sku: 1076963, token: 'testtoken' }, withTimeout(2000)))),
   );
   expect(outcomes.filter((outcome) => outcome.startsWith('RESOURCE_EXHAUSTED')).length).toBeGreaterThanOrEqual(6);
   const seconds = limited.seconds();
   expect(seconds.reduce((sum, { calls }) => sum + calls, 0)).toBe(12);
   const page = await (await fetch(`http://127.0.0.1:${limited.httpPort}/`)).text();
-  expect(page).toContain('12 calls in the last');
+  expect(page).toContain('12 in the last');
 });
 
-test('misbehaves as told, and refuses to be told nonsense', async () => {
+test('a fault can be switched on over HTTP, and an invalid one is refused', async () => {
   const client = open(product.grpcPort);
-  const ask = () => client.getProduct({ sku: 1076963, token: 'testtoken' }, { deadlineMs: Date.now() + 300 });
+  const ask = () => client.getProduct({ sku: 1076963, token: 'testtoken' }, withTimeout(300));
   await post('/control', '{"fault":"unavailable","faultRate":1}');
   expect(await outcomeOf(ask())).toStartWith('UNAVAILABLE');
   await post('/control', '{"fault":"hang"}');
@@ -87,8 +86,11 @@ test('misbehaves as told, and refuses to be told nonsense', async () => {
   });
 });
 
-test('makes up as many products as asked for', async () => {
-  await using large = await start(configured({ PRODUCT_GENERATED: '1000' }));
-  const { skus } = await open(large.grpcPort).listSkus({ token: 'testtoken', startAfterSku: 0, count: 5000 }, soon());
+test('the stand-in generates as many products as configured', async () => {
+  await using large = await start(toConfig({ PRODUCT_GENERATED: '1000' }));
+  const { skus } = await open(large.grpcPort).listSkus(
+    { token: 'testtoken', startAfterSku: 0, count: 5000 },
+    withTimeout(2000),
+  );
   expect(skus).toHaveLength(1000);
 });

@@ -2,23 +2,21 @@ import { expect, test } from 'bun:test';
 
 import { openKafkaLog } from '@tally/platform/events/kafka';
 import { systemClock } from '@tally/platform/concurrency';
-import { type TestKafka, openTestKafka, waitUntil, withoutKafka } from '@tally/platform/testing';
+import { type TestKafka, openTestKafka, range, waitUntil, withTimeout, withoutKafka } from '@tally/platform/testing';
 
 import { verify } from '../verify/verify.ts';
 import { type TestSystem, openSystem } from './system.ts';
 
-const within = (ms: number) => ({ deadlineMs: Date.now() + ms, headers: {} });
-
-/** Buys and pays, one order after another. */
+/** Makes and pays one order for each user, one after another. */
 async function buy({ cart, loms }: TestSystem, users: readonly bigint[]): Promise<void> {
   for (const user of users) {
-    await cart.addItem({ user, item: { sku: 1, count: 1n } }, within(10_000));
-    const { orderID: orderId } = await cart.checkout({ user }, within(10_000));
-    await loms.orderPay({ orderId }, within(10_000));
+    await cart.addItem({ user, item: { sku: 1, count: 1n } }, withTimeout(10_000));
+    const { orderID: orderId } = await cart.checkout({ user }, withTimeout(10_000));
+    await loms.orderPay({ orderId }, withTimeout(10_000));
   }
 }
 
-const usersFrom = (first: number, count: number) => Array.from({ length: count }, (_, i) => BigInt(first + i));
+const usersFrom = (first: number, count: number) => range(count).map((i) => BigInt(first + i));
 
 async function openOnKafka(kafka: TestKafka): Promise<TestSystem> {
   const system = await openSystem({ kafkaBrokers: kafka.brokers });
@@ -26,7 +24,7 @@ async function openOnKafka(kafka: TestKafka): Promise<TestSystem> {
   return system;
 }
 
-/** What verify calls violated or late. */
+/** Returns the names of the invariants that verify calls violated or late. */
 async function brokenIn(system: TestSystem): Promise<string[]> {
   const { invariants } = await verify({ urls: system.urls, full: true });
   return invariants.filter(({ verdict }) => verdict === 'violated' || verdict === 'late').map(({ name }) => name);
@@ -35,7 +33,7 @@ async function brokenIn(system: TestSystem): Promise<string[]> {
 const onKafka = test.skipIf(withoutKafka() !== undefined);
 
 onKafka(
-  'Kafka is away from the start and is killed again later: shoppers go on ordering, and all is told',
+  'shoppers can order while Kafka is down from the start or killed later, and every event is notified in the end',
   async () => {
     await using kafka = await openTestKafka();
     await kafka.stop();
@@ -61,7 +59,7 @@ onKafka(
 );
 
 onKafka(
-  'verify sees on Kafka what it sees on PostgreSQL',
+  'verify finds on Kafka what it finds on PostgreSQL',
   async () => {
     await using kafka = await openTestKafka();
     await using system = await openOnKafka(kafka);
@@ -97,12 +95,12 @@ onKafka(
       [],
     );
 
-    // An event that the notifier gives up: its dead letter is found.
+    // The notifier gives this event up, and verify finds its dead letter.
     await publishForeign(kafka);
     await waitUntil(
       async () =>
         (await system.db.notifier.query(`select from notifications where state = 'dead'`, [])).rows.length === 1,
-      { what: 'the foreign event is given up', timeoutMs: 20_000 },
+      { what: 'the foreign event is a dead letter', timeoutMs: 20_000 },
     );
     const foreign = ['histories', 'log = events', 'log in order', ...already];
     expect((await brokenIn(system)).toSorted()).toEqual(foreign.toSorted());
@@ -120,7 +118,7 @@ onKafka(
   60_000,
 );
 
-/** An event of an order that does not exist, whose version 1 never came, and that nobody can understand. */
+/** Publishes an unreadable event of version 2 of an order that does not exist. */
 async function publishForeign({ brokers }: TestKafka): Promise<void> {
   await using log = openKafkaLog({
     place: { brokers, clientId: 'test' },

@@ -7,7 +7,7 @@ import { createLog, createMetrics, openTracing } from '@tally/platform/telemetry
 import { outcomeOf } from '@tally/platform/testing';
 import { Loms, OrderInfoRequestSchema } from '@tally/proto/loms';
 
-/** Takes what an OTLP exporter sends; the texts in it can be searched. */
+/** Opens an OTLP collector that keeps what it receives as text, so that tests can search it. */
 function openCollector() {
   const received: string[] = [];
   const server = Bun.serve({
@@ -42,7 +42,7 @@ function implement(orderInfo: Implementation<typeof Loms>['orderInfo']) {
 
 const options = { name: 'loms', host: '127.0.0.1', port: 0, drainMs: 500, metrics: createMetrics('loms') };
 
-test('spans of client and server go to the collector as one trace, the incoming one', async () => {
+test('spans of client and server reach the collector in the trace of the incoming call', async () => {
   await using collector = openCollector();
   const traceId = 'c'.repeat(32);
   {
@@ -71,7 +71,7 @@ test('spans of client and server go to the collector as one trace, the incoming 
   expect(sent).toContain(Buffer.from(traceId, 'hex').toString('latin1'));
 });
 
-test('a collector that is away holds nothing up', async () => {
+test('a collector that is down delays nothing', async () => {
   const tracing = openTracing('loms', 'http://127.0.0.1:1');
   tracing.tracer.startSpan('lonely').end();
   const startedMs = performance.now();
@@ -79,13 +79,13 @@ test('a collector that is away holds nothing up', async () => {
   expect(performance.now() - startedMs).toBeLessThan(5_000);
 });
 
-test('a bug is answered as INTERNAL without a word of it, logged whole, and the service lives on', async () => {
+test('a bug is answered as INTERNAL without its message and is logged with it, and the service goes on', async () => {
   const lines: string[] = [];
   const log = createLog('loms', 'info', { write: (line) => void lines.push(line) });
   let calls = 0;
   const service = implement(async () => {
     calls += 1;
-    if (calls === 1) throw new Error('the secret of the house');
+    if (calls === 1) throw new Error('a secret detail');
     return { status: 'payed', user: 1n, items: [] };
   });
   const { tracer } = openTracing('loms');
@@ -100,11 +100,11 @@ test('a bug is answered as INTERNAL without a word of it, logged whole, and the 
   const ask = () => client.orderInfo({ orderId: 1n }, { deadlineMs: Date.now() + 5000 });
   const failure = await ask().catch((error: unknown) => error);
   expect(failure).toMatchObject({ code: 13, message: 'internal error', reason: undefined });
-  expect(lines.join()).toContain('the secret of the house');
+  expect(lines.join()).toContain('a secret detail');
   expect(await outcomeOf(ask())).toBe('OK');
 });
 
-test('secrets do not reach the log, nor does what a database driver tells of a row', () => {
+test('neither secrets nor the row of a database error reach the log', () => {
   const lines: string[] = [];
   const log = createLog('cart', 'info', { write: (line) => void lines.push(line) });
   const error = Object.assign(new Error('duplicate key'), { code: '23505', detail: 'Key (name)=(Anna) exists.' });
@@ -114,7 +114,7 @@ test('secrets do not reach the log, nor does what a database driver tells of a r
   expect(JSON.parse(lines.join()).error).toMatchObject({ message: 'duplicate key', code: '23505' });
 });
 
-test('what is expected shows no stack, and a bug does, wherever it lies', () => {
+test('an expected error is logged without a stack, and a bug with one, also as a nested cause', () => {
   const lines: string[] = [];
   const log = createLog('cart', 'info', { write: (line) => void lines.push(line) });
   const stacksOf = (error: unknown) => {
@@ -123,14 +123,14 @@ test('what is expected shows no stack, and a bug does, wherever it lies', () => 
     return lines.join('').match(/"stack":/g)?.length ?? 0;
   };
   const away = new AppError('unavailable', 'away', {
-    cause: new Error('refused', { cause: new Error('nobody there') }),
+    cause: new Error('refused', { cause: new Error('no listener') }),
   });
   expect(stacksOf(away)).toBe(0);
   expect(stacksOf(new Error('other', { cause: away }))).toBe(1);
   expect(stacksOf(new AppError('unavailable', 'away', { cause: new TypeError('x is not a function') }))).toBe(1);
 });
 
-test('several names are refused with what to do; a list of IPv4 addresses and one name are fine', async () => {
+test('several host names are refused with advice; several IPv4 addresses and one host name are accepted', async () => {
   const { tracer } = openTracing('loms');
   const open = (...addresses: string[]) => openGrpcClient(Loms, { addresses, tracer });
   expect(() => open('a:1', 'b:2')).toThrow('give one name that resolves to all');

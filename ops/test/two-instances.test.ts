@@ -12,7 +12,7 @@ const CALLERS = 8;
 const SKU = 1148162;
 const CALL_LIMIT_MS = 30_000;
 
-/** The product stand-in as a process of its own, which is the quickest of our servers to start. */
+/** Starts the product stand-in as a process of its own. It is the quickest of our servers to start. */
 async function startInstance(grpcPort: number, httpPort: number) {
   const child = Bun.spawn([process.execPath, '--no-env-file', 'ops/product/main.ts'], {
     cwd: CHECKOUT,
@@ -36,12 +36,12 @@ async function startInstance(grpcPort: number, httpPort: number) {
     20_000,
   );
   return {
-    /** Calls that it was asked in the last seconds. */
+    /** Returns the number of calls that it received in the last minutes. */
     async calls(): Promise<number> {
       const seconds = (await (await ask('/calls.json')).json()) as { calls: number }[];
       return seconds.reduce((sum, { calls }) => sum + calls, 0);
     },
-    /** SIGTERM: it ends what it has begun, and takes no more. */
+    /** Sends SIGTERM and waits for the end: it finishes what it has begun and accepts no more. */
     async stop() {
       child.kill('SIGTERM');
       await child.exited;
@@ -58,7 +58,7 @@ async function startInstance(grpcPort: number, httpPort: number) {
   };
 }
 
-/** Two instances that are asked by callers all the time. */
+/** Starts two instances, and callers that call them without a pause. */
 async function openCallers(stack: AsyncDisposableStack) {
   const [grpc1 = 0, http1 = 0, grpc2 = 0, http2 = 0] = quietPorts(4);
   const first = stack.use(await startInstance(grpc1, http1));
@@ -68,8 +68,8 @@ async function openCallers(stack: AsyncDisposableStack) {
   const client = stack.use(openGrpcClient(ProductService, { addresses, tracer, areOurs: true }));
   const call = () => client.getProduct({ token: 'testtoken', sku: SKU }, { deadlineMs: Date.now() + CALL_LIMIT_MS });
 
-  // Both connections stand.
-  await until('both were asked', async () => {
+  // This makes sure that both connections are open.
+  await until('both were called', async () => {
     await call();
     return (await first.calls()) > 0 && (await second.calls()) > 0;
   });
@@ -95,12 +95,12 @@ async function openCallers(stack: AsyncDisposableStack) {
     restartSecond: async () => stack.use(await startInstance(grpc2, http2)),
     async untilAnswered(count: number) {
       const from = answered;
-      await until(`${count} calls more were answered`, () => answered >= from + count);
+      await until(`${count} more calls are answered`, () => answered >= from + count);
     },
   };
 }
 
-test('calls go to both instances in turn; one that is killed costs no more than its calls in flight, and comes back', async () => {
+test('calls alternate between two instances; one that is killed costs at most its calls in flight and is used again later', async () => {
   await using stack = new AsyncDisposableStack();
   const { first, second, failures, restartSecond, untilAnswered } = await openCallers(stack);
   const before = [await first.calls(), await second.calls()] as const;
@@ -114,11 +114,11 @@ test('calls go to both instances in turn; one that is killed costs no more than 
 
   const failedBefore = failures.length;
   const again = await restartSecond();
-  await until('it is asked again', async () => (await again.calls()) > 20);
+  await until('it is called again', async () => (await again.calls()) > 20);
   expect(failures.slice(failedBefore)).toEqual([]);
 }, 60_000);
 
-test('an instance that is told to end costs no call', async () => {
+test('an instance that gets SIGTERM costs no call', async () => {
   await using stack = new AsyncDisposableStack();
   const { second, failures, restartSecond, untilAnswered } = await openCallers(stack);
   await untilAnswered(100);
@@ -126,14 +126,14 @@ test('an instance that is told to end costs no call', async () => {
   await untilAnswered(200);
   for (let round = 1; round <= 4; round += 1) {
     const again = await restartSecond();
-    await until('it is asked', async () => (await again.calls()) > 20);
+    await until('it is called', async () => (await again.calls()) > 20);
     await again.stop();
     await untilAnswered(200);
   }
   expect(failures).toEqual([]);
 }, 60_000);
 
-test('an instance that hangs costs no more than its calls in flight, soon, and is asked again when it goes on', async () => {
+test('an instance that hangs costs at most its calls in flight, and is used again when it resumes', async () => {
   await using stack = new AsyncDisposableStack();
   const { second, failures, untilAnswered } = await openCallers(stack);
   await untilAnswered(100);
@@ -143,6 +143,6 @@ test('an instance that hangs costs no more than its calls in flight, soon, and i
 
   const failedBefore = failures.length;
   const asked = await (second.resume(), second.calls());
-  await until('it is asked again', async () => (await second.calls()) > asked + 20);
+  await until('it is called again', async () => (await second.calls()) > asked + 20);
   expect(failures.slice(failedBefore)).toEqual([]);
 }, 60_000);
