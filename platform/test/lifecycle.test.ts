@@ -1,8 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { join } from 'node:path';
 
 import { type ServiceConfig, startService } from '../src/lifecycle/index.ts';
 import { asAdmin } from '../src/postgres/index.ts';
-import { type TestDatabase, openTestDatabase } from '../src/testing/index.ts';
+import { type TestDatabase, openTestDatabase, waitUntil } from '../src/testing/index.ts';
+import { tallyVersion } from '../src/version/index.ts';
 
 let database: TestDatabase;
 
@@ -11,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => database[Symbol.asyncDispose]());
 
-/** Starts a service without calls of its own, and ends it; resolves with `up`, or with why it refused. */
+/** Starts a service without calls of its own, and stops it. Resolves with `up`, or with the error of its start. */
 async function start(mode: ServiceConfig['mode']): Promise<string> {
   let built = false;
   const config = {
@@ -58,4 +60,51 @@ test('production refuses to start while the clock is shifted, says by how much, 
   }
   await shift('0');
   expect(await start('production')).toBe('up');
+});
+
+/** Runs example-service.ts, and collects its lines on standard output and its text on standard error. */
+function run(env: Readonly<Record<string, string>>, ...args: string[]) {
+  const child = Bun.spawn([process.execPath, '--no-env-file', join(import.meta.dir, 'example-service.ts'), ...args], {
+    env: { EXAMPLE_DATABASE_URL: database.url, ...env },
+    stdout: 'pipe',
+    stderr: 'pipe',
+  });
+  const run = { child, out: '', error: new Response(child.stderr).text() };
+  void (async () => {
+    for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) run.out += chunk;
+  })();
+  return run;
+}
+
+describe('a service as a process', () => {
+  test('logs its version and ports at its start, shows its build in /metrics, and ends with 0 after SIGTERM', async () => {
+    const example = run({});
+    await waitUntil(() => example.out.includes('example is up'), { what: 'the service is up' });
+    const started = JSON.parse(example.out.split('\n')[0] ?? '');
+    expect(started).toMatchObject({ level: 'info', service: 'example', version: tallyVersion() });
+    const metrics = await (await fetch(`http://127.0.0.1:${started.adminPort}/metrics`)).text();
+    expect(metrics).toContain(`tally_build_info{version="${tallyVersion()}",bun="${Bun.version}",service="example"} 1`);
+    example.child.kill('SIGTERM');
+    expect(await example.child.exited).toBe(0);
+  });
+
+  test('ends with 1 when it gives up, and says why', async () => {
+    const example = run({ EXAMPLE_GIVES_UP: 'yes' });
+    expect(await example.child.exited).toBe(1);
+    expect(await example.error).toContain('the consumer is stuck');
+  });
+
+  test('ends with 1 and lists all faults of its configuration', async () => {
+    const example = run({ EXAMPLE_DATABASE_URL: '', DRAIN_LIMIT_MS: 'x' });
+    expect(await example.child.exited).toBe(1);
+    expect(await example.error).toMatch(
+      /^example: bad configuration:\n {2}- EXAMPLE_DATABASE_URL.*\n {2}- DRAIN_LIMIT_MS/,
+    );
+  });
+
+  test('prints its version', async () => {
+    const example = run({}, '--version');
+    expect(await example.child.exited).toBe(0);
+    await waitUntil(() => example.out === `${tallyVersion()}\n`, { what: 'the version is printed' });
+  });
 });

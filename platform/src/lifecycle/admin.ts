@@ -1,35 +1,41 @@
 import type { Registry } from '../telemetry/index.ts';
 
+/** The HTTP server of a service for its operators. Disposing it closes the port and its connections at once. */
 export interface AdminServer extends AsyncDisposable {
   readonly port: number;
 }
 
+/** What the admin port answers from. */
 export interface AdminOptions {
-  readonly host: string;
-  readonly port: number;
   readonly metrics: Registry;
-  /** Undefined: ready for callers. Else one sentence that says why not. */
+  /** Resolves with undefined when the service can serve callers, otherwise with one sentence that says why it cannot. */
   readonly notReady: () => Promise<string | undefined>;
 }
 
-/** Serves `/metrics`, `/healthz` (the process lives) and `/readyz` (it can serve callers; 503 with the reason if not). */
-export function startAdmin({ host, port, metrics, notReady }: AdminOptions): AdminServer {
-  const server = Bun.serve({
-    hostname: host,
-    port,
-    routes: {
-      '/healthz': new Response('ok\n'),
-      '/readyz': async () => {
-        const reason = await notReady();
-        return reason === undefined ? new Response('ok\n') : new Response(`${reason}\n`, { status: 503 });
-      },
-      '/metrics': async () =>
-        new Response(await metrics.metrics(), { headers: { 'content-type': metrics.contentType } }),
-    },
-    fetch: () => new Response('not found: try /metrics, /healthz or /readyz\n', { status: 404 }),
-  });
+/**
+ * Serves `/metrics`, `/healthz` (200 while the process lives) and `/readyz` (200 while the service can serve callers,
+ * otherwise 503 with the reason). Port 0 lets the operating system choose one.
+ */
+export function startAdmin(host: string, port: number, options: AdminOptions): AdminServer {
+  const server = Bun.serve({ hostname: host, port, fetch: (request) => answerAdmin(request, options) });
   return {
     port: server.port ?? port,
     [Symbol.asyncDispose]: () => server.stop(true),
   };
+}
+
+/** Answers one request to the admin port. */
+export async function answerAdmin(request: Request, { metrics, notReady }: AdminOptions): Promise<Response> {
+  switch (new URL(request.url).pathname) {
+    case '/healthz':
+      return new Response('ok\n');
+    case '/readyz': {
+      const reason = await notReady();
+      return reason === undefined ? new Response('ok\n') : new Response(`${reason}\n`, { status: 503 });
+    }
+    case '/metrics':
+      return new Response(await metrics.metrics(), { headers: { 'content-type': metrics.contentType } });
+    default:
+      return new Response('not found: try /metrics, /healthz or /readyz\n', { status: 404 });
+  }
 }

@@ -1,3 +1,3 @@
-export * from './admin.ts';
 export * from './main.ts';
+export * from './service-config.ts';
 export * from './service.ts';

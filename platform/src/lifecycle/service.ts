@@ -1,95 +1,20 @@
 import { type EveryDeps, systemClock } from '../concurrency/index.ts';
-import type { ConfigReader } from '../config/index.ts';
 import { AppError } from '../errors/index.ts';
 import { type BoundService, startGrpcServer } from '../grpc/index.ts';
 import { type Db, type Queryable, openDb } from '../postgres/index.ts';
-import {
-  LOG_LEVELS,
-  type Log,
-  type LogLevel,
-  type Registry,
-  type Tracer,
-  createLog,
-  createMetrics,
-  openTracing,
-} from '../telemetry/index.ts';
+import { type Log, type Registry, type Tracer, createLog, createMetrics, openTracing } from '../telemetry/index.ts';
+import { tallyVersion } from '../version/index.ts';
 import { startAdmin } from './admin.ts';
+import type { ServiceConfig } from './service-config.ts';
 
-/** What every service is configured with. Its variables begin with the service's name: `LOMS_GRPC_PORT`. */
-export interface ServiceConfig {
-  readonly name: string;
-  readonly mode: 'production' | 'development';
-  readonly host: string;
-  readonly grpcPort: number;
-  readonly adminPort: number;
-  readonly databaseUrl: string;
-  readonly databaseConnections: number;
-  /** Named statements save planning. Off before pgbouncer older than 1.21. */
-  readonly namedStatements: boolean;
-  readonly logLevel: LogLevel;
-  readonly otlpEndpoint: string | undefined;
-  /** How long calls in flight may run on after SIGTERM. */
-  readonly drainMs: number;
-}
-
-export interface DefaultPorts {
-  readonly grpcPort: number;
-  readonly adminPort: number;
-}
-
-export function readServiceConfig(reader: ConfigReader, name: string, ports: DefaultPorts): ServiceConfig {
-  const prefix = name.toUpperCase();
-  return {
-    name,
-    mode: reader.oneOf(
-      'TALLY_MODE',
-      'Whether the service refuses to start while the clock of its database is shifted (production).',
-      ['production', 'development'],
-      'production',
-    ),
-    host: reader.text('TALLY_HOST', 'Address to listen on.', '127.0.0.1'),
-    grpcPort: reader.port(`${prefix}_GRPC_PORT`, 'Port for gRPC.', ports.grpcPort),
-    adminPort: reader.port(`${prefix}_ADMIN_PORT`, 'Port for /metrics, /healthz and /readyz.', ports.adminPort),
-    databaseUrl: reader.url(`${prefix}_DATABASE_URL`, `Database of ${name}.`, ['postgres', 'postgresql']),
-    databaseConnections: reader.integer(
-      `${prefix}_DATABASE_CONNECTIONS`,
-      'Maximum number of connections to the database.',
-      {
-        fallback: 10,
-        min: 2,
-        max: 200,
-        unit: 'connections',
-      },
-    ),
-    namedStatements:
-      reader.oneOf(
-        `${prefix}_DATABASE_NAMED_STATEMENTS`,
-        'Whether queries are named statements, which saves planning; false for a pgbouncer older than 1.21.',
-        ['true', 'false'],
-        'true',
-      ) === 'true',
-    logLevel: reader.oneOf('LOG_LEVEL', 'Least severe log lines to write.', LOG_LEVELS, 'info'),
-    otlpEndpoint: reader.optionalUrl(
-      'OTEL_EXPORTER_OTLP_ENDPOINT',
-      'OTLP endpoint for traces, such as http://host:4318; without it no spans are recorded.',
-      ['http', 'https'],
-    ),
-    drainMs: reader.integer('DRAIN_LIMIT_MS', 'Time that calls in flight get to end after SIGTERM.', {
-      fallback: 10_000,
-      min: 0,
-      max: 300_000,
-      unit: 'ms',
-    }),
-  };
-}
-
-/** What every service watches itself with. */
+/** Log, metrics and traces of one program. Disposing it sends the spans that are left. */
 export interface Telemetry extends AsyncDisposable {
   readonly log: Log;
   readonly metrics: Registry;
   readonly tracer: Tracer;
 }
 
+/** Opens the telemetry of a program, with its name in every log line, metric and span. */
 export function openTelemetry(config: Pick<ServiceConfig, 'name' | 'logLevel' | 'otlpEndpoint'>): Telemetry {
   const tracing = openTracing(config.name, config.otlpEndpoint);
   return {
@@ -100,37 +25,40 @@ export function openTelemetry(config: Pick<ServiceConfig, 'name' | 'logLevel' | 
   };
 }
 
-/** What every service stands on: its telemetry, its database, and what its loops need. */
+/** What `startService` gives to a service to build on. */
 export interface ServiceFrame extends Telemetry {
   readonly name: string;
+  /** Pool of connections to the service's own database. */
   readonly db: Db;
+  /** Clock, randomness and error log for the service's loops. */
   readonly loop: EveryDeps;
-  /** Another pool of the service, on the same or another database. */
+  /** Opens another pool, on the same or another database. It is closed with the service. */
   openDb(url: string, maxConnections: number): Db;
-  /** Aborts when the drain limit has passed since the service's end began: who still works stops where it stands. */
+  /** Aborts when the drain limit has passed since the service began to stop. Work that still runs must stop then. */
   readonly cutOff: AbortSignal;
-  /** Something cannot go on in this process: it ends, and its supervisor starts it again. */
+  /** Reports that the service cannot continue in this process. The process ends, and its supervisor restarts it. */
   giveUp(error: Error): void;
-  /** Serves gRPC and the admin port; calls come from here on. */
+  /** Starts to serve gRPC and the admin port. */
   serve(services: readonly BoundService[]): Promise<ServicePorts>;
 }
 
+/** Ports that a service listens on. */
 export interface ServicePorts {
   readonly grpcPort: number;
   readonly adminPort: number;
 }
 
-/** A service as a value: its ports, and its end. */
+/** A started service. Disposing it drains its calls and closes all its parts. */
 export interface RunningService extends ServicePorts, AsyncDisposable {
-  /** Resolves when the service cannot go on in this process. */
+  /** Resolves when the service cannot continue in this process. */
   readonly gaveUp: Promise<Error>;
 }
 
 const READY_LIMIT_MS = 1_000;
 
 /**
- * Starts a service: `build` puts its parts on the frame, in order, and ends with `serve`. What was opened is taken apart in
- * the reverse order when the service is disposed, and when its start fails.
+ * Starts a service. `build` creates its parts on the frame, pushes them onto the stack, and ends with `serve`. All parts are
+ * disposed in reverse order when the service is disposed, and also when its start fails.
  */
 export async function startService<C extends ServiceConfig>(
   config: C,
@@ -139,54 +67,56 @@ export async function startService<C extends ServiceConfig>(
   await using stack = new AsyncDisposableStack();
   const telemetry = stack.use(openTelemetry(config));
   const { log, metrics } = telemetry;
-  const { name: applicationName, namedStatements } = config;
-  const onError = (error: unknown) => log.warn({ error }, 'something failed, and is tried again');
+  const { name, namedStatements } = config;
+  const onError = (error: unknown) => log.warn({ error }, 'background work failed and will be retried');
   const open = (url: string, maxConnections: number) =>
-    stack.use(openDb({ url, applicationName, maxConnections, namedStatements, onError }));
+    stack.use(openDb({ url, applicationName: name, maxConnections, namedStatements, onError }));
   const db = open(config.databaseUrl, config.databaseConnections);
   await requireTrueClock(db, config.mode);
-  const notReady = () =>
-    db
-      .within(READY_LIMIT_MS)
-      .query('select 1')
-      .then(
-        () => undefined,
-        () => 'the database does not answer',
-      );
   const gaveUp = Promise.withResolvers<Error>();
   const cutOff = new AbortController();
   const frame: ServiceFrame = {
     ...telemetry,
-    name: config.name,
+    name,
     db,
     loop: { clock: systemClock, random: Math.random, onError },
     openDb: open,
     cutOff: cutOff.signal,
     giveUp(error) {
-      log.error({ error }, 'it cannot go on in this process, which ends');
+      log.error({ error }, 'the service cannot continue in this process, which will end');
       gaveUp.resolve(error);
     },
     async serve(services) {
-      const { name, host, grpcPort, adminPort, drainMs } = config;
-      const admin = stack.use(startAdmin({ host, port: adminPort, metrics, notReady }));
+      const { host, grpcPort, adminPort, drainMs } = config;
+      const admin = stack.use(startAdmin(host, adminPort, { metrics, notReady: () => findTrouble(db) }));
       const server = stack.use(await startGrpcServer({ ...telemetry, name, host, port: grpcPort, drainMs, services }));
       return { grpcPort: server.port, adminPort: admin.port };
     },
   };
   const ports = await build(frame, stack);
-  log.info(ports, `${config.name} is up`);
-  const owned = stack.move();
+  log.info({ ...ports, version: tallyVersion() }, `${name} is up`);
+  const parts = stack.move();
   return {
     ...ports,
     gaveUp: gaveUp.promise,
     async [Symbol.asyncDispose]() {
       const timer = setTimeout(() => cutOff.abort(), config.drainMs);
-      await owned.disposeAsync().finally(() => clearTimeout(timer));
+      await parts.disposeAsync().finally(() => clearTimeout(timer));
     },
   };
 }
 
-/** Refuses to go on in production while the database's business clock is shifted: only tests move it. */
+/** Resolves with the reason why a service with this database cannot serve callers, or with undefined when it can. */
+export async function findTrouble(db: Pick<Db, 'within'>): Promise<string | undefined> {
+  try {
+    await db.within(READY_LIMIT_MS).query('select 1');
+    return undefined;
+  } catch {
+    return 'the database does not answer';
+  }
+}
+
+/** Throws in production while the business clock of the database is shifted, which only tests do. */
 export async function requireTrueClock(db: Queryable, mode: ServiceConfig['mode']): Promise<void> {
   if (mode !== 'production') return;
   const { rows } = await db.query(`select shift::text as shift from tally_clock where shift <> interval '0'`);

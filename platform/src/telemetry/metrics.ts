@@ -1,14 +1,23 @@
-import { Registry, collectDefaultMetrics } from 'prom-client';
+import { Gauge, Registry, collectDefaultMetrics } from 'prom-client';
+
+import { tallyVersion } from '../version/index.ts';
 
 /**
- * A registry of one service. It measures the process as far as Bun tells the truth: CPU, memory, open files and the lag of
- * the event loop.
+ * Creates the registry of one service, whose name labels every metric. It holds `tally_build_info` and the metrics of the
+ * process that are right on Bun: CPU, memory, open files and the lag of the event loop.
  */
 export function createMetrics(service: string): Registry {
   const registry = new Registry();
   registry.setDefaultLabels({ service });
   collectDefaultMetrics({ register: registry });
   for (const name of MEANINGLESS_ON_BUN) registry.removeSingleMetric(name);
+  // A constant 1 whose labels tell the build apart, as OpenMetrics' Info type does.
+  new Gauge({
+    name: 'tally_build_info',
+    help: 'Version of Tally and of Bun; the value is always 1',
+    labelNames: ['version', 'bun'],
+    registers: [registry],
+  }).set({ version: tallyVersion(), bun: Bun.version }, 1);
   return registry;
 }
 
