@@ -67,6 +67,7 @@ const STOP_LIMIT_MS = 20_000;
 const CONNECT_LIMIT_MS = 2_000;
 const POLL_MS = 50;
 const MAX_HEAP_MIB = 128;
+const KAFKA_ENV = { LANG: 'C.UTF-8' };
 // The cluster is known by it; every cluster has a folder and ports of its own.
 const CLUSTER_ID = 'dGFsbHktZW1iZWRkZWQtMQ';
 const INSTALL_JAVA = 'Kafka needs Java 17 or newer: install it (on Debian: apt-get install openjdk-17-jre-headless).';
@@ -100,7 +101,7 @@ export async function fetchKafka(options: FetchOptions): Promise<KafkaPrograms> 
 
 /** Starts every broker that does not run, making its files first where there are none; waits until all serve. */
 export async function startEmbeddedKafka(options: EmbeddedKafkaOptions): Promise<EmbeddedBroker[]> {
-  await Promise.all(options.nodes.map((node) => prepareNode(options, node)));
+  await prepareKafka(options);
   const brokers = options.nodes.map((node) => findEmbeddedBroker(options.dir, node.id) ?? launch(options, node));
   await untilReady(options, brokers);
   return brokers;
@@ -126,14 +127,38 @@ export function findEmbeddedBroker(dir: string, id: number): EmbeddedBroker | un
   return pid === undefined ? undefined : toBroker(pid, id, settings);
 }
 
-/** Whether a broker of this machine answers on this port, each of two questions within this time. */
-export function isBrokerThere(port: number, limitMs: number): Promise<boolean> {
-  return knowsAll(port, 1, limitMs);
+/** Returns whether a broker answers on this port and knows this many brokers; each of two questions has this limit. */
+export function isBrokerThere(port: number, limitMs: number, brokers = 1): Promise<boolean> {
+  return knowsAll(port, brokers, limitMs);
 }
 
 /** Where a broker writes its log. */
 export function brokerLogPath(dir: string, id: number): string {
   return toPaths(dir, id).log;
+}
+
+/** How one broker of a cluster is run. */
+export interface BrokerCommand {
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Its settings, as a text by path. They must be written before the start. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly logPath: string;
+}
+
+export function toBrokerCommand(options: EmbeddedKafkaOptions, node: KafkaNode): BrokerCommand {
+  const { log: logPath, settings } = toPaths(options.dir, node.id);
+  return {
+    command: [options.programs.java, ...javaOptions(options.programs), 'kafka.Kafka', settings],
+    env: KAFKA_ENV,
+    files: { [settings]: toProperties(options, node) },
+    logPath,
+  };
+}
+
+/** Creates the data folder of every broker that has none. */
+export async function prepareKafka(options: EmbeddedKafkaOptions): Promise<void> {
+  await Promise.all(options.nodes.map((node) => prepareNode(options, node)));
 }
 
 function toBroker(pid: number, id: number, settings: string): EmbeddedBroker {
@@ -189,11 +214,10 @@ async function format(programs: KafkaPrograms, settings: string): Promise<void> 
   await run([programs.java, ...args], START_LIMIT_MS, 'Kafka could not make its data folder');
 }
 
-function launch({ dir, programs, lifetime }: EmbeddedKafkaOptions, { id }: KafkaNode): EmbeddedBroker {
-  const { log: logPath, settings } = toPaths(dir, id);
-  const java = [programs.java, ...javaOptions(programs), 'kafka.Kafka', settings];
-  const command = lifetime === 'parent' ? ['setpriv', '--pdeathsig=KILL', ...java] : java;
-  return toBroker(startDetached(command, { env: { LANG: 'C.UTF-8' }, logPath }).pid, id, settings);
+function launch(options: EmbeddedKafkaOptions, node: KafkaNode): EmbeddedBroker {
+  const { command, env, logPath } = toBrokerCommand(options, node);
+  const wrapped = options.lifetime === 'parent' ? ['setpriv', '--pdeathsig=KILL', ...command] : command;
+  return toBroker(startDetached(wrapped, { env, logPath }).pid, node.id, toPaths(options.dir, node.id).settings);
 }
 
 /** Small, and quick to start: the serial collector, only the first compiler, classes from the archive. */

@@ -77,17 +77,45 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
     await createRole(running.adminUrl, options.password);
     return running;
   }
-  const programs = copyPrograms(options.programsDir);
-  const dataDir = join(options.dir, 'data');
-  mkdirSync(options.dir, { recursive: true, mode: 0o755 });
-  requireEnterable(options.dir);
-  if (existsSync(join(dataDir, 'PG_VERSION'))) requireVersion(dataDir);
-  else await initialise(programs, dataDir, options.password);
-  const server = toServer(launch(programs, dataDir, options), options);
+  await preparePostgres(options);
+  const logPath = join(options.dir, 'postgres.log');
+  const { pid } = startDetached(toPostgresCommand(options), { env: POSTGRES_ENV, logPath });
+  const server = toServer(pid, options);
   const readLog = () => (isAlive(server) ? undefined : readLastLines(join(options.dir, 'postgres.log')));
   await untilReady(server.adminUrl, readLog);
   await createRole(server.adminUrl, options.password);
   return server;
+}
+
+/** The environment that the server and initdb need. */
+export const POSTGRES_ENV: Readonly<Record<string, string>> = { LANG: 'C.UTF-8' };
+
+/**
+ * Copies the programs and creates the data folder where they are missing. `env` is added to the environment of initdb.
+ * Throws an AppError when the data is of another major version, or when PostgreSQL's user cannot enter `dir`.
+ */
+export async function preparePostgres(
+  { dir, programsDir, password }: Pick<EmbeddedOptions, 'dir' | 'programsDir' | 'password'>,
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  copyPrograms(programsDir);
+  const dataDir = join(dir, 'data');
+  mkdirSync(dir, { recursive: true, mode: 0o755 });
+  requireEnterable(dir);
+  if (existsSync(join(dataDir, 'PG_VERSION'))) requireVersion(dataDir);
+  else await initialise(programsDir, dataDir, password, env);
+}
+
+/** Returns the command that runs the server in the foreground; as root, it runs as nobody. */
+export function toPostgresCommand({ dir, programsDir, port, lifetime, settings }: Omit<EmbeddedOptions, 'password'>) {
+  const merged = Object.entries({ ...SETTINGS, ...settings, port: String(port) });
+  const args = ['-D', join(dir, 'data'), ...merged.flatMap(([name, value]) => ['-c', `${name}=${value}`])];
+  return [...command(programsDir, 'postgres', lifetime), ...args];
+}
+
+/** Returns the URL of the superuser's own database. */
+export function toAdminUrl({ port, password }: Pick<EmbeddedOptions, 'port' | 'password'>): string {
+  return `postgres://postgres:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`;
 }
 
 /** The server that runs in `dir`, by its pid file; undefined when none does. A stale pid file is no server. */
@@ -108,7 +136,7 @@ function toServer(pid: number, { dir, port, password }: EmbeddedOptions): Embedd
   return {
     ...server,
     port,
-    adminUrl: `postgres://postgres:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`,
+    adminUrl: toAdminUrl({ port, password }),
     stop: () => end('SIGINT'),
     async kill() {
       // Its children notice the postmaster's death by themselves, but not at once.
@@ -221,46 +249,35 @@ function requireVersion(dataDir: string): void {
   }
 }
 
-async function initialise(programs: string, dataDir: string, password: string): Promise<void> {
-  // A half-made one of a killed start would never work.
-  rmSync(dataDir, { recursive: true, force: true });
-  mkdirSync(dataDir, { mode: 0o700 });
+/** Runs initdb in a folder of its own and then renames it, so that a data folder is never incomplete. */
+async function initialise(
+  programs: string,
+  dataDir: string,
+  password: string,
+  env: Readonly<Record<string, string>>,
+): Promise<void> {
+  const unfinished = `${dataDir}.unfinished`;
+  for (const path of [unfinished, dataDir]) rmSync(path, { recursive: true, force: true });
+  mkdirSync(unfinished, { mode: 0o700 });
   const passwordFile = `${dataDir}.password`;
   writeFileSync(passwordFile, password, { mode: 0o600 });
   const user = account();
-  if (user !== undefined) for (const path of [dataDir, passwordFile]) chownSync(path, user.uid, user.gid);
+  if (user !== undefined) for (const path of [unfinished, passwordFile]) chownSync(path, user.uid, user.gid);
   const [program, ...args] = command(programs, 'initdb', 'detached');
-  const child = Bun.spawn(
-    [
-      program,
-      ...args,
-      '-D',
-      dataDir,
-      '-U',
-      'postgres',
-      '--encoding=UTF8',
-      '--locale=C.UTF-8',
-      '-A',
-      'scram-sha-256',
-      `--pwfile=${passwordFile}`,
-      '--no-instructions',
-    ],
-    { stdout: 'ignore', stderr: 'pipe', env: {}, cwd: '/' },
-  );
+  const options = ['-U', 'postgres', '--encoding=UTF8', '--locale=C.UTF-8', '-A', 'scram-sha-256', '--no-instructions'];
+  const child = Bun.spawn([program, ...args, '-D', unfinished, `--pwfile=${passwordFile}`, ...options], {
+    stdout: 'ignore',
+    stderr: 'pipe',
+    env: { ...POSTGRES_ENV, ...env },
+    cwd: '/',
+  });
   const complaint = await new Response(child.stderr).text();
   rmSync(passwordFile);
   if ((await child.exited) !== 0) {
-    rmSync(dataDir, { recursive: true, force: true });
-    throw new AppError('failed-precondition', `PostgreSQL could not make its data folder: ${complaint.trim()}`);
+    rmSync(unfinished, { recursive: true, force: true });
+    throw new AppError('failed-precondition', `PostgreSQL could not create its data folder: ${complaint.trim()}`);
   }
-}
-
-function launch(programs: string, dataDir: string, { dir, port, lifetime, settings }: EmbeddedOptions): number {
-  const merged = Object.entries({ ...SETTINGS, ...settings, port: String(port) });
-  const args = ['-D', dataDir, ...merged.flatMap(([name, value]) => ['-c', `${name}=${value}`])];
-  const logPath = join(dir, 'postgres.log');
-  return startDetached([...command(programs, 'postgres', lifetime), ...args], { env: { LANG: 'C.UTF-8' }, logPath })
-    .pid;
+  renameSync(unfinished, dataDir);
 }
 
 async function untilReady(adminUrl: string, whyDead: () => string | undefined): Promise<void> {
