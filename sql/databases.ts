@@ -11,7 +11,7 @@ export const DATABASES = {
   cart: { functions: 'cart/src/gen', table: 'checkouts' },
   loms: { functions: 'loms/src/gen', table: 'order_events' },
   notifier: { functions: 'notifier/src/gen', table: 'notifications' },
-  log: { functions: 'platform/src/events/gen', table: 'records' },
+  log: { functions: 'platform/src/events/postgres/gen', table: 'records' },
 } as const satisfies Readonly<Record<string, Database>>;
 
 export type DatabaseName = keyof typeof DATABASES;

@@ -92,7 +92,7 @@ async function compareGenerated(): Promise<string> {
 
 function generatedFiles(root: string): Set<string> {
   const glob = new Bun.Glob(
-    '{proto/gen/**/*.ts,*/src/gen/*.ts,platform/src/events/gen/*.ts,sql/*/schema.sql,docs/running.md}',
+    '{proto/gen/**/*.ts,*/src/gen/*.ts,platform/src/events/postgres/gen/*.ts,sql/*/schema.sql,docs/running.md}',
   );
   return new Set(glob.scanSync({ cwd: root }));
 }

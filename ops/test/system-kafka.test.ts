@@ -121,14 +121,14 @@ onKafka(
 /** Publishes an unreadable event of version 2 of an order that does not exist. */
 async function publishForeign({ brokers }: TestKafka): Promise<void> {
   await using log = openKafkaLog({
-    place: { brokers, clientId: 'test' },
+    connection: { brokers, clientId: 'test' },
     instance: 'test',
     replicationFactor: 1,
     minInSyncReplicas: 1,
     clock: systemClock,
     random: Math.random,
     onError: () => {},
-    onGiveUp: () => {},
+    giveUp: () => {},
   });
   const headers = { ce_id: '77-2', ce_sequence: '2', ce_type: 'tally.order.status-changed.v1' };
   const value = new TextEncoder().encode('{"order_id":77,"status":"unheard of","moment":"2026-11-24T12:00:00Z"}');

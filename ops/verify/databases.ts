@@ -44,7 +44,7 @@ export async function requireDatabases(
 async function troubleOfKafka(url: string): Promise<string[]> {
   await using readers = await openReaders(url);
   try {
-    await readers.events.bounds();
+    await readers.events.offsetRanges();
     return [];
   } catch (error) {
     const isAway = error instanceof AppError && error.kind === 'unavailable';

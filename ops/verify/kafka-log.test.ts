@@ -17,8 +17,8 @@ function openBusyLog() {
         [1, 3n],
       ]);
     },
-    async bounds() {
-      asked.push('bounds');
+    async offsetRanges() {
+      asked.push('offsetRanges');
       records += 1n;
       return new Map([
         [0, { first: 2n, end: records }],
@@ -41,7 +41,7 @@ function openBusyLog() {
 test('what the group has committed is read before the ends: a busy log never looks committed past its end', async () => {
   const { readers, tx, asked } = openBusyLog();
   await takeKafkaLog(readers, tx);
-  expect(asked).toEqual(['committed', 'bounds']);
+  expect(asked).toEqual(['committed', 'offsetRanges']);
 });
 
 test('brings of each partition just what is asked for, within what it holds', async () => {

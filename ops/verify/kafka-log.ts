@@ -1,5 +1,5 @@
 import { systemClock } from '@tally/platform/concurrency';
-import type { FetchedEvent, KafkaReader } from '@tally/platform/events/kafka';
+import type { FetchedEvent, TopicReader } from '@tally/platform/events/kafka';
 import type { Transaction } from '@tally/platform/postgres';
 
 import fillGroup from './kafka/fill-group.sql' with { type: 'text' };
@@ -37,16 +37,16 @@ const MAX_GAP_RECORDS = 500n;
 
 /** What is read of Kafka. */
 export interface KafkaReaders extends AsyncDisposable {
-  readonly events: KafkaReader;
-  readonly deadLetters: KafkaReader;
+  readonly events: TopicReader;
+  readonly deadLetters: TopicReader;
 }
 
 /** `kafka://host:port,host:port` */
 export async function openReaders(url: string): Promise<KafkaReaders> {
-  const { openKafkaReader } = await import('@tally/platform/events/kafka');
-  const place = { brokers: url.slice(KAFKA_SCHEME.length).split(','), clientId: 'verify' };
-  const events = openKafkaReader(systemClock, place, TOPIC);
-  const deadLetters = openKafkaReader(systemClock, place, DEAD_LETTERS_TOPIC);
+  const { openTopicReader } = await import('@tally/platform/events/kafka');
+  const connection = { brokers: url.slice(KAFKA_SCHEME.length).split(','), clientId: 'verify' };
+  const events = openTopicReader(systemClock, connection, TOPIC);
+  const deadLetters = openTopicReader(systemClock, connection, DEAD_LETTERS_TOPIC);
   return {
     events,
     deadLetters,
@@ -62,7 +62,7 @@ export async function openReaders(url: string): Promise<KafkaReaders> {
  */
 export async function takeKafkaLog({ events: reader, deadLetters }: KafkaReaders, tx: Transaction): Promise<KafkaLog> {
   const committed = await reader.committed(GROUP);
-  const bounds = await reader.bounds();
+  const bounds = await reader.offsetRanges();
   await tx.query(tables);
   await tx.query(fillPartitions, [
     TOPIC,
@@ -86,7 +86,7 @@ export async function takeKafkaLog({ events: reader, deadLetters }: KafkaReaders
 
   async function bringDeadLetters(): Promise<void> {
     if (areDeadLettersBrought) return;
-    for (const [partition, { first, end }] of await deadLetters.bounds()) {
+    for (const [partition, { first, end }] of await deadLetters.offsetRanges()) {
       for await (const events of deadLetters.read(partition, first, end)) await fill(tx, DEAD_LETTERS_TOPIC, events);
     }
     areDeadLettersBrought = true;

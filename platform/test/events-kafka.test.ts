@@ -5,18 +5,18 @@ import { join } from 'node:path';
 import { Admin, Consumer } from '@platformatic/kafka';
 
 import { systemClock } from '../src/concurrency/index.ts';
-import { eventLogContract } from '../src/events/contract.ts';
+import { eventLogContract } from './event-log-contract.ts';
 import { type EventLog, type LoggedEvent, RecordRefusedError } from '../src/events/index.ts';
-import { type KafkaLogDeps, openKafkaLog } from '../src/events/kafka.ts';
-import { openMembership } from '../src/events/membership-kafka.ts';
+import { type KafkaLogDeps, openKafkaLog } from '../src/events/kafka/index.ts';
+import { createGroupMembership } from '../src/events/kafka/group-membership.ts';
 import { kafkaOfThisRun, openTestKafka, waitUntil, withoutKafka } from '../src/testing/index.ts';
 
 const openLog = (
   brokers: readonly string[],
-  { replaceLimitMs, ...more }: Partial<KafkaLogDeps> & { replaceLimitMs?: number } = {},
+  { rejoinLimitMs, ...more }: Partial<KafkaLogDeps> & { rejoinLimitMs?: number } = {},
 ): EventLog => {
   const deps: KafkaLogDeps = {
-    place: { brokers, clientId: 'test' },
+    connection: { brokers, clientId: 'test' },
     instance: randomUUID(),
     replicationFactor: 1,
     minInSyncReplicas: 1,
@@ -24,10 +24,10 @@ const openLog = (
     random: Math.random,
     onError: () => {},
     // Nothing is read from then on: the wait that follows in vain says why.
-    onGiveUp: (error) => console.error(error),
+    giveUp: (error) => console.error(error),
     ...more,
   };
-  return openKafkaLog(deps, replaceLimitMs === undefined ? {} : { replaceLimitMs });
+  return openKafkaLog(deps, rejoinLimitMs === undefined ? {} : { rejoinLimitMs });
 };
 
 function openAdmin(brokers: readonly string[]): Admin & AsyncDisposable {
@@ -318,15 +318,16 @@ function kafkaFaults(): void {
     await log.ensureTopic('t', 2);
     const limits = { sessionMs: 6_000, heartbeatMs: 200, maxHeartbeatAgeMs: 1_500, answerLimitMs: 3_000 };
     const shares: (readonly number[])[] = [];
-    const place = { place: { brokers: kafka.brokers, clientId: 'test' }, topic: 't', group: 'g', instance: 'i' };
-    const membership = openMembership(systemClock, limits, place, {
-      onShare: (partitions) => void shares.push(partitions),
-      onHandover: async () => {},
-      onDoubt: () => {},
-    });
-    const seen = () => [membership.isSure(), membership.isLost()];
+    const connection = { brokers: kafka.brokers, clientId: 'test' };
+    const options = { connection, topic: 't', group: 'g', instance: 'i' };
+    const membership = createGroupMembership(systemClock, limits, options);
+    const seen = () => [membership.isCurrent(), membership.isSilent()];
     expect(seen()).toEqual([false, false]);
-    await membership.join();
+    await membership.join({
+      onRevoke: async () => {},
+      onAssign: (partitions) => void shares.push(partitions),
+      onFailure: () => {},
+    });
     expect([seen(), shares]).toEqual([[true, false], [[0, 1]]]);
     // Longer than an answer counts: it is the heartbeats that keep it sure.
     await Bun.sleep(2 * limits.maxHeartbeatAgeMs);
@@ -339,13 +340,13 @@ function kafkaFaults(): void {
       process.kill(pid, 'SIGCONT');
     }
     await waitUntil(() => seen().join() === 'true,false', { what: 'it is sure again' });
-    expect(await membership.close(10_000)).toBe(true);
+    expect(await membership.leave(10_000)).toBe(true);
   }, 60_000);
 
   test('a group that cannot be left in time: the process is told to end, and nothing is read any more', async () => {
     await using kafka = await openTestKafka();
     const given: Error[] = [];
-    await using log = openLog(kafka.brokers, { replaceLimitMs: 2_000, onGiveUp: (error) => void given.push(error) });
+    await using log = openLog(kafka.brokers, { rejoinLimitMs: 2_000, giveUp: (error) => void given.push(error) });
     await log.ensureTopic('t', 2);
     await using member = log.subscribe({ topic: 't', group: 'g', handler: async () => {} });
     await waitUntil(() => member.partitions.length === 2, { what: 'it holds both' });
@@ -356,7 +357,7 @@ function kafkaFaults(): void {
     } finally {
       process.kill(pid, 'SIGCONT');
     }
-    expect(given[0]?.message).toBe('group g could not be left, and cannot be joined anew');
+    expect(given[0]?.message).toBe('group g could not be left in 2000 ms, so the process must exit');
     expect(member.partitions).toEqual([]);
     await publishSurely(log, 't', [1]);
   }, 60_000);
@@ -414,7 +415,7 @@ function kafkaRefusals(): void {
     await using log = openLog(brokers, { replicationFactor: 3, minInSyncReplicas: 2 });
     const refused = await log.ensureTopic(name, 2).catch((error: unknown) => error);
     expect(refused).toMatchObject({ kind: 'failed-precondition' });
-    expect(String(refused)).toContain('copies 1, not 3; min.insync.replicas 1, not 2; max.message.bytes');
+    expect(String(refused)).toContain('replicas 1, not 3; min.insync.replicas 1, not 2; max.message.bytes');
     expect(String(refused)).toContain('retention.ms 60000, not -1');
   });
 

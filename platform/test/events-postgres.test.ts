@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 
 import { systemClock } from '../src/concurrency/index.ts';
 import { AppError } from '../src/errors/index.ts';
-import { eventLogContract } from '../src/events/contract.ts';
-import { commitOffset } from '../src/events/gen/group.queries.ts';
+import { eventLogContract } from './event-log-contract.ts';
+import { commitOffset } from '../src/events/postgres/gen/group.queries.ts';
 import { type EventLog, openPostgresLog } from '../src/events/index.ts';
 import { type Db, openDb } from '../src/postgres/index.ts';
 import { type TestDatabase, openTestDatabase, openTestServer, waitUntil } from '../src/testing/index.ts';

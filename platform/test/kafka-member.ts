@@ -2,7 +2,7 @@
 import { writeSync } from 'node:fs';
 
 import { systemClock } from '../src/concurrency/index.ts';
-import { openKafkaLog } from '../src/events/kafka.ts';
+import { openKafkaLog } from '../src/events/kafka/index.ts';
 
 const [brokers = '', topic = '', group = '', instance = ''] = process.argv.slice(2);
 const STDOUT = 1;
@@ -12,14 +12,14 @@ const startedMs = Date.now();
 const clock = { ...systemClock, nowMs: () => 2 * startedMs - Date.now() };
 
 const log = openKafkaLog({
-  place: { brokers: brokers.split(','), clientId: instance },
+  connection: { brokers: brokers.split(','), clientId: instance },
   instance,
   replicationFactor: 1,
   minInSyncReplicas: 1,
   clock,
   random: Math.random,
   onError: (error) => console.error(error),
-  onGiveUp: () => process.exit(1),
+  giveUp: () => process.exit(1),
 });
 log.subscribe({
   topic,

@@ -1,5 +1,6 @@
-export * from './log-memory.ts';
-export * from './log-postgres.ts';
-export * from './open-log.ts';
-export * from './partitioner.ts';
+export { type EventLogConfig, readEventLogConfig } from './config.ts';
+export * from './memory.ts';
+export * from './open.ts';
 export * from './port.ts';
+export * from './postgres/log.ts';
+export type { Topic } from './topics.ts';

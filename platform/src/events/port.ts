@@ -1,7 +1,7 @@
 /** An event to append. */
 export interface NewEvent {
   readonly topic: string;
-  /** Events of one key keep their order: they share a partition. */
+  /** Chooses the partition. Events with the same key share a partition, so they keep their order. */
   readonly key: string;
   readonly value: Uint8Array;
   readonly headers: Readonly<Record<string, string>>;
@@ -17,50 +17,61 @@ export interface Position {
 export interface LoggedEvent extends NewEvent, Position {}
 
 /**
- * The log refuses a record for what it is (too large, no such topic), not for the state it is in. Only when that record
- * was sent alone does it say which one.
+ * Says that the log refuses a record because of the record itself: it is too large, or its topic does not exist. The
+ * log throws this only for a record that was published alone, so it is clear which record is meant.
  */
 export class RecordRefusedError extends Error {
   override readonly name = 'RecordRefusedError';
 }
 
+/**
+ * Handles events of one partition, in order.
+ *
+ * The group's offset moves past the events when the handler resolves. When it rejects, the same events are delivered
+ * again after a pause, until it succeeds; later events of the partition wait. The signal aborts when the partition may
+ * already belong to another member, or when the handler took too long. The handler must then stop and write nothing.
+ */
+export type EventHandler = (events: readonly LoggedEvent[], context: { readonly signal: AbortSignal }) => Promise<void>;
+
 export interface SubscribeOptions {
   readonly topic: string;
-  /** Members of a group share the partitions; each group reads everything. A new group reads from the earliest. */
+  /** Consumer group. Its members divide the partitions among them; each group reads every event, from the earliest. */
   readonly group: string;
-  /**
-   * Gets events of one partition, in order. Their offset is committed once it resolves. When it rejects, the same events
-   * come again after a pause, without end, and the partition waits. The signal aborts when the partition may be somebody
-   * else's by now: give up, write nothing.
-   */
-  readonly handler: (events: readonly LoggedEvent[], context: { readonly signal: AbortSignal }) => Promise<void>;
+  readonly handler: EventHandler;
+  /** Maximum number of events in one call of the handler. The default is 200. */
   readonly maxBatchEvents?: number;
-  /** Longest time for one batch. Past it the signal aborts, and the events come again, as if the handler had rejected. */
+  /** Maximum duration of one call of the handler. After it, the call counts as failed. The default is 60,000. */
   readonly handlerLimitMs?: number;
 }
 
-/** A member of a group. Disposing it lets running handlers end, commits, and gives its partitions back at once. */
+/**
+ * One member of a consumer group. Disposing it waits for running handlers, commits what they handled, and leaves the
+ * group, so that other members get its partitions at once.
+ */
 export interface Subscription extends AsyncDisposable {
-  /** The partitions it holds now. */
+  /** The partitions that the member holds now, in ascending order. */
   readonly partitions: readonly number[];
 }
 
 /**
- * An event log: at least once, in order within a key.
+ * An event log with at-least-once delivery, in order within a key.
  *
- * A crash, a pause or a new member can bring an event again, never out of its order among the first occurrences. A group's
- * offset never goes back on PostgreSQL; on Kafka a woken zombie can set it back for a while.
+ * After a crash, a pause or a rebalance, events may be delivered again. The first deliveries of a key's events are
+ * always in order. A group's offset never moves back on PostgreSQL. On Kafka, a process that was paused for longer than
+ * its session can move it back for a few seconds.
  */
 export interface EventLog extends AsyncDisposable {
-  /** Makes a topic. One that exists keeps its events; it takes more partitions only while nothing in it is unread. */
+  /**
+   * Creates a topic. An existing topic keeps its events. It can get more partitions only while no event in it is
+   * unread, because keys change partition; otherwise this throws `failed-precondition`.
+   */
   ensureTopic(topic: string, partitions: number): Promise<void>;
   /**
-   * Appends in the given order and resolves with each event's position once they are durable. Rejects with
-   * RecordRefusedError for a record's own fault; any other rejection says nothing of any record: send them again.
+   * Appends events in the given order and returns their positions once they are durable. Throws RecordRefusedError
+   * when a single record is at fault and `invalid-argument` when one record of a batch is. After any other error, some
+   * of the events may have been appended: publish them again.
    */
   publish(events: readonly NewEvent[]): Promise<readonly Position[]>;
+  /** Joins a consumer group and starts to deliver events to the handler. */
   subscribe(options: SubscribeOptions): Subscription;
 }
-
-export const DEFAULT_MAX_BATCH_EVENTS = 200;
-export const DEFAULT_HANDLER_LIMIT_MS = 60_000;

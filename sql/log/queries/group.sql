@@ -1,14 +1,14 @@
 /*
-  How the members of a group share the partitions. A lease says who reads one now; its token, raised with every change of
-  the holder, fences the commit.
+  How the members of a group divide the partitions among them. A member reads a partition while it holds a lease on it.
+  Each change of the holder raises the lease's token, and a commit with an older token changes nothing.
 */
 
-/* @name beat */
+/* @name recordHeartbeat */
 insert into group_members (group_name, topic, member, heartbeat_at)
 values (:group!, :topic!, :member!, clock_timestamp())
 on conflict (group_name, topic, member) do update set heartbeat_at = excluded.heartbeat_at;
 
-/* @name forgetDeadMembers */
+/* @name deleteDeadMembers */
 delete from group_members
  where group_name = :group! and topic = :topic!
    and heartbeat_at < clock_timestamp() - :leaseMs!::integer * interval '1 ms';
@@ -20,10 +20,11 @@ select :group!, p.topic, p.partition
  where p.topic = :topic!
 on conflict do nothing;
 
-/* @name fairShare */
+/* @name fairCount */
+-- The number of partitions for one member, rounded up.
 select ceil(count(*)::numeric / greatest(1, (select count(*)
                                                from group_members m
-                                              where m.group_name = :group! and m.topic = :topic!)))::integer as "share!"
+                                              where m.group_name = :group! and m.topic = :topic!)))::integer as "fair!"
   from partitions p
  where p.topic = :topic!;
 
@@ -35,7 +36,7 @@ update group_partitions
 returning partition, token, next_offset;
 
 /* @name takePartitions */
--- Free ones, up to what is missing to the fair share. Two members that reach for the same one do not wait for each other.
+-- Takes free partitions, as many as the member lacks. Two members that want the same one do not wait for each other.
 update group_partitions g
    set holder = :member!, token = g.token + 1,
        expires_at = clock_timestamp() + :leaseMs!::integer * interval '1 ms'
@@ -49,13 +50,13 @@ update group_partitions g
  where g.group_name = :group! and g.topic = :topic! and g.partition = free.partition
 returning g.partition, g.token, g.next_offset;
 
-/* @name givePartitions */
+/* @name releasePartitions */
 update group_partitions
    set holder = null, expires_at = null
  where group_name = :group! and topic = :topic! and holder = :member!
    and partition = any(:partitions!);
 
-/* @name leave */
+/* @name deleteMember */
 delete from group_members
  where group_name = :group! and topic = :topic! and member = :member!;
 
@@ -71,7 +72,7 @@ select r.partition, r."offset", r.key, r.value, r.headers
  order by r.partition, r."offset";
 
 /* @name commitOffset */
--- No row: somebody else holds it by now.
+-- Updates no row when another member holds the partition.
 update group_partitions
    set next_offset = greatest(next_offset, :nextOffset!)
  where group_name = :group! and topic = :topic! and partition = :partition!

@@ -1,7 +1,7 @@
 /* @name appendRecords */
--- One statement under the row locks of the partitions, taken in order. The counters are raised under those locks, so
--- offsets become visible in their order and without gaps. A sequence would let a later offset be seen first, and a reader
--- that follows would skip the earlier one for ever.
+-- One statement that locks the partitions in order and raises their counters under those locks. So offsets become visible
+-- in order and without gaps. With a sequence, a later offset could become visible before an earlier one, and a reader
+-- would skip the earlier one for ever.
 with incoming as (
   select r.topic, r.partition, r.key, r.value, r.headers, r.nth
     from unnest(:topics!::text[], :partitions!::integer[], :keys!::text[], :values!::bytea[], :headers!::jsonb[])

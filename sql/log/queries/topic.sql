@@ -2,7 +2,7 @@
 select pg_advisory_xact_lock(hashtext(:topic!));
 
 /* @name findUnread */
--- Partitions of the topic with events that some group has yet to read, or that nobody has read.
+-- Counts the partitions with events that some group has not read yet, or that no group reads.
 select count(*)::integer as "partitions!"
   from partitions p
  where p.topic = :topic!
@@ -17,7 +17,7 @@ select :topic!, n
 on conflict do nothing;
 
 /* @name pruneRecords */
--- Nothing at or above a group's offset goes. A topic that no group reads keeps everything.
+-- Keeps every record at or above the offset of some group. A topic that no group reads keeps all of its records.
 delete from records r
  where r.topic = :topic!
    and r.moment < clock_timestamp() - :retentionSeconds!::integer * interval '1 second'

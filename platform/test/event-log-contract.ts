@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 
-import { waitUntil } from '../testing/wait-until.ts';
-import { type EventLog, type LoggedEvent, type NewEvent, RecordRefusedError } from './port.ts';
+import { waitUntil } from '../src/testing/index.ts';
+import { type EventLog, type LoggedEvent, type NewEvent, RecordRefusedError } from '../src/events/index.ts';
 
 /** A log with a way to open more of it, as other processes would. */
 export interface LogUnderTest extends AsyncDisposable {

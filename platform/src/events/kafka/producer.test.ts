@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 
-import { createFakeClock } from '../testing/index.ts';
-import { openProducer } from './producer-kafka.ts';
+import { createFakeClock } from '../../testing/index.ts';
+import { openProducer } from './producer.ts';
 
 const event = { topic: 't', key: 'k', value: new Uint8Array(), headers: {} };
 
@@ -10,21 +10,24 @@ function open() {
   const clock = createFakeClock();
   const sends: { readonly client: number; answer(offset: number): void; fail(error: Error): void }[] = [];
   let clients = 0;
-  const producer = openProducer({ clock, brokers: [], clientId: 'test', isKnownTopic: () => true }, () => {
-    const client = clients;
-    clients += 1;
-    return {
-      metadata: async () => ({ topics: new Map([['t', { partitionsCount: 1 }]]) }),
-      send: () =>
-        new Promise((resolve, reject) => {
-          const answer = (offset: number) =>
-            resolve({ offsets: [{ topic: 't', partition: 0, offset: BigInt(offset) }] });
-          sends.push({ client, answer, fail: reject });
-        }),
-      clearMetadata: () => {},
-      close: async () => {},
-    } as never;
-  });
+  const producer = openProducer(
+    { clock, connection: { brokers: [], clientId: 'test' }, isKnownTopic: () => true },
+    () => {
+      const client = clients;
+      clients += 1;
+      return {
+        metadata: async () => ({ topics: new Map([['t', { partitionsCount: 1 }]]) }),
+        send: () =>
+          new Promise((resolve, reject) => {
+            const answer = (offset: number) =>
+              resolve({ offsets: [{ topic: 't', partition: 0, offset: BigInt(offset) }] });
+            sends.push({ client, answer, fail: reject });
+          }),
+        clearMetadata: () => {},
+        close: async () => {},
+      } as never;
+    },
+  );
   return { clock, producer, sends };
 }
 

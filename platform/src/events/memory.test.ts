@@ -1,6 +1,6 @@
 import { systemClock } from '../concurrency/index.ts';
-import { eventLogContract } from './contract.ts';
-import { createMemoryLog } from './log-memory.ts';
+import { eventLogContract } from '../../test/event-log-contract.ts';
+import { createMemoryLog } from './memory.ts';
 
 eventLogContract('memory', async () => {
   const log = createMemoryLog({ clock: systemClock, onError: () => {} });

@@ -44,12 +44,12 @@ export interface IFindUnreadQuery {
   result: IFindUnreadResult;
 }
 
-const findUnreadIR: any = {"usedParamSet":{"topic":true},"params":[{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":176,"b":182}]}],"statement":"-- Partitions of the topic with events that some group has yet to read, or that nobody has read.\nselect count(*)::integer as \"partitions!\"\n  from partitions p\n where p.topic = :topic!\n   and p.next_offset > coalesce((select min(g.next_offset)\n                                   from group_partitions g\n                                  where g.topic = p.topic and g.partition = p.partition), 0)"};
+const findUnreadIR: any = {"usedParamSet":{"topic":true},"params":[{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":174,"b":180}]}],"statement":"-- Counts the partitions with events that some group has not read yet, or that no group reads.\nselect count(*)::integer as \"partitions!\"\n  from partitions p\n where p.topic = :topic!\n   and p.next_offset > coalesce((select min(g.next_offset)\n                                   from group_partitions g\n                                  where g.topic = p.topic and g.partition = p.partition), 0)"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- Partitions of the topic with events that some group has yet to read, or that nobody has read.
+ * -- Counts the partitions with events that some group has not read yet, or that no group reads.
  * select count(*)::integer as "partitions!"
  *   from partitions p
  *  where p.topic = :topic!
@@ -105,12 +105,12 @@ export interface IPruneRecordsQuery {
   result: IPruneRecordsResult;
 }
 
-const pruneRecordsIR: any = {"usedParamSet":{"topic":true,"retentionSeconds":true},"params":[{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":131,"b":137}]},{"name":"retentionSeconds","required":true,"transform":{"type":"scalar"},"locs":[{"a":177,"b":194}]}],"statement":"-- Nothing at or above a group's offset goes. A topic that no group reads keeps everything.\ndelete from records r\n where r.topic = :topic!\n   and r.moment < clock_timestamp() - :retentionSeconds!::integer * interval '1 second'\n   and r.\"offset\" < (select min(g.next_offset)\n                       from group_partitions g\n                      where g.topic = r.topic and g.partition = r.partition)"};
+const pruneRecordsIR: any = {"usedParamSet":{"topic":true,"retentionSeconds":true},"params":[{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":153,"b":159}]},{"name":"retentionSeconds","required":true,"transform":{"type":"scalar"},"locs":[{"a":199,"b":216}]}],"statement":"-- Keeps every record at or above the offset of some group. A topic that no group reads keeps all of its records.\ndelete from records r\n where r.topic = :topic!\n   and r.moment < clock_timestamp() - :retentionSeconds!::integer * interval '1 second'\n   and r.\"offset\" < (select min(g.next_offset)\n                       from group_partitions g\n                      where g.topic = r.topic and g.partition = r.partition)"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- Nothing at or above a group's offset goes. A topic that no group reads keeps everything.
+ * -- Keeps every record at or above the offset of some group. A topic that no group reads keeps all of its records.
  * delete from records r
  *  where r.topic = :topic!
  *    and r.moment < clock_timestamp() - :retentionSeconds!::integer * interval '1 second'

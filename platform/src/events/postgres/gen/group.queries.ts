@@ -7,23 +7,23 @@ export type bigintArray = (bigint)[];
 
 export type numberArray = (number)[];
 
-/** 'Beat' parameters type */
-export interface IBeatParams {
+/** 'RecordHeartbeat' parameters type */
+export interface IRecordHeartbeatParams {
   group: string;
   member: string;
   topic: string;
 }
 
-/** 'Beat' return type */
-export type IBeatResult = void;
+/** 'RecordHeartbeat' return type */
+export type IRecordHeartbeatResult = void;
 
-/** 'Beat' query type */
-export interface IBeatQuery {
-  params: IBeatParams;
-  result: IBeatResult;
+/** 'RecordHeartbeat' query type */
+export interface IRecordHeartbeatQuery {
+  params: IRecordHeartbeatParams;
+  result: IRecordHeartbeatResult;
 }
 
-const beatIR: any = {"usedParamSet":{"group":true,"topic":true,"member":true},"params":[{"name":"group","required":true,"transform":{"type":"scalar"},"locs":[{"a":76,"b":82}]},{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":85,"b":91}]},{"name":"member","required":true,"transform":{"type":"scalar"},"locs":[{"a":94,"b":101}]}],"statement":"insert into group_members (group_name, topic, member, heartbeat_at)\nvalues (:group!, :topic!, :member!, clock_timestamp())\non conflict (group_name, topic, member) do update set heartbeat_at = excluded.heartbeat_at"};
+const recordHeartbeatIR: any = {"usedParamSet":{"group":true,"topic":true,"member":true},"params":[{"name":"group","required":true,"transform":{"type":"scalar"},"locs":[{"a":76,"b":82}]},{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":85,"b":91}]},{"name":"member","required":true,"transform":{"type":"scalar"},"locs":[{"a":94,"b":101}]}],"statement":"insert into group_members (group_name, topic, member, heartbeat_at)\nvalues (:group!, :topic!, :member!, clock_timestamp())\non conflict (group_name, topic, member) do update set heartbeat_at = excluded.heartbeat_at"};
 
 /**
  * Query generated from SQL:
@@ -33,26 +33,26 @@ const beatIR: any = {"usedParamSet":{"group":true,"topic":true,"member":true},"p
  * on conflict (group_name, topic, member) do update set heartbeat_at = excluded.heartbeat_at
  * ```
  */
-export const beat = new PreparedQuery<IBeatParams,IBeatResult>(beatIR);
+export const recordHeartbeat = new PreparedQuery<IRecordHeartbeatParams,IRecordHeartbeatResult>(recordHeartbeatIR);
 
 
-/** 'ForgetDeadMembers' parameters type */
-export interface IForgetDeadMembersParams {
+/** 'DeleteDeadMembers' parameters type */
+export interface IDeleteDeadMembersParams {
   group: string;
   leaseMs: number;
   topic: string;
 }
 
-/** 'ForgetDeadMembers' return type */
-export type IForgetDeadMembersResult = void;
+/** 'DeleteDeadMembers' return type */
+export type IDeleteDeadMembersResult = void;
 
-/** 'ForgetDeadMembers' query type */
-export interface IForgetDeadMembersQuery {
-  params: IForgetDeadMembersParams;
-  result: IForgetDeadMembersResult;
+/** 'DeleteDeadMembers' query type */
+export interface IDeleteDeadMembersQuery {
+  params: IDeleteDeadMembersParams;
+  result: IDeleteDeadMembersResult;
 }
 
-const forgetDeadMembersIR: any = {"usedParamSet":{"group":true,"topic":true,"leaseMs":true},"params":[{"name":"group","required":true,"transform":{"type":"scalar"},"locs":[{"a":46,"b":52}]},{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":66,"b":72}]},{"name":"leaseMs","required":true,"transform":{"type":"scalar"},"locs":[{"a":116,"b":124}]}],"statement":"delete from group_members\n where group_name = :group! and topic = :topic!\n   and heartbeat_at < clock_timestamp() - :leaseMs!::integer * interval '1 ms'"};
+const deleteDeadMembersIR: any = {"usedParamSet":{"group":true,"topic":true,"leaseMs":true},"params":[{"name":"group","required":true,"transform":{"type":"scalar"},"locs":[{"a":46,"b":52}]},{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":66,"b":72}]},{"name":"leaseMs","required":true,"transform":{"type":"scalar"},"locs":[{"a":116,"b":124}]}],"statement":"delete from group_members\n where group_name = :group! and topic = :topic!\n   and heartbeat_at < clock_timestamp() - :leaseMs!::integer * interval '1 ms'"};
 
 /**
  * Query generated from SQL:
@@ -62,7 +62,7 @@ const forgetDeadMembersIR: any = {"usedParamSet":{"group":true,"topic":true,"lea
  *    and heartbeat_at < clock_timestamp() - :leaseMs!::integer * interval '1 ms'
  * ```
  */
-export const forgetDeadMembers = new PreparedQuery<IForgetDeadMembersParams,IForgetDeadMembersResult>(forgetDeadMembersIR);
+export const deleteDeadMembers = new PreparedQuery<IDeleteDeadMembersParams,IDeleteDeadMembersResult>(deleteDeadMembersIR);
 
 
 /** 'JoinPartitions' parameters type */
@@ -95,36 +95,37 @@ const joinPartitionsIR: any = {"usedParamSet":{"group":true,"topic":true},"param
 export const joinPartitions = new PreparedQuery<IJoinPartitionsParams,IJoinPartitionsResult>(joinPartitionsIR);
 
 
-/** 'FairShare' parameters type */
-export interface IFairShareParams {
+/** 'FairCount' parameters type */
+export interface IFairCountParams {
   group: string;
   topic: string;
 }
 
-/** 'FairShare' return type */
-export interface IFairShareResult {
-  share: number;
+/** 'FairCount' return type */
+export interface IFairCountResult {
+  fair: number;
 }
 
-/** 'FairShare' query type */
-export interface IFairShareQuery {
-  params: IFairShareParams;
-  result: IFairShareResult;
+/** 'FairCount' query type */
+export interface IFairCountQuery {
+  params: IFairCountParams;
+  result: IFairCountResult;
 }
 
-const fairShareIR: any = {"usedParamSet":{"group":true,"topic":true},"params":[{"name":"group","required":true,"transform":{"type":"scalar"},"locs":[{"a":196,"b":202}]},{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":218,"b":224},{"a":287,"b":293}]}],"statement":"select ceil(count(*)::numeric / greatest(1, (select count(*)\n                                               from group_members m\n                                              where m.group_name = :group! and m.topic = :topic!)))::integer as \"share!\"\n  from partitions p\n where p.topic = :topic!"};
+const fairCountIR: any = {"usedParamSet":{"group":true,"topic":true},"params":[{"name":"group","required":true,"transform":{"type":"scalar"},"locs":[{"a":252,"b":258}]},{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":274,"b":280},{"a":342,"b":348}]}],"statement":"-- The number of partitions for one member, rounded up.\nselect ceil(count(*)::numeric / greatest(1, (select count(*)\n                                               from group_members m\n                                              where m.group_name = :group! and m.topic = :topic!)))::integer as \"fair!\"\n  from partitions p\n where p.topic = :topic!"};
 
 /**
  * Query generated from SQL:
  * ```
+ * -- The number of partitions for one member, rounded up.
  * select ceil(count(*)::numeric / greatest(1, (select count(*)
  *                                                from group_members m
- *                                               where m.group_name = :group! and m.topic = :topic!)))::integer as "share!"
+ *                                               where m.group_name = :group! and m.topic = :topic!)))::integer as "fair!"
  *   from partitions p
  *  where p.topic = :topic!
  * ```
  */
-export const fairShare = new PreparedQuery<IFairShareParams,IFairShareResult>(fairShareIR);
+export const fairCount = new PreparedQuery<IFairCountParams,IFairCountResult>(fairCountIR);
 
 
 /** 'RenewPartitions' parameters type */
@@ -185,12 +186,12 @@ export interface ITakePartitionsQuery {
   result: ITakePartitionsResult;
 }
 
-const takePartitionsIR: any = {"usedParamSet":{"member":true,"leaseMs":true,"group":true,"topic":true,"missing":true},"params":[{"name":"member","required":true,"transform":{"type":"scalar"},"locs":[{"a":165,"b":172}]},{"name":"leaseMs","required":true,"transform":{"type":"scalar"},"locs":[{"a":236,"b":244}]},{"name":"group","required":true,"transform":{"type":"scalar"},"locs":[{"a":364,"b":370},{"a":591,"b":597}]},{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":386,"b":392},{"a":613,"b":619}]},{"name":"missing","required":true,"transform":{"type":"scalar"},"locs":[{"a":510,"b":518}]}],"statement":"-- Free ones, up to what is missing to the fair share. Two members that reach for the same one do not wait for each other.\nupdate group_partitions g\n   set holder = :member!, token = g.token + 1,\n       expires_at = clock_timestamp() + :leaseMs!::integer * interval '1 ms'\n  from (select f.partition\n          from group_partitions f\n         where f.group_name = :group! and f.topic = :topic!\n           and (f.holder is null or f.expires_at <= clock_timestamp())\n         order by f.partition\n         limit :missing!::integer\n           for update skip locked) free\n where g.group_name = :group! and g.topic = :topic! and g.partition = free.partition\nreturning g.partition, g.token, g.next_offset"};
+const takePartitionsIR: any = {"usedParamSet":{"member":true,"leaseMs":true,"group":true,"topic":true,"missing":true},"params":[{"name":"member","required":true,"transform":{"type":"scalar"},"locs":[{"a":160,"b":167}]},{"name":"leaseMs","required":true,"transform":{"type":"scalar"},"locs":[{"a":231,"b":239}]},{"name":"group","required":true,"transform":{"type":"scalar"},"locs":[{"a":359,"b":365},{"a":586,"b":592}]},{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":381,"b":387},{"a":608,"b":614}]},{"name":"missing","required":true,"transform":{"type":"scalar"},"locs":[{"a":505,"b":513}]}],"statement":"-- Takes free partitions, as many as the member lacks. Two members that want the same one do not wait for each other.\nupdate group_partitions g\n   set holder = :member!, token = g.token + 1,\n       expires_at = clock_timestamp() + :leaseMs!::integer * interval '1 ms'\n  from (select f.partition\n          from group_partitions f\n         where f.group_name = :group! and f.topic = :topic!\n           and (f.holder is null or f.expires_at <= clock_timestamp())\n         order by f.partition\n         limit :missing!::integer\n           for update skip locked) free\n where g.group_name = :group! and g.topic = :topic! and g.partition = free.partition\nreturning g.partition, g.token, g.next_offset"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- Free ones, up to what is missing to the fair share. Two members that reach for the same one do not wait for each other.
+ * -- Takes free partitions, as many as the member lacks. Two members that want the same one do not wait for each other.
  * update group_partitions g
  *    set holder = :member!, token = g.token + 1,
  *        expires_at = clock_timestamp() + :leaseMs!::integer * interval '1 ms'
@@ -208,24 +209,24 @@ const takePartitionsIR: any = {"usedParamSet":{"member":true,"leaseMs":true,"gro
 export const takePartitions = new PreparedQuery<ITakePartitionsParams,ITakePartitionsResult>(takePartitionsIR);
 
 
-/** 'GivePartitions' parameters type */
-export interface IGivePartitionsParams {
+/** 'ReleasePartitions' parameters type */
+export interface IReleasePartitionsParams {
   group: string;
   member: string;
   partitions: numberArray;
   topic: string;
 }
 
-/** 'GivePartitions' return type */
-export type IGivePartitionsResult = void;
+/** 'ReleasePartitions' return type */
+export type IReleasePartitionsResult = void;
 
-/** 'GivePartitions' query type */
-export interface IGivePartitionsQuery {
-  params: IGivePartitionsParams;
-  result: IGivePartitionsResult;
+/** 'ReleasePartitions' query type */
+export interface IReleasePartitionsQuery {
+  params: IReleasePartitionsParams;
+  result: IReleasePartitionsResult;
 }
 
-const givePartitionsIR: any = {"usedParamSet":{"group":true,"topic":true,"member":true,"partitions":true},"params":[{"name":"group","required":true,"transform":{"type":"scalar"},"locs":[{"a":84,"b":90}]},{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":104,"b":110}]},{"name":"member","required":true,"transform":{"type":"scalar"},"locs":[{"a":125,"b":132}]},{"name":"partitions","required":true,"transform":{"type":"scalar"},"locs":[{"a":157,"b":168}]}],"statement":"update group_partitions\n   set holder = null, expires_at = null\n where group_name = :group! and topic = :topic! and holder = :member!\n   and partition = any(:partitions!)"};
+const releasePartitionsIR: any = {"usedParamSet":{"group":true,"topic":true,"member":true,"partitions":true},"params":[{"name":"group","required":true,"transform":{"type":"scalar"},"locs":[{"a":84,"b":90}]},{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":104,"b":110}]},{"name":"member","required":true,"transform":{"type":"scalar"},"locs":[{"a":125,"b":132}]},{"name":"partitions","required":true,"transform":{"type":"scalar"},"locs":[{"a":157,"b":168}]}],"statement":"update group_partitions\n   set holder = null, expires_at = null\n where group_name = :group! and topic = :topic! and holder = :member!\n   and partition = any(:partitions!)"};
 
 /**
  * Query generated from SQL:
@@ -236,26 +237,26 @@ const givePartitionsIR: any = {"usedParamSet":{"group":true,"topic":true,"member
  *    and partition = any(:partitions!)
  * ```
  */
-export const givePartitions = new PreparedQuery<IGivePartitionsParams,IGivePartitionsResult>(givePartitionsIR);
+export const releasePartitions = new PreparedQuery<IReleasePartitionsParams,IReleasePartitionsResult>(releasePartitionsIR);
 
 
-/** 'Leave' parameters type */
-export interface ILeaveParams {
+/** 'DeleteMember' parameters type */
+export interface IDeleteMemberParams {
   group: string;
   member: string;
   topic: string;
 }
 
-/** 'Leave' return type */
-export type ILeaveResult = void;
+/** 'DeleteMember' return type */
+export type IDeleteMemberResult = void;
 
-/** 'Leave' query type */
-export interface ILeaveQuery {
-  params: ILeaveParams;
-  result: ILeaveResult;
+/** 'DeleteMember' query type */
+export interface IDeleteMemberQuery {
+  params: IDeleteMemberParams;
+  result: IDeleteMemberResult;
 }
 
-const leaveIR: any = {"usedParamSet":{"group":true,"topic":true,"member":true},"params":[{"name":"group","required":true,"transform":{"type":"scalar"},"locs":[{"a":46,"b":52}]},{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":66,"b":72}]},{"name":"member","required":true,"transform":{"type":"scalar"},"locs":[{"a":87,"b":94}]}],"statement":"delete from group_members\n where group_name = :group! and topic = :topic! and member = :member!"};
+const deleteMemberIR: any = {"usedParamSet":{"group":true,"topic":true,"member":true},"params":[{"name":"group","required":true,"transform":{"type":"scalar"},"locs":[{"a":46,"b":52}]},{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":66,"b":72}]},{"name":"member","required":true,"transform":{"type":"scalar"},"locs":[{"a":87,"b":94}]}],"statement":"delete from group_members\n where group_name = :group! and topic = :topic! and member = :member!"};
 
 /**
  * Query generated from SQL:
@@ -264,7 +265,7 @@ const leaveIR: any = {"usedParamSet":{"group":true,"topic":true,"member":true},"
  *  where group_name = :group! and topic = :topic! and member = :member!
  * ```
  */
-export const leave = new PreparedQuery<ILeaveParams,ILeaveResult>(leaveIR);
+export const deleteMember = new PreparedQuery<IDeleteMemberParams,IDeleteMemberResult>(deleteMemberIR);
 
 
 /** 'FetchRecords' parameters type */
@@ -328,12 +329,12 @@ export interface ICommitOffsetQuery {
   result: ICommitOffsetResult;
 }
 
-const commitOffsetIR: any = {"usedParamSet":{"nextOffset":true,"group":true,"topic":true,"partition":true,"member":true,"token":true},"params":[{"name":"nextOffset","required":true,"transform":{"type":"scalar"},"locs":[{"a":109,"b":120}]},{"name":"group","required":true,"transform":{"type":"scalar"},"locs":[{"a":143,"b":149}]},{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":163,"b":169}]},{"name":"partition","required":true,"transform":{"type":"scalar"},"locs":[{"a":187,"b":197}]},{"name":"member","required":true,"transform":{"type":"scalar"},"locs":[{"a":215,"b":222}]},{"name":"token","required":true,"transform":{"type":"scalar"},"locs":[{"a":236,"b":242}]}],"statement":"-- No row: somebody else holds it by now.\nupdate group_partitions\n   set next_offset = greatest(next_offset, :nextOffset!)\n where group_name = :group! and topic = :topic! and partition = :partition!\n   and holder = :member! and token = :token!"};
+const commitOffsetIR: any = {"usedParamSet":{"nextOffset":true,"group":true,"topic":true,"partition":true,"member":true,"token":true},"params":[{"name":"nextOffset","required":true,"transform":{"type":"scalar"},"locs":[{"a":126,"b":137}]},{"name":"group","required":true,"transform":{"type":"scalar"},"locs":[{"a":160,"b":166}]},{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":180,"b":186}]},{"name":"partition","required":true,"transform":{"type":"scalar"},"locs":[{"a":204,"b":214}]},{"name":"member","required":true,"transform":{"type":"scalar"},"locs":[{"a":232,"b":239}]},{"name":"token","required":true,"transform":{"type":"scalar"},"locs":[{"a":253,"b":259}]}],"statement":"-- Updates no row when another member holds the partition.\nupdate group_partitions\n   set next_offset = greatest(next_offset, :nextOffset!)\n where group_name = :group! and topic = :topic! and partition = :partition!\n   and holder = :member! and token = :token!"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- No row: somebody else holds it by now.
+ * -- Updates no row when another member holds the partition.
  * update group_partitions
  *    set next_offset = greatest(next_offset, :nextOffset!)
  *  where group_name = :group! and topic = :topic! and partition = :partition!

@@ -1,0 +1,167 @@
+import type { EveryDeps } from '../../concurrency/index.ts';
+import { callHandler } from '../delivery.ts';
+import { DEFAULT_MAX_BATCH_EVENTS, retryPauseMs } from '../limits.ts';
+import type { LoggedEvent, SubscribeOptions } from '../port.ts';
+import type { FetchedRecords, PartitionOffset } from './topic-client.ts';
+
+/** A partition from its assignment to its revocation. */
+export interface AssignedPartition {
+  readonly partition: number;
+  /** The offset to fetch next. */
+  fetchOffset: bigint;
+  /** The offset to commit: the handler has handled every event below it. */
+  handledOffset: bigint;
+  /** The offset that the group has committed, as far as is known. */
+  committedOffset: bigint;
+  /** Events that were fetched and not handled yet, those of a running handler included. */
+  buffer: LoggedEvent[];
+  /** Number of failed calls of the handler in a row. */
+  failures: number;
+  /** Whether the pause after a failed call is running. */
+  isBackingOff: boolean;
+  /** Aborts when the partition may already belong to another member. */
+  readonly revoked: AbortController;
+}
+
+/**
+ * The partitions that are assigned to this member, their buffers, and the handlers that empty them: one handler at a time
+ * for each partition, so that one that fails or is slow holds up its own partition only.
+ */
+export interface AssignedPartitions {
+  readonly current: ReadonlyMap<number, AssignedPartition>;
+  /** Sets the function that is called when partitions may take more events. */
+  onRoom(listener: () => void): void;
+  /** Returns the partitions whose buffer is below its limit. The others are not fetched: this is the backpressure. */
+  withRoom(): AssignedPartition[];
+  /** Replaces all partitions by newly assigned ones, which are read from these offsets. */
+  assign(starts: readonly PartitionOffset[]): void;
+  /** Appends records to the buffer of a partition. Records that do not follow the buffer are ignored. */
+  append(partition: AssignedPartition, fetched: FetchedRecords): void;
+  /** Starts a handler for each partition that has events and no running handler, unless `mayStart` forbids it. */
+  startHandlers(): void;
+  /**
+   * Starts no handler any more, and waits for running ones. At the limit their signals abort, and after half a second
+   * more they are abandoned. The offsets that they reached stay readable until `clear` or `assign`.
+   */
+  drain(limitMs: number): Promise<void>;
+  /** Forgets all partitions and aborts the signals of their handlers. */
+  clear(): void;
+}
+
+export interface AssignedPartitionsDeps extends EveryDeps {
+  /** Whether handlers may start now: the group must have confirmed recently that the partitions belong to this member. */
+  readonly mayStart: () => boolean;
+}
+
+const ABORTED_HANDLER_LIMIT_MS = 500;
+// Limits of one partition's buffer, after which fetching it pauses. A single fetch may exceed them.
+const MAX_BUFFERED_BATCHES = 2;
+const MAX_BUFFERED_BYTES = 1024 * 1024;
+
+export function createAssignedPartitions(
+  { clock, random, onError, mayStart }: AssignedPartitionsDeps,
+  options: SubscribeOptions,
+): AssignedPartitions {
+  const { maxBatchEvents = DEFAULT_MAX_BATCH_EVENTS } = options;
+  const current = new Map<number, AssignedPartition>();
+  /** Running handlers by partition. A partition that is assigned again waits for the handler of its last assignment. */
+  const running = new Map<number, Promise<void>>();
+  let isDraining = false;
+  let notifyRoom = () => {};
+
+  function clear(): void {
+    for (const { revoked } of current.values()) revoked.abort();
+    current.clear();
+  }
+
+  function startHandlers(): void {
+    if (isDraining || !mayStart()) return;
+    for (const assigned of current.values()) {
+      if (assigned.buffer.length === 0 || assigned.isBackingOff || running.has(assigned.partition)) continue;
+      const handled = handle(assigned).finally(() => {
+        running.delete(assigned.partition);
+        notifyRoom();
+        startHandlers();
+      });
+      running.set(assigned.partition, handled);
+    }
+  }
+
+  async function handle(assigned: AssignedPartition): Promise<void> {
+    const events = assigned.buffer.slice(0, maxBatchEvents);
+    try {
+      await callHandler(clock, options, events, assigned.revoked.signal);
+      assigned.buffer.splice(0, events.length);
+      assigned.handledOffset = assigned.buffer[0]?.offset ?? assigned.fetchOffset;
+      assigned.failures = 0;
+    } catch (error) {
+      // A handler that stops because its partition was revoked has not failed.
+      if (!assigned.revoked.signal.aborted) onError(error);
+      assigned.failures += 1;
+      assigned.isBackingOff = true;
+      clock.schedule(retryPauseMs(assigned.failures, random), () => {
+        assigned.isBackingOff = false;
+        startHandlers();
+      });
+    }
+  }
+
+  function waitForHandlers(limitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = clock.schedule(limitMs, resolve);
+      void Promise.all(running.values()).then(() => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+
+  return {
+    current,
+    onRoom(listener) {
+      notifyRoom = listener;
+    },
+    withRoom: () =>
+      [...current.values()].filter(
+        ({ buffer }) => buffer.length < maxBatchEvents * MAX_BUFFERED_BATCHES && bytesOf(buffer) < MAX_BUFFERED_BYTES,
+      ),
+    assign(starts) {
+      clear();
+      isDraining = false;
+      for (const { partition, offset } of starts) current.set(partition, toAssigned(partition, offset));
+      notifyRoom();
+    },
+    append(assigned, { events, fetchOffset, nextOffset }) {
+      // After a change of leader, fetches from the old and the new one may both bring the same records.
+      if (fetchOffset !== assigned.fetchOffset) return;
+      // Offsets without events, such as transaction markers, count as handled once everything before them is.
+      if (events.length === 0 && assigned.buffer.length === 0) assigned.handledOffset = nextOffset;
+      assigned.buffer.push(...events);
+      assigned.fetchOffset = nextOffset;
+      startHandlers();
+    },
+    startHandlers,
+    async drain(limitMs) {
+      isDraining = true;
+      await waitForHandlers(limitMs);
+      for (const { revoked } of current.values()) revoked.abort();
+      await waitForHandlers(ABORTED_HANDLER_LIMIT_MS);
+    },
+    clear,
+  };
+}
+
+function toAssigned(partition: number, offset: bigint): AssignedPartition {
+  return {
+    partition,
+    fetchOffset: offset,
+    handledOffset: offset,
+    committedOffset: offset,
+    buffer: [],
+    failures: 0,
+    isBackingOff: false,
+    revoked: new AbortController(),
+  };
+}
+
+const bytesOf = (events: readonly LoggedEvent[]) => events.reduce((sum, { value }) => sum + value.length, 0);

@@ -1,0 +1,144 @@
+import { Consumer } from '@platformatic/kafka';
+
+import { type Clock, sleep, startAge } from '../../concurrency/index.ts';
+import { type KafkaConnection, toClientOptions, withTimeout } from './client.ts';
+import type { KafkaLimits } from './limits.ts';
+import type { PartitionOffset } from './topic-client.ts';
+
+export interface GroupMembershipOptions {
+  readonly connection: KafkaConnection;
+  readonly topic: string;
+  readonly group: string;
+  /**
+   * Static member id (`group.instance.id`). It is unique in the group and stays the same over a restart: a restarted
+   * member takes its place at once, instead of after its old session.
+   */
+  readonly instance: string;
+}
+
+/** What the group tells its member. */
+export interface GroupListener {
+  /** A rebalance begins. The member keeps its partitions until the promise resolves, and holds none after it. */
+  onRevoke(): Promise<void>;
+  /** The rebalance has ended, and these partitions are assigned to the member. */
+  onAssign(partitions: readonly number[]): void;
+  /** The membership has failed. It does not recover: leave, and open another one. */
+  onFailure(error: unknown): void;
+}
+
+/** The membership of a consumer group: heartbeats, rebalances and committed offsets. */
+export interface GroupMembership {
+  /** Joins the group. The listener is called from now on, until `leave` succeeds. */
+  join(listener: GroupListener): Promise<void>;
+  /**
+   * Returns whether the assigned partitions certainly still belong to this member. A process that was paused for longer
+   * than its session is a zombie: it believes in its assignment, but other members have its partitions.
+   */
+  isCurrent(): boolean;
+  /** Returns whether the group has not answered for too long, so that the membership should be replaced. */
+  isSilent(): boolean;
+  /** Commits the next offset to read of each partition. */
+  commit(offsets: readonly PartitionOffset[], limitMs: number): Promise<void>;
+  /** Returns the offsets that the group has committed. A partition that it never read is missing. */
+  committed(partitions: readonly number[]): Promise<Map<number, bigint>>;
+  /**
+   * Leaves the group, and returns whether that succeeded in time. Otherwise the client may still rejoin on its own and
+   * get partitions that nobody reads.
+   */
+  leave(limitMs: number): Promise<boolean>;
+}
+
+// A join makes up to this many requests, each of which waits for a session at most.
+const JOIN_REQUESTS = 3;
+const LEAVE_RETRY_PAUSE_MS = 200;
+
+/**
+ * Creates a membership on the Consumer of the client, of which it uses the group protocol only. Messages and commits
+ * through the Consumer's stream are not safe: it has no event for revoked partitions, still delivers their messages,
+ * and its commits hang for ever after a broker's outage.
+ */
+export function createGroupMembership(
+  clock: Clock,
+  limits: Pick<KafkaLimits, 'sessionMs' | 'heartbeatMs' | 'maxHeartbeatAgeMs' | 'answerLimitMs'>,
+  { connection, topic, group, instance }: GroupMembershipOptions,
+): GroupMembership {
+  const { sessionMs, heartbeatMs, maxHeartbeatAgeMs, answerLimitMs } = limits;
+  let listener: GroupListener | undefined;
+  let requestAge = () => Number.POSITIVE_INFINITY;
+  /** Age of the last request that the group answered, counted from when the request was sent. */
+  let answeredRequestAge = requestAge;
+  /** Age of the last answer. */
+  let answerAge = startAge(clock);
+
+  const consumer = new Consumer({
+    ...toClientOptions(connection),
+    groupId: group,
+    groupInstanceId: instance,
+    sessionTimeout: sessionMs,
+    rebalanceTimeout: sessionMs,
+    heartbeatInterval: heartbeatMs,
+    heartbeatStallTimeout: sessionMs,
+    autocommit: false,
+    // The client calls this before each join and waits for it, which makes it the place to revoke partitions.
+    protocolsMetadata: async () => {
+      await listener?.onRevoke();
+      requestAge = startAge(clock);
+      return Buffer.alloc(0);
+    },
+  });
+  consumer.topics.track(topic);
+
+  function noteAnswer(): void {
+    answeredRequestAge = requestAge;
+    answerAge = startAge(clock);
+  }
+
+  consumer.on('consumer:heartbeat:start', () => {
+    requestAge = startAge(clock);
+  });
+  consumer.on('consumer:heartbeat:end', noteAnswer);
+  consumer.on('consumer:group:join', ({ assignments }) => {
+    noteAnswer();
+    listener?.onAssign(assignments?.find((assignment) => assignment.topic === topic)?.partitions ?? []);
+  });
+  consumer.on('consumer:heartbeat:stalled', () => {
+    listener?.onFailure(new Error(`group ${group} does not answer heartbeats`));
+  });
+  // The client emits this when a rejoin fails. Without a listener it would end the process.
+  (consumer as unknown as NodeJS.EventEmitter).on('error', (error) => listener?.onFailure(error));
+
+  return {
+    async join(newListener) {
+      listener = newListener;
+      await withTimeout(clock, JOIN_REQUESTS * sessionMs, `joining group ${group}`, consumer.joinGroup({}));
+    },
+    isCurrent: () => answeredRequestAge() <= maxHeartbeatAgeMs,
+    // A join is answered late when the group waits for a dead member. Then the membership is not current, because the
+    // request is old, but not silent either, and the next heartbeat makes it current.
+    isSilent: () => answerAge() > maxHeartbeatAgeMs,
+    async commit(offsets, limitMs) {
+      const rows = offsets.map(({ partition, offset }) => ({ topic, partition, offset, leaderEpoch: -1 }));
+      await withTimeout(clock, limitMs, 'a commit', consumer.commit({ offsets: rows }));
+    },
+    async committed(partitions) {
+      if (partitions.length === 0) return new Map();
+      const answer = consumer.listCommittedOffsets({ topics: [{ topic, partitions: [...partitions] }] });
+      const found = await withTimeout(clock, answerLimitMs, `the offset request for group ${group}`, answer);
+      const offsets = partitions.map((partition) => [partition, found.get(topic)?.[partition] ?? -1n] as const);
+      return new Map(offsets.filter(([, offset]) => offset >= 0n));
+    },
+    async leave(limitMs) {
+      const triedMs = startAge(clock);
+      // A group whose coordinator has just moved refuses at first.
+      while (triedMs() < limitMs) {
+        try {
+          await withTimeout(clock, limitMs - triedMs(), `leaving group ${group}`, consumer.close(true));
+          return true;
+        } catch {
+          await sleep(clock, LEAVE_RETRY_PAUSE_MS);
+        }
+      }
+      return false;
+    },
+  };
+}

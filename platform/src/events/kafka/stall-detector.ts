@@ -1,0 +1,30 @@
+// At an interval of 3 s between two looks, a partition is stalled after about 9 s.
+const MAX_IDLE_LOOKS = 4;
+
+/** The progress of a partition at one moment. */
+export interface PartitionProgress {
+  readonly partition: number;
+  /** The offset to fetch next. */
+  readonly fetchOffset: bigint;
+  /** Number of events that were fetched and wait for the handler. */
+  readonly bufferedEvents: number;
+  /** The offset after the partition's last record. */
+  readonly end: bigint;
+}
+
+/**
+ * Returns a function that takes a look at all partitions and names a stalled one. A partition is stalled when it had
+ * records to fetch in four looks in a row and brought none, with nothing in the buffer.
+ */
+export function createStallDetector(): (progress: readonly PartitionProgress[]) => number | undefined {
+  const seen = new Map<number, { readonly fetchOffset: bigint; readonly idleLooks: number }>();
+  return (progress) => {
+    for (const { partition, fetchOffset, bufferedEvents, end } of progress) {
+      const isIdle = bufferedEvents === 0 && end > fetchOffset;
+      const before = seen.get(partition);
+      const idleLooks = before?.fetchOffset === fetchOffset ? before.idleLooks : 0;
+      seen.set(partition, { fetchOffset, idleLooks: isIdle ? idleLooks + 1 : 0 });
+    }
+    return progress.find(({ partition }) => (seen.get(partition)?.idleLooks ?? 0) >= MAX_IDLE_LOOKS)?.partition;
+  };
+}

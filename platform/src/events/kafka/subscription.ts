@@ -1,0 +1,119 @@
+/*
+  A subscription to Kafka is one member of a consumer group. It is built from parts that know each other in one
+  direction only, from top to bottom:
+
+      subscription         keeps one session alive after another
+      └─ session           one membership, from joining to leaving; decides what happens when
+         ├─ group-membership      the group protocol: heartbeats, rebalances, committed offsets
+         ├─ assigned-partitions   the buffer of each partition, and the handlers that empty it
+         ├─ fetch-loop            fetches records into the buffers, from each leader in turn
+         │  └─ topic-client       requests that involve no group, on connections of their own
+         └─ offsets               what to commit, where to start, and whether reading makes progress
+
+  Normal operation. The group assigns partitions to the session, which looks up their committed offsets and starts to
+  read there. The fetch loop has one fetch in flight at each broker and asks for the partitions whose buffers have room;
+  a full buffer is not fetched, which is the backpressure. Each partition has at most one handler running, on up to
+  `maxBatchEvents` events. When the handler succeeds, the partition's handled offset advances, and every 200 ms the
+  session commits the handled offsets. When it fails, its events stay at the head of the buffer and are handled again
+  after a pause of 0.1 to 5 s. So a commit never covers an event that was not handled.
+
+  Rebalance. When members come or go, the group asks all members to join again. The session first lets go of its
+  partitions: it starts no handler any more, waits up to 2.5 s for running ones, aborts the signals of the rest, commits,
+  and clears its buffers. Only then does the client rejoin. The next assignment starts from the committed offsets again.
+
+  Fencing. A process may be paused for longer than its session of 6 s. Others then have its partitions, but it still
+  believes in its assignment, and Kafka does not check that a member commits its own partitions only. So no handler starts and nothing is committed unless the group has answered a
+  heartbeat that was sent within the last 5 s. The age of a heartbeat counts from its request, on both the wall clock
+  and the monotonic clock, so that neither a pause nor a changed clock makes it look younger. A commit that a zombie had
+  already sent may still set an offset back; the check every 3 s notices it, and the next commit repairs it.
+
+  Failure. The client's own recovery cannot be relied on: after a broker's outage some of its calls never settle. So
+  everything has a limit, and a session that fails is replaced as a whole. It fails when a commit, a join, or an offset
+  request fails or takes too long, when the group does not answer for 5 s, when partitions were added to the topic, and
+  when a partition has unread records but brings none. A failed fetch only replaces the topic client. The failed session
+  stops, as in a rebalance but without waiting for its handlers, and leaves the group; after a pause of 0.1 to 2 s the
+  next one joins. When it cannot leave the group within 15 s, its client might rejoin on its own and hold partitions that
+  nobody reads. Nothing in the process can prevent that, so `giveUp` is called, and the process must exit.
+*/
+import { sleep, startAge } from '../../concurrency/index.ts';
+import type { SubscribeOptions, Subscription } from '../port.ts';
+import { toUnavailable } from './client.ts';
+import type { KafkaLimits } from './limits.ts';
+import { type KafkaSession, type KafkaSessionDeps, startKafkaSession } from './session.ts';
+
+export interface KafkaSubscriptionDeps extends KafkaSessionDeps {
+  /** Called when a group could not be left. This process can no longer read as that group and must exit. */
+  readonly giveUp: (error: Error) => void;
+}
+
+const MIN_RESTART_PAUSE_MS = 200;
+const MAX_RESTART_PAUSE_MS = 2_000;
+// Bounds the power of two, not the pause.
+const MAX_DOUBLINGS = 10;
+/** A session that lasted this long ends a series of short ones. */
+const LONG_SESSION_MS = 30_000;
+
+/** Starts a member of a consumer group, as a chain of sessions. Errors that end a session are told to `onError`. */
+export function startKafkaSubscription(
+  deps: KafkaSubscriptionDeps,
+  limits: KafkaLimits,
+  options: SubscribeOptions,
+): Subscription {
+  const { clock, random, onError, giveUp } = deps;
+  const { group } = options;
+  const closing = new AbortController();
+  const closed = new Promise<void>((resolve) => closing.signal.addEventListener('abort', () => resolve()));
+  let session: KafkaSession | undefined;
+
+  async function run(): Promise<void> {
+    let shortSessions = 0;
+    while (!closing.signal.aborted) {
+      const sessionAge = startAge(clock);
+      session = startKafkaSession(deps, limits, options);
+      const reason = await Promise.race([session.failed, closed]);
+      await session.stop(closing.signal.aborted ? limits.closeLimitMs : 0);
+      const hasLeft = await leave(session);
+      if (closing.signal.aborted) return;
+      onError(toUnavailable(`reading as group ${group}`, reason));
+      if (!hasLeft) {
+        const advice = 'so the process must exit';
+        giveUp(
+          new Error(`group ${group} could not be left in ${limits.rejoinLimitMs} ms, ${advice}`, { cause: reason }),
+        );
+        return;
+      }
+      shortSessions = sessionAge() >= LONG_SESSION_MS ? 0 : shortSessions + 1;
+      const pauseMs = Math.min(
+        MAX_RESTART_PAUSE_MS,
+        MIN_RESTART_PAUSE_MS * 2 ** Math.min(MAX_DOUBLINGS, shortSessions),
+      );
+      await sleep(clock, pauseMs * (0.5 + random() / 2), closing.signal).catch(() => {});
+    }
+  }
+
+  /** Leaves the group within `rejoinLimitMs`, or within `leaveLimitMs` from the moment that the subscription is closed. */
+  async function leave(ended: KafkaSession): Promise<boolean> {
+    const left = new AbortController();
+    const closeLimit = closed
+      .then(() => sleep(clock, limits.leaveLimitMs, left.signal))
+      .then(
+        () => false,
+        () => false,
+      );
+    const hasLeft = await Promise.race([ended.leave(limits.rejoinLimitMs), closeLimit]);
+    left.abort();
+    return hasLeft;
+  }
+
+  const running = run();
+  return {
+    get partitions() {
+      return (session?.partitions ?? []).toSorted((a, b) => a - b);
+    },
+    async [Symbol.asyncDispose]() {
+      closing.abort();
+      await running;
+      session = undefined;
+    },
+  };
+}
