@@ -5,8 +5,8 @@
 create table partitions (
   topic       text    not null,
   partition   integer not null check (partition >= 0),
-  -- Not a sequence: a later value of a sequence can become visible before an earlier one, and a reader that follows would
-  -- skip the earlier one for ever. This counter is raised under the row's lock, so offsets appear in order, without gaps.
+  -- This counter is raised under the row's lock, so offsets become visible in order and without gaps. With a sequence, a
+  -- later value could become visible before an earlier one, and a reader would skip the earlier one for ever.
   next_offset bigint  not null default 0,
   primary key (topic, partition)
 );
@@ -22,7 +22,7 @@ create table records (
   primary key (topic, partition, "offset")
 );
 
--- A group's members are those whose heartbeat is young.
+-- The members of each group. One whose last heartbeat is too old counts as dead.
 create table group_members (
   group_name   text        not null,
   topic        text        not null,
@@ -31,15 +31,15 @@ create table group_members (
   primary key (group_name, topic, member)
 );
 
--- What a group has read of a partition, and who reads it now.
+-- The offset of each group in each partition, and the lease of the member that reads it.
 create table group_partitions (
   group_name  text    not null,
   topic       text    not null,
   partition   integer not null,
-  -- The next offset to read. Never goes back.
+  -- The next offset to read. It never decreases.
   next_offset bigint  not null default 0,
   holder      uuid,
-  -- Raised with every change of the holder: a commit with an older token is refused.
+  -- Fencing token, raised with each change of the holder. A commit with an older token changes nothing.
   token       bigint  not null default 0,
   expires_at  timestamptz,
   primary key (group_name, topic, partition)
