@@ -3,7 +3,7 @@ import { readConfig } from '@tally/platform/config';
 import { type Db, openDb } from '@tally/platform/postgres';
 
 import { readOutboxConfig } from './config.ts';
-import { type RefusedEvent, listRefused, retryRefused, skipRefused } from './quarantine-postgres.ts';
+import { type EventId, listQuarantine, retryQuarantined, skipQuarantined } from './quarantine-postgres.ts';
 
 const EVENT: readonly Operand[] = [
   { name: 'ORDER', isRequired: true, meaning: 'the id of an order, as list shows it', pattern: /^[1-9]\d{0,18}$/ },
@@ -12,15 +12,18 @@ const EVENT: readonly Operand[] = [
 
 const group: CommandGroup = {
   name: 'outbox',
-  purpose: 'decides on events that the log refused. Their orders wait until then.',
+  purpose:
+    'shows events that the log refused, and retries or skips them. The later events of their orders wait until then.',
   commands: [
-    command('list', 'what waits, and why', [], async (db) => (await listRefused(db)).join('\n')),
-    command('retry', 'sends it again', EVENT, (db, given) => retryRefused(db, toEvent(given))),
+    command('list', 'shows the events that the log refused, and why.', [], async (db) =>
+      (await listQuarantine(db)).join('\n'),
+    ),
+    command('retry', 'sends the event again.', EVENT, (db, given) => retryQuarantined(db, toEventId(given))),
     command(
       'skip',
-      "sends a marker in its place; the reason is kept in loms' table audit",
+      'sends a marker in place of the event, and stores the reason in the table audit of loms.',
       [...EVENT, { name: 'REASON', isRequired: true, meaning: 'the reason, in words', takesRest: true }],
-      (db, given) => skipRefused(db, toEvent(given), given.required('REASON')),
+      (db, given) => skipQuarantined(db, toEventId(given), given.required('REASON')),
     ),
   ],
   notes: ['LOMS_DATABASE_URL names the database.'],
@@ -45,7 +48,7 @@ function command(
   };
 }
 
-function toEvent(given: Given): RefusedEvent {
+function toEventId(given: Given): EventId {
   return { orderId: BigInt(given.required('ORDER')), version: Number(given.required('VERSION')) };
 }
 

@@ -5,16 +5,16 @@ import type { Outbox } from './outbox.ts';
 
 export function createPostgresOutbox(db: Db): Outbox {
   return {
-    async unpublished(limit) {
+    async findUnpublished(limit) {
       const rows = await findUnpublished.run({ limit }, db);
       return rows.map(({ order_id: orderId, ...row }) => ({ orderId, ...row }));
     },
-    async mark(acknowledged) {
+    async markPublished(acknowledgements) {
       await markPublished.run(
         {
-          positions: acknowledged.map(({ position }) => position),
-          logPartitions: acknowledged.map(({ partition }) => partition),
-          logOffsets: acknowledged.map(({ offset }) => offset),
+          positions: acknowledgements.map(({ position }) => position),
+          logPartitions: acknowledgements.map(({ partition }) => partition),
+          logOffsets: acknowledgements.map(({ offset }) => offset),
         },
         db,
       );

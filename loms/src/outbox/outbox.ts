@@ -2,23 +2,27 @@ import type { NewOrderEvent } from '@tally/proto/events';
 
 /** An event that the log has not acknowledged yet. */
 export interface OutboxRow extends NewOrderEvent {
-  /** Rises with the version within an order. */
+  /** Positions of one order's events ascend with their versions. */
   readonly position: bigint;
 }
 
-/** Where the log acknowledged an event. */
-export interface Acknowledged {
+/** The place in the log at which an event was acknowledged. */
+export interface Acknowledgement {
+  /** The position of the event in the outbox. */
   readonly position: bigint;
   readonly partition: number;
   readonly offset: bigint;
 }
 
-/** The unpublished part of order_events. */
+/** The rows of order_events that are not published yet. */
 export interface Outbox {
-  /** In position order; of an order with a quarantined event only what comes before it. */
-  unpublished(limit: number): Promise<OutboxRow[]>;
-  /** Writes what the log acknowledged; the first mark of an event stays. */
-  mark(acknowledged: readonly Acknowledged[]): Promise<void>;
-  /** The log refused this very event: its order waits until an operator decides. */
+  /**
+   * Returns at most `limit` unpublished events, ascending by position. An order with a quarantined event is returned only up
+   * to the version before it.
+   */
+  findUnpublished(limit: number): Promise<OutboxRow[]>;
+  /** Stores where events were acknowledged. The first acknowledgement of an event stays. */
+  markPublished(acknowledgements: readonly Acknowledgement[]): Promise<void>;
+  /** Stores why the log refused an event. The event and the later ones of its order wait until an operator decides. */
   quarantine(position: bigint, reason: string): Promise<void>;
 }

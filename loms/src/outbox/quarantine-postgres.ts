@@ -3,37 +3,42 @@ import type { Db } from '@tally/platform/postgres';
 
 import { listQuarantined, retryEvent, skipEvent } from '../gen/outbox.queries.ts';
 
-/** An event that the log refused. */
-export interface RefusedEvent {
+/** Names an event. */
+export interface EventId {
   readonly orderId: bigint;
   readonly version: number;
 }
 
 const MAX_LISTED = 100;
 
-/** What waits, and why, in lines to print. */
-export async function listRefused(db: Db): Promise<string[]> {
+/** Returns the quarantined events as lines to print, at most 100, and a last line that counts them. */
+export async function listQuarantine(db: Db): Promise<string[]> {
   const rows = await listQuarantined.run({ limit: MAX_LISTED }, db);
+  if (rows.length === 0) return ['no event is quarantined'];
   const lines = rows.map(
-    (row) =>
-      `order ${row.order_id} version ${row.version} (${row.status}, ${row.moment.toISOString()}): ${row.quarantine}`,
+    ({ order_id: orderId, version, status, moment, quarantine }) =>
+      `order ${orderId} version ${version} (${status}, ${moment.toISOString()}): ${quarantine}`,
   );
-  const total = `${rows.length} ${rows.length === 1 ? 'event waits' : 'events wait'}`;
-  return [...lines, rows.length === 0 ? 'nothing waits' : total];
+  return [...lines, rows.length === 1 ? '1 event is quarantined' : `${rows.length} events are quarantined`];
 }
 
-/** Has it sent again. Returns what happened, in words; throws `not-found` where it does not wait. */
-export async function retryRefused(db: Db, event: RefusedEvent): Promise<string> {
-  return describe((await retryEvent.runWithCounts(event, db)).rowCount, event, 'is sent again');
+/** Lets the relay send the event again. Returns a sentence to print. Throws `not-found` unless the event is quarantined. */
+export async function retryQuarantined(db: Db, event: EventId): Promise<string> {
+  const { rowCount } = await retryEvent.runWithCounts(event, db);
+  return describe(event, rowCount, 'will be sent again');
 }
 
-/** Has a marker sent in its place; the reason is kept in the table audit. Returns and throws as `retryRefused`. */
-export async function skipRefused(db: Db, event: RefusedEvent, reason: string): Promise<string> {
-  return describe((await skipEvent.runWithCounts({ ...event, reason }, db)).rowCount, event, 'is skipped');
+/**
+ * Lets the relay send a marker in place of the event, and stores the reason in the table `audit`. Returns a sentence to
+ * print. Throws `not-found` unless the event is quarantined.
+ */
+export async function skipQuarantined(db: Db, event: EventId, reason: string): Promise<string> {
+  const { rowCount } = await skipEvent.runWithCounts({ ...event, reason }, db);
+  return describe(event, rowCount, 'is skipped');
 }
 
-function describe(rows: number, { orderId, version }: RefusedEvent, what: string): string {
+function describe({ orderId, version }: EventId, changedRows: number, what: string): string {
   const name = `version ${version} of order ${orderId}`;
-  if (rows === 0) throw new AppError('not-found', `${name} does not wait: see just outbox list`);
+  if (changedRows === 0) throw new AppError('not-found', `${name} is not quarantined: see just outbox list`);
   return `${name} ${what}`;
 }

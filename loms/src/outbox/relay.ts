@@ -1,82 +1,105 @@
 import { type EveryDeps, type Loop, startEvery } from '@tally/platform/concurrency';
 import { AppError } from '@tally/platform/errors';
-import { type EventLog, type Position, RecordRefusedError } from '@tally/platform/events';
+import { type EventLog, RecordRefusedError } from '@tally/platform/events';
 import type { Lease } from '@tally/platform/postgres';
 import type { Log } from '@tally/platform/telemetry';
 import { encodeOrderEvent } from '@tally/proto/events';
 
 import type { Outbox, OutboxRow } from './outbox.ts';
 
-export interface RelayDeps extends EveryDeps {
+interface SendDeps {
   readonly outbox: Outbox;
-  readonly lease: Lease;
   readonly eventLog: Pick<EventLog, 'publish'>;
   readonly log: Log;
 }
 
-export interface RelayLimits {
-  /** How often it looks when nothing woke it. */
+interface RelayDeps extends SendDeps, EveryDeps {
+  readonly lease: Lease;
+}
+
+interface RelayLimits {
+  /** Milliseconds between two rounds when nothing wakes the relay. */
   readonly intervalMs: number;
-  /** Shortest pause between two rounds, in which events gather. */
+  /** Shortest pause between two rounds. Events gather in it, and one round sends them all. */
   readonly minPauseMs: number;
-  /** Events of one round. */
+  /** Maximum number of events in one round. */
   readonly maxEvents: number;
 }
 
 /**
- * Sends what order_events holds to the log, one active relay a database.
+ * Starts the relay, which sends the unpublished events to the log and marks them as published. Of the relays on one
+ * database, the holder of the lease is active. Disposing the relay releases the lease, so that the next one takes over at
+ * once.
  *
- * It never remembers a position: a round takes what is unmarked, in order. Killed between sending and marking, it sends
- * again, with the same ids. Paused and overtaken, it may repeat events; what it marks is true all the same.
+ * The relay remembers no position: each round reads the unpublished events again. A relay that is killed between sending
+ * and marking is followed by one that sends the same events with the same ids. A relay that is paused while another takes
+ * over may send events a second time, and what it then marks is still true.
  */
 export function startRelay(deps: RelayDeps, { intervalMs, minPauseMs, maxEvents }: RelayLimits): Loop {
-  return startEvery(deps, { intervalMs, minPauseMs }, async () => {
-    if (!(await deps.lease.hold())) return false;
-    const rows = await deps.outbox.unpublished(maxEvents);
-    if (rows.length > 0) await relay(deps, rows);
+  const { lease, outbox, onError } = deps;
+  let hasLease = false;
+  const rounds = startEvery(deps, { intervalMs, minPauseMs }, async () => {
+    hasLease = await lease.hold();
+    if (!hasLease) return false;
+    const rows = await outbox.findUnpublished(maxEvents);
+    if (rows.length > 0) await sendEvents(deps, rows);
     return rows.length === maxEvents;
   });
+  return {
+    wake: rounds.wake,
+    async [Symbol.asyncDispose]() {
+      await rounds[Symbol.asyncDispose]();
+      // A lease that cannot be released runs out by itself.
+      if (hasLease) await lease.release().catch(onError);
+    },
+  };
 }
 
 /**
- * One round: sends the rows as one batch and marks what the log acknowledged.
+ * Sends the events in one batch, and marks them as published where the log acknowledged them.
  *
- * A batch that the log refuses for a record's own fault is sent row by row, in which an order stops at its first row that
- * is not acknowledged: behind it nothing may overtake. A log that is away fails the round, and sets nothing aside.
+ * When the log refuses the batch because of a record in it, the events are sent one by one. An order then stops at its
+ * first event that is not acknowledged, so that no later version is sent before it. When the log is away, the round fails,
+ * and no event is quarantined.
  */
-export async function relay(deps: Omit<RelayDeps, 'lease'>, rows: readonly OutboxRow[]): Promise<void> {
-  const { outbox, eventLog } = deps;
+export async function sendEvents(deps: SendDeps, rows: readonly OutboxRow[]): Promise<void> {
   try {
-    const positions = await eventLog.publish(rows.map(encodeOrderEvent));
-    await outbox.mark(rows.map(({ position }, i) => ({ position, ...(positions[i] as Position) })));
+    await publish(deps, rows);
   } catch (error) {
-    if (!isRecordsFault(error)) throw error;
-    await relayOneByOne(deps, rows);
+    if (!isRefusedRecord(error)) throw error;
+    await sendOneByOne(deps, rows);
   }
 }
 
-const isRecordsFault = (error: unknown) =>
+async function publish({ outbox, eventLog }: SendDeps, rows: readonly OutboxRow[]): Promise<void> {
+  const places = await eventLog.publish(rows.map(encodeOrderEvent));
+  await outbox.markPublished(
+    rows.map(({ position }, i) => {
+      const place = places[i];
+      if (place === undefined) throw new Error(`the log acknowledged ${places.length} of ${rows.length} events`);
+      return { position, ...place };
+    }),
+  );
+}
+
+const isRefusedRecord = (error: unknown) =>
   error instanceof RecordRefusedError || (error instanceof AppError && error.kind === 'invalid-argument');
 
-async function relayOneByOne(
-  { outbox, eventLog, log }: Omit<RelayDeps, 'lease'>,
-  rows: readonly OutboxRow[],
-): Promise<void> {
-  const stopped = new Set<bigint>();
+async function sendOneByOne(deps: SendDeps, rows: readonly OutboxRow[]): Promise<void> {
+  const stoppedOrders = new Set<bigint>();
   for (const row of rows) {
-    if (stopped.has(row.orderId)) continue;
+    if (stoppedOrders.has(row.orderId)) continue;
     try {
-      const [position] = await eventLog.publish([encodeOrderEvent(row)]);
-      await outbox.mark([{ position: row.position, ...(position as Position) }]);
+      await publish(deps, [row]);
     } catch (error) {
-      // Only what the log says of a record that was sent alone is that record's fault.
+      // Only a refusal of a record that was sent alone proves that this record is at fault.
       if (!(error instanceof RecordRefusedError)) throw error;
-      stopped.add(row.orderId);
-      log.error(
+      stoppedOrders.add(row.orderId);
+      deps.log.error(
         { orderId: String(row.orderId), version: row.version, error },
-        'the log refused an event: see just outbox',
+        'the log refused an event, so its order waits: see just outbox',
       );
-      await outbox.quarantine(row.position, error.message);
+      await deps.outbox.quarantine(row.position, error.message);
     }
   }
 }
