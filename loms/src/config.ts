@@ -3,17 +3,17 @@ import { type EventLogConfig, readEventLogConfig } from '@tally/platform/events'
 import { type ServiceConfig, readServiceConfig } from '@tally/platform/lifecycle';
 
 export interface LomsConfig extends ServiceConfig, EventLogConfig {
-  /** Commands that may wait; the next one is refused. */
+  /** Maximum number of commands that wait for a transaction. The next one is refused with QUEUE_FULL. */
   readonly maxQueuedCommands: number;
-  /** Commands of one transaction. */
+  /** Maximum number of commands in one transaction. */
   readonly maxBatchCommands: number;
-  /** Lines of one transaction. */
+  /** Maximum number of order lines in one transaction. */
   readonly maxBatchLines: number;
-  /** How long an order may stay unpaid. */
-  readonly paymentTimeoutSeconds: number;
-  /** How often due orders are looked for. */
+  /** Milliseconds after which an unpaid order is cancelled. */
+  readonly paymentTimeoutMs: number;
+  /** Milliseconds between two sweeps for unpaid orders that are due. */
   readonly expiryIntervalMs: number;
-  /** How often the relay looks when nothing woke it. */
+  /** Milliseconds between two rounds of the relay when no new event wakes it. */
   readonly relayIntervalMs: number;
 }
 
@@ -44,16 +44,14 @@ export function readLomsConfig(reader: ConfigReader): LomsConfig {
       max: 20_000,
       unit: 'lines',
     }),
-    paymentTimeoutSeconds: reader.integer(
-      'LOMS_PAYMENT_TIMEOUT_SECONDS',
-      'Time after which an unpaid order is cancelled.',
-      {
+    paymentTimeoutMs:
+      1000 *
+      reader.integer('LOMS_PAYMENT_TIMEOUT_SECONDS', 'Time after which an unpaid order is cancelled.', {
         fallback: 600,
         min: 1,
         max: 86_400,
         unit: 's',
-      },
-    ),
+      }),
     expiryIntervalMs: reader.integer('LOMS_EXPIRY_INTERVAL_MS', 'Pause between two searches for orders to cancel.', {
       fallback: 1_000,
       min: 10,

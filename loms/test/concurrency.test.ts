@@ -1,10 +1,17 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { randomUUID } from 'node:crypto';
 
-import { type TestDatabase, failureOfCall, openTestDatabase, outcomeOf, waitUntil } from '@tally/platform/testing';
+import {
+  type TestDatabase,
+  failureOfCall,
+  openTestDatabase,
+  outcomeOf,
+  waitUntil,
+  withTimeout,
+} from '@tally/platform/testing';
 
 import { type LomsDatabase, openLomsDatabase } from './database.ts';
-import { type TestLoms, openLoms, within } from './service.ts';
+import { type TestLoms, openLoms } from './service.ts';
 
 let database: LomsDatabase;
 let log: TestDatabase;
@@ -28,7 +35,7 @@ const clientOf = (i: number) => (instances[i % 2] as TestLoms).client;
 
 function create(i: number, lines: readonly (readonly [sku: number, count: number])[], headers = {}) {
   const items = lines.map(([sku, count]) => ({ sku, count: BigInt(count) }));
-  return clientOf(i).orderCreate({ user: BigInt(i + 1), items }, within(DEADLINE_MS, headers));
+  return clientOf(i).orderCreate({ user: BigInt(i + 1), items }, withTimeout(DEADLINE_MS, headers));
 }
 
 /** Batches that had to run again because of another one: by locks in order, none does. */
@@ -82,11 +89,11 @@ test('orders of overlapping skus in any order of lines, with pays and cancels be
         .map((sku, k) => ({ sku, count: BigInt(1 + ((i + k) % 3)) }));
       const failure = await failureOfCall(
         at(i)
-          .orderCreate({ user: BigInt(i + 1), items }, within(DEADLINE_MS))
+          .orderCreate({ user: BigInt(i + 1), items }, withTimeout(DEADLINE_MS))
           .then(async ({ orderId }) => {
             // Each on the other instance than the one that created it, so that both lock the same rows.
-            if (i % 3 === 0) await at(i + 1).orderPay({ orderId }, within(DEADLINE_MS));
-            if (i % 3 === 1) await at(i + 1).orderCancel({ orderId }, within(DEADLINE_MS));
+            if (i % 3 === 0) await at(i + 1).orderPay({ orderId }, withTimeout(DEADLINE_MS));
+            if (i % 3 === 1) await at(i + 1).orderCancel({ orderId }, withTimeout(DEADLINE_MS));
           }),
       );
       return failure === undefined ? 'OK' : (failure.reason ?? String(failure.code));
@@ -113,8 +120,8 @@ test('pay and cancel racing on one order: one wins, and the stock adds up', asyn
     Array.from({ length: 100 }, async (_, i) => {
       const { orderId } = await create(i, [[3000, 1]]);
       return Promise.all([
-        outcomeOf(clientOf(i).orderPay({ orderId }, within(DEADLINE_MS))),
-        outcomeOf(clientOf(i + 1).orderCancel({ orderId }, within(DEADLINE_MS))),
+        outcomeOf(clientOf(i).orderPay({ orderId }, withTimeout(DEADLINE_MS))),
+        outcomeOf(clientOf(i + 1).orderCancel({ orderId }, withTimeout(DEADLINE_MS))),
       ]);
     }),
   );
@@ -129,7 +136,7 @@ test('the same key on two instances at once, 50 pairs: one order, one answer', a
     Array.from({ length: 50 }, async () => {
       const headers = { 'idempotency-key': randomUUID() };
       const items = [{ sku: 3001, count: 1n }];
-      const both = [0, 1].map((i) => clientOf(i).orderCreate({ user: 5n, items }, within(DEADLINE_MS, headers)));
+      const both = [0, 1].map((i) => clientOf(i).orderCreate({ user: 5n, items }, withTimeout(DEADLINE_MS, headers)));
       return Promise.all(both);
     }),
   );
@@ -142,7 +149,7 @@ test('the same checkout id 20 times over two instances is one order', async () =
   const checkoutId = randomUUID();
   const items = [{ sku: 3002, count: 3n }];
   const calls = Array.from({ length: 20 }, (_, i) =>
-    clientOf(i).orderCreate({ user: 5n, items, checkoutId }, within(DEADLINE_MS)),
+    clientOf(i).orderCreate({ user: 5n, items, checkoutId }, withTimeout(DEADLINE_MS)),
   );
   const ids = await Promise.all(calls);
   expect(new Set(ids.map(({ orderId }) => orderId)).size).toBe(1);

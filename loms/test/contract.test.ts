@@ -3,10 +3,17 @@ import { randomUUID } from 'node:crypto';
 
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { RpcError } from '@tally/platform/grpc';
-import { type TestDatabase, failureOfCall, openTestDatabase, outcomeOf, sendRaw } from '@tally/platform/testing';
+import {
+  type TestDatabase,
+  failureOfCall,
+  openTestDatabase,
+  outcomeOf,
+  sendRaw,
+  withTimeout,
+} from '@tally/platform/testing';
 
 import { type LomsDatabase, openLomsDatabase } from './database.ts';
-import { type TestLoms, openLoms, within } from './service.ts';
+import { type TestLoms, openLoms } from './service.ts';
 
 let database: LomsDatabase;
 let log: TestDatabase;
@@ -29,9 +36,9 @@ afterAll(async () => {
 
 const items = (count = 1n, sku = SKU) => [{ sku, count, name: 'a lamp', price: 3379 }];
 const create = (more: object = {}, headers = {}) =>
-  loms.client.orderCreate({ user: USER, items: items(), ...more }, within(5000, headers));
+  loms.client.orderCreate({ user: USER, items: items(), ...more }, withTimeout(5000, headers));
 const newOrder = async () => (await create()).orderId;
-const statusOf = async (orderId: bigint) => (await loms.client.orderInfo({ orderId }, within(5000))).status;
+const statusOf = async (orderId: bigint) => (await loms.client.orderInfo({ orderId }, withTimeout(5000))).status;
 const isCancelled = async (orderId: bigint) => (await statusOf(orderId)) === 'cancelled';
 
 async function refusalOf(call: Promise<unknown>): Promise<RpcError> {
@@ -43,14 +50,14 @@ async function refusalOf(call: Promise<unknown>): Promise<RpcError> {
 describe('OrderCreate', () => {
   test('reserves and awaits payment', async () => {
     const { orderId } = await create({ items: items(3n) });
-    const { status, user, items: lines } = await loms.client.orderInfo({ orderId }, within(5000));
+    const { status, user, items: lines } = await loms.client.orderInfo({ orderId }, withTimeout(5000));
     expect({ status, user }).toEqual({ status: 'awaiting payment', user: USER });
     expect(lines.map(({ sku, count, name, price }) => [sku, count, name, price])).toEqual([[SKU, 3n, 'a lamp', 3379]]);
   });
 
   test('sums lines of one sku', async () => {
     const { orderId } = await create({ items: [...items(2n), ...items(3n)] });
-    const { items: lines } = await loms.client.orderInfo({ orderId }, within(5000));
+    const { items: lines } = await loms.client.orderInfo({ orderId }, withTimeout(5000));
     expect(lines.map(({ sku, count }) => [sku, count])).toEqual([[SKU, 5n]]);
   });
 
@@ -64,7 +71,7 @@ describe('OrderCreate', () => {
   test('counts what is held outside as gone, also where more is held than there is', async () => {
     const error = await refusalOf(create({ items: items(1n, 2618151) }));
     expect(JSON.parse(error.values['shortages'] ?? '')).toEqual([{ sku: 2618151, requested: 1, available: 0 }]);
-    expect((await loms.client.stockInfo({ sku: 2618151 }, within(5000))).count).toBe(0n);
+    expect((await loms.client.stockInfo({ sku: 2618151 }, withTimeout(5000))).count).toBe(0n);
   });
 
   test('a refusal of 1,000 short lines arrives as itself', async () => {
@@ -85,7 +92,7 @@ describe('OrderCreate', () => {
     const checkoutId = randomUUID();
     const { orderId } = await create({ checkoutId });
     expect((await create({ checkoutId: checkoutId.toUpperCase() })).orderId).toBe(orderId);
-    await loms.client.orderPay({ orderId }, within(5000));
+    await loms.client.orderPay({ orderId }, withTimeout(5000));
     expect((await create({ checkoutId })).orderId).toBe(orderId);
   });
 
@@ -142,25 +149,25 @@ describe('OrderCreate', () => {
 });
 
 describe('OrderPay and OrderCancel', () => {
-  const payOf = (orderId: bigint) => loms.client.orderPay({ orderId }, within(5000));
-  const cancelOf = (orderId: bigint) => loms.client.orderCancel({ orderId }, within(5000));
+  const payOf = (orderId: bigint) => loms.client.orderPay({ orderId }, withTimeout(5000));
+  const cancelOf = (orderId: bigint) => loms.client.orderCancel({ orderId }, withTimeout(5000));
 
   test('a pay ships the goods, and again is fine', async () => {
     const orderId = await newOrder();
-    const before = await loms.client.stockInfo({ sku: SKU }, within(5000));
+    const before = await loms.client.stockInfo({ sku: SKU }, withTimeout(5000));
     await payOf(orderId);
     await payOf(orderId);
     expect(await statusOf(orderId)).toBe('payed');
-    expect(await loms.client.stockInfo({ sku: SKU }, within(5000))).toEqual(before);
+    expect(await loms.client.stockInfo({ sku: SKU }, withTimeout(5000))).toEqual(before);
     expect(await outcomeOf(cancelOf(orderId))).toBe('FAILED_PRECONDITION WRONG_STATUS');
   });
 
   test('a cancel releases, and again is fine', async () => {
     const orderId = await newOrder();
-    const { count } = await loms.client.stockInfo({ sku: SKU }, within(5000));
+    const { count } = await loms.client.stockInfo({ sku: SKU }, withTimeout(5000));
     await cancelOf(orderId);
     await cancelOf(orderId);
-    expect((await loms.client.stockInfo({ sku: SKU }, within(5000))).count).toBe(count + 1n);
+    expect((await loms.client.stockInfo({ sku: SKU }, withTimeout(5000))).count).toBe(count + 1n);
     const error = await refusalOf(payOf(orderId));
     expect([error.reason, error.values['status']]).toEqual(['WRONG_STATUS', 'cancelled']);
   });
@@ -176,7 +183,9 @@ describe('OrderPay and OrderCancel', () => {
     const unknown = 2n ** 63n - 1n;
     expect(await outcomeOf(payOf(unknown))).toBe('NOT_FOUND UNKNOWN_ORDER');
     expect(await outcomeOf(cancelOf(unknown))).toBe('NOT_FOUND UNKNOWN_ORDER');
-    expect(await outcomeOf(loms.client.orderInfo({ orderId: unknown }, within(5000)))).toBe('NOT_FOUND UNKNOWN_ORDER');
+    expect(await outcomeOf(loms.client.orderInfo({ orderId: unknown }, withTimeout(5000)))).toBe(
+      'NOT_FOUND UNKNOWN_ORDER',
+    );
   });
 
   test('an unpaid order is cancelled at its deadline by the sweep; a late pay is told so', async () => {
@@ -200,13 +209,13 @@ describe('without a sweep', () => {
     await using quiet = await openLomsDatabase();
     await quiet.stock(1, 1);
     await using alone = await openLoms({ databaseUrl: quiet.url, logUrl: log.url }, { expiryIntervalMs: 60_000 });
-    const { orderId } = await alone.client.orderCreate({ user: USER, items: items(1n, 1) }, within(5000));
+    const { orderId } = await alone.client.orderCreate({ user: USER, items: items(1n, 1) }, withTimeout(5000));
     await quiet.advance(600_000);
-    expect(await outcomeOf(alone.client.orderPay({ orderId }, within(5000)))).toBe(
+    expect(await outcomeOf(alone.client.orderPay({ orderId }, withTimeout(5000)))).toBe(
       'FAILED_PRECONDITION PAYMENT_EXPIRED',
     );
-    expect((await alone.client.stockInfo({ sku: 1 }, within(5000))).count).toBe(1n);
-    expect(await outcomeOf(alone.client.orderPay({ orderId }, within(5000)))).toBe(
+    expect((await alone.client.stockInfo({ sku: 1 }, withTimeout(5000))).count).toBe(1n);
+    expect(await outcomeOf(alone.client.orderPay({ orderId }, withTimeout(5000)))).toBe(
       'FAILED_PRECONDITION PAYMENT_EXPIRED',
     );
     expect(await quiet.disagreements()).toEqual([]);
@@ -216,7 +225,9 @@ describe('without a sweep', () => {
 
 describe('StockInfo', () => {
   test('an unknown sku is not found', async () => {
-    expect(await outcomeOf(loms.client.stockInfo({ sku: 4_294_967_295 }, within(5000)))).toBe('NOT_FOUND UNKNOWN_SKU');
+    expect(await outcomeOf(loms.client.stockInfo({ sku: 4_294_967_295 }, withTimeout(5000)))).toBe(
+      'NOT_FOUND UNKNOWN_SKU',
+    );
   });
 });
 
@@ -249,11 +260,15 @@ describe('bounds', () => {
     ['a checkout id that is no UUID', () => create({ checkoutId: 'mine' }), wrong],
     ['decide_before without a checkout id', () => create({ decideBefore }), wrong],
     ['a question without decide_before', () => create({ items: [], checkoutId: randomUUID() }), wrong],
-    ['order 0', () => loms.client.orderInfo({ orderId: 0n }, within(5000)), wrong],
-    ['order -1 to pay', () => loms.client.orderPay({ orderId: -1n }, within(5000)), wrong],
-    ['order 0 to cancel', () => loms.client.orderCancel({ orderId: 0n }, within(5000)), wrong],
-    ['order 2^53+1', () => loms.client.orderInfo({ orderId: 2n ** 53n + 1n }, within(5000)), 'NOT_FOUND UNKNOWN_ORDER'],
-    ['stock of sku 0', () => loms.client.stockInfo({ sku: 0 }, within(5000)), wrong],
+    ['order 0', () => loms.client.orderInfo({ orderId: 0n }, withTimeout(5000)), wrong],
+    ['order -1 to pay', () => loms.client.orderPay({ orderId: -1n }, withTimeout(5000)), wrong],
+    ['order 0 to cancel', () => loms.client.orderCancel({ orderId: 0n }, withTimeout(5000)), wrong],
+    [
+      'order 2^53+1',
+      () => loms.client.orderInfo({ orderId: 2n ** 53n + 1n }, withTimeout(5000)),
+      'NOT_FOUND UNKNOWN_ORDER',
+    ],
+    ['stock of sku 0', () => loms.client.stockInfo({ sku: 0 }, withTimeout(5000)), wrong],
   ];
   for (const [name, call, outcome] of table) {
     test(`${name}: ${outcome}`, async () => expect(await outcomeOf(call())).toBe(outcome));
@@ -286,7 +301,7 @@ describe('bounds', () => {
 test('a full queue is refused as QUEUE_FULL, with a hint when to come again', async () => {
   await using small = await openLoms({ databaseUrl: database.url, logUrl: log.url }, { maxQueuedCommands: 1 });
   const calls = Array.from({ length: 50 }, () =>
-    small.client.orderCreate({ user: USER, items: items() }, within(5000)),
+    small.client.orderCreate({ user: USER, items: items() }, withTimeout(5000)),
   );
   const errors = await Promise.all(calls.map(failureOfCall));
   const full = errors.filter((error) => error?.reason === 'QUEUE_FULL');

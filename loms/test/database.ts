@@ -1,16 +1,16 @@
 import { type Db, openDb } from '@tally/platform/postgres';
 import { openTestDatabase } from '@tally/platform/testing';
 
-/** A database of loms for one test file, and ways to set it up and look into it. */
+/** A database of loms for one test file, with ways to fill it and to check it. */
 export interface LomsDatabase extends AsyncDisposable {
   readonly url: string;
   readonly adminUrl: string;
   readonly db: Db;
-  /** Receipts, through the ledger. */
+  /** Adds units to a sku, with the receipt in the ledger. */
   stock(sku: number, total: number, held?: number): Promise<void>;
-  /** Moves tally_now(). */
+  /** Moves tally_now() forward. */
   advance(ms: number): Promise<void>;
-  /** What ledger, counters, orders and events say of each other; empty when they agree. */
+  /** Returns the contradictions between ledger, counters, orders and events. Empty when they agree. */
   disagreements(): Promise<unknown[]>;
 }
 

@@ -10,11 +10,12 @@ import {
   outcomeOf,
   waitUntil,
   withPort,
+  withTimeout,
 } from '@tally/platform/testing';
 import pg from 'pg';
 
 import { type LomsDatabase, openLomsDatabase } from './database.ts';
-import { type TestLoms, openLoms, within } from './service.ts';
+import { type TestLoms, openLoms } from './service.ts';
 
 let database: LomsDatabase;
 let log: TestDatabase;
@@ -30,7 +31,7 @@ afterAll(async () => {
 });
 
 const create = ({ client }: TestLoms, sku: number, deadlineMs = 15_000) =>
-  client.orderCreate({ user: 9n, items: [{ sku, count: 1n }] }, within(deadlineMs));
+  client.orderCreate({ user: 9n, items: [{ sku, count: 1n }] }, withTimeout(deadlineMs));
 const open = (url = database.url) => openLoms({ databaseUrl: url, logUrl: log.url });
 
 test('the connection is cut right behind COMMIT, again and again: every request is one order, and every answer is true', async () => {
@@ -141,13 +142,13 @@ test('PostgreSQL away: calls fail as UNAVAILABLE or by their deadline, and all r
   await server.stop();
   const codes = await Promise.all([
     failed(create(loms, 1, 1000)),
-    failed(loms.client.orderInfo({ orderId: 1n }, within(1000))),
-    failed(loms.client.stockInfo({ sku: 1 }, within(1000))),
+    failed(loms.client.orderInfo({ orderId: 1n }, withTimeout(1000))),
+    failed(loms.client.stockInfo({ sku: 1 }, withTimeout(1000))),
   ]);
   for (const code of codes) expect([4, 14]).toContain(code as number);
   await server.start();
   await waitUntil(
-    async () => (await outcomeOf(loms.client.stockInfo({ sku: 1 }, within(1000)))) === 'NOT_FOUND UNKNOWN_SKU',
+    async () => (await outcomeOf(loms.client.stockInfo({ sku: 1 }, withTimeout(1000)))) === 'NOT_FOUND UNKNOWN_SKU',
     {
       what: 'reads work again',
     },

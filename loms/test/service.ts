@@ -1,11 +1,11 @@
 import { type ClientOf, openGrpcClient } from '@tally/platform/grpc';
+import type { RunningService } from '@tally/platform/lifecycle';
 import { openTracing } from '@tally/platform/telemetry';
 import { Loms } from '@tally/proto/loms';
 
-import type { RunningService } from '@tally/platform/lifecycle';
-
 import { start } from '../src/app.ts';
 import type { LomsConfig } from '../src/config.ts';
+import { PAYMENT_TIMEOUT_MS } from '../src/testing/fixtures.ts';
 
 export interface TestLoms extends AsyncDisposable {
   readonly running: RunningService;
@@ -13,7 +13,7 @@ export interface TestLoms extends AsyncDisposable {
   readonly client: ClientOf<typeof Loms>;
 }
 
-/** The real service on free ports, with a client. */
+/** Starts the real service on free ports, and opens a client of it. */
 export async function openLoms(
   urls: { databaseUrl: string; logUrl: string },
   more: Partial<LomsConfig> = {},
@@ -32,7 +32,7 @@ export async function openLoms(
     maxQueuedCommands: 4096,
     maxBatchCommands: 64,
     maxBatchLines: 2000,
-    paymentTimeoutSeconds: 600,
+    paymentTimeoutMs: PAYMENT_TIMEOUT_MS,
     expiryIntervalMs: 50,
     relayIntervalMs: 50,
     ...urls,
@@ -50,6 +50,3 @@ export async function openLoms(
     },
   };
 }
-
-/** A call's options with a deadline. */
-export const within = (ms: number, headers: Record<string, string> = {}) => ({ deadlineMs: Date.now() + ms, headers });

@@ -2,12 +2,13 @@ import { afterAll, expect, test } from 'bun:test';
 
 import { systemClock } from '@tally/platform/concurrency';
 import { createLog } from '@tally/platform/telemetry';
+import { range } from '@tally/platform/testing';
 
 import { startBatcher } from '../src/batch/batcher.ts';
-import { create, line } from '../src/orders/fixtures.ts';
 import { createPostgresStore } from '../src/store/store-postgres.ts';
+import { create, line } from '../src/testing/fixtures.ts';
+import { storeContract } from '../src/testing/store-contract.ts';
 import { type LomsDatabase, openLomsDatabase } from './database.ts';
-import { storeContract } from '../src/store/store-contract.ts';
 
 const opened: LomsDatabase[] = [];
 afterAll(async () => {
@@ -21,7 +22,7 @@ storeContract('PostgreSQL', async () => {
   return { store: createPostgresStore(database.db), advance: (ms) => database.advance(ms) };
 });
 
-test('one poison command in a batch of 64 fails alone: the values of the others are stored', async () => {
+test('one poison command in a batch of 64 fails alone, and the others are stored', async () => {
   await using database = await openLomsDatabase();
   await database.stock(1, 100);
   const batches: number[] = [];
@@ -34,11 +35,12 @@ test('one poison command in a batch of 64 fails alone: the values of the others 
       onEvents: () => {},
       onBatch: (commands) => batches.push(commands),
     },
-    { maxQueuedCommands: 100, maxBatchCommands: 64, maxBatchLines: 2000, paymentTimeoutMs: 600_000 },
+    { maxQueuedCommands: 100, maxBatchCommands: 64, maxBatchLines: 2000 },
   );
-  // Past the door's validation: PostgreSQL refuses U+0000 (SQLSTATE 22021), and with it the whole statement.
+  // Requests with U+0000 are refused before they become commands. PostgreSQL refuses it too (SQLSTATE 22021), and with it
+  // the whole statement.
   const named = (name: string) => create([{ ...line(1, 1), name }], { deadlineMs: Date.now() + 20_000 });
-  const commands = Array.from({ length: 64 }, (_, i) => named(i === 40 ? 'po\0ison' : 'a lamp'));
+  const commands = range(64).map((i) => named(i === 40 ? 'po\0ison' : 'a lamp'));
   const results = await Promise.allSettled(commands.map((command) => batcher.submit(command)));
   expect(batches[0]).toBe(64);
   expect(results.flatMap(({ status }, i) => (status === 'rejected' ? [i] : []))).toEqual([40]);

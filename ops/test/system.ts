@@ -184,7 +184,7 @@ function toLomsConfig(grpcPort: number, databaseUrl: string, log: EventLogConfig
     maxQueuedCommands: 4096,
     maxBatchCommands: 64,
     maxBatchLines: 2000,
-    paymentTimeoutSeconds: 600,
+    paymentTimeoutMs: 600_000,
     expiryIntervalMs: 50,
     relayIntervalMs: 50,
   };

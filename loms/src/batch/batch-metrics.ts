@@ -2,18 +2,18 @@ import { Counter, Gauge, Histogram, type Registry } from '@tally/platform/teleme
 
 import type { UpdateFailure } from '../store/store.ts';
 
-/** What the batcher shows of itself. */
-export function createBatchWatch(registry: Registry) {
+/** Creates the metrics of the batcher: batch sizes, failures and the length of the queue. */
+export function createBatchMetrics(registry: Registry) {
   const registers = [registry];
   const sizes = new Histogram({
     name: 'loms_batch_commands',
-    help: 'Commands of a transaction.',
+    help: 'Commands in one transaction.',
     buckets: [1, 2, 4, 8, 16, 32, 64, 128],
     registers,
   });
   const failures = new Counter({
     name: 'loms_batch_failures_total',
-    help: 'Batches that had to run again, by why.',
+    help: 'Batches that failed, by the kind of failure.',
     labelNames: ['failure'],
     registers,
   });
@@ -22,12 +22,12 @@ export function createBatchWatch(registry: Registry) {
       if (failure === undefined) sizes.observe(commands);
       else failures.labels(failure).inc();
     },
-    queue(queuedCommands: () => number) {
+    watchQueue(countQueued: () => number) {
       const gauge: Gauge = new Gauge({
         name: 'loms_queued_commands',
-        help: 'Commands that wait.',
+        help: 'Commands in the queue.',
         registers,
-        collect: () => gauge.set(queuedCommands()),
+        collect: () => gauge.set(countQueued()),
       });
     },
   };

@@ -2,42 +2,38 @@ import { expect, test } from 'bun:test';
 
 import { AppError } from '@tally/platform/errors';
 import { createLog } from '@tally/platform/telemetry';
-import { createFakeClock } from '@tally/platform/testing';
+import { createFakeClock, range } from '@tally/platform/testing';
 
-import { type Batcher, type BatcherLimits, startBatcher } from './batcher.ts';
-import type { CreateOrder } from '../orders/command.ts';
-import { create, line, pay } from '../orders/fixtures.ts';
+import type { CreateOrder } from '../orders/order-create.ts';
 import { createMemoryStore } from '../store/store-memory.ts';
 import { type Store, UpdateError, type UpdateFailure } from '../store/store.ts';
+import { create, line, pay } from '../testing/fixtures.ts';
+import { type Batcher, type BatcherLimits, startBatcher } from './batcher.ts';
 
-const LIMITS: BatcherLimits = {
-  maxQueuedCommands: 100,
-  maxBatchCommands: 8,
-  maxBatchLines: 1000,
-  paymentTimeoutMs: 600_000,
-};
+const LIMITS: BatcherLimits = { maxQueuedCommands: 100, maxBatchCommands: 8, maxBatchLines: 1000 };
 
-/** A batcher on a memory store whose updates can be made to fail, before or behind the commit. */
+/** A batcher on a memory store with 100 units of sku 1. Updates of the store can be made to fail or to wait. */
 function setUp(limits: Partial<BatcherLimits> = {}, cutOff?: AbortSignal) {
   const clock = createFakeClock();
   const memory = createMemoryStore(clock.nowMs);
   memory.state.stocks.set(1, { total: 100n, held: 0n, reserved: 0n });
-  const batches: number[] = [];
   const failures: { failure: UpdateFailure; isCommitted: boolean }[] = [];
-  let poison: string | undefined;
-  const store: Store = {
-    ...memory,
+  const batches: number[] = [];
+  let poisonedRequestId: string | undefined;
+  let locked = Promise.resolve();
+  const store: Pick<Store, 'update'> = {
     async update(wanted, decide) {
-      const next = failures.shift();
-      const fail = () => Promise.reject(new UpdateError(next?.failure ?? 'lost', new Error('told to fail')));
-      if (next !== undefined && !next.isCommitted) return fail();
-      await memory.update(wanted, (loaded) => {
-        const changes = decide(loaded);
-        const isPoisoned = changes.created.some(({ requestId }) => requestId === poison);
+      await locked;
+      const failing = failures.shift();
+      if (failing !== undefined && !failing.isCommitted) throw new UpdateError(failing.failure, new Error('a test'));
+      const answer = await memory.update(wanted, (loaded) => {
+        const decision = decide(loaded);
+        const isPoisoned = decision.changes.created.some(({ requestId }) => requestId === poisonedRequestId);
         if (isPoisoned) throw new UpdateError('culprit', new Error('a value that cannot be stored'));
-        return changes;
+        return decision;
       });
-      return next === undefined ? undefined : fail();
+      if (failing !== undefined) throw new UpdateError(failing.failure, new Error('a test'));
+      return answer;
     },
   };
   const batcher = startBatcher(
@@ -55,104 +51,195 @@ function setUp(limits: Partial<BatcherLimits> = {}, cutOff?: AbortSignal) {
   return {
     clock,
     batcher,
+    /** The number of commands in each attempt. */
     batches,
     state: memory.state,
-    fail: (failure: UpdateFailure, isCommitted = false) => failures.push({ failure, isCommitted }),
+    /** Fails the next updates, before their changes are committed. */
+    failNext: (failure: UpdateFailure, count = 1) =>
+      range(count).forEach(() => failures.push({ failure, isCommitted: false })),
+    /** Commits the next update, and reports a failure all the same. */
+    loseAnswer: (failure: UpdateFailure) => failures.push({ failure, isCommitted: true }),
     poison: ({ requestId }: CreateOrder) => {
-      poison = requestId;
+      poisonedRequestId = requestId;
+    },
+    /** Lets updates wait for their locks. Returns the function that ends the wait. */
+    lock: () => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      locked = promise;
+      return resolve;
     },
   };
 }
 
-const one = () => create([line(1, 1)]);
+const oneUnit = (more: Partial<CreateOrder> = {}) => create([line(1, 1)], more);
 
-/** `id N`, or the reason or message of the failure. */
-const outcome = (answer: Promise<bigint | undefined>) =>
-  answer.then(
-    (id) => `id ${id}`,
-    (error: unknown) => (error instanceof AppError ? error.reason : String(error)),
-  );
+/** Resolves with `id N`, `ok`, the reason of the refusal, or the message of another failure. */
+async function outcomeOf(answer: Promise<bigint | void>): Promise<string | undefined> {
+  try {
+    const id = await answer;
+    return id === undefined ? 'ok' : `id ${id}`;
+  } catch (error) {
+    return error instanceof AppError ? error.reason : String(error);
+  }
+}
 
-const submitAll = (batcher: Batcher, commands: CreateOrder[]) =>
-  Promise.all(commands.map((command) => outcome(batcher.submit(command))));
+const submitAll = (batcher: Batcher, commands: readonly CreateOrder[]) =>
+  Promise.all(commands.map((command) => outcomeOf(batcher.submit(command))));
 
-test('what is queued goes together, in the order of arrival, up to the limit', async () => {
+test('commands that are queued together share a batch, in the order of their arrival, up to the limit', async () => {
   const { batcher, clock, batches } = setUp();
-  const answers = submitAll(batcher, Array.from({ length: 10 }, one));
+  const answers = submitAll(
+    batcher,
+    range(10).map(() => oneUnit()),
+  );
   await clock.advance(1000);
-  expect(await answers).toEqual(Array.from({ length: 10 }, (_, i) => `id ${i + 1}`));
+  expect(await answers).toEqual(range(10).map((i) => `id ${i + 1}`));
   expect(batches).toEqual([8, 2]);
 });
 
-test('a batch ends before its lines are too many, and one large order still goes alone', async () => {
+test('a batch stays within the limit of lines, and a larger order makes a batch of its own', async () => {
   const { batcher, clock, batches } = setUp({ maxBatchLines: 5 });
-  const wide = () => create(Array.from({ length: 4 }, (_, i) => line(i + 1, 1)));
-  const answers = submitAll(batcher, [
-    wide(),
-    wide(),
-    one(),
-    create(Array.from({ length: 9 }, (_, i) => line(i + 1, 1))),
-  ]);
+  const withLines = (count: number) => create(range(count).map((i) => line(i + 1, 1)));
+  const answers = submitAll(batcher, [withLines(4), withLines(4), withLines(1), withLines(9)]);
   await clock.advance(1000);
   await answers;
   expect(batches).toEqual([1, 2, 1]);
 });
 
-test('a full queue refuses at once and takes nothing', async () => {
+test('a full queue refuses the next command at once', async () => {
   const { batcher, clock } = setUp({ maxQueuedCommands: 2 });
-  const answers = submitAll(batcher, [one(), one(), one()]);
+  const answers = submitAll(batcher, [oneUnit(), oneUnit(), oneUnit()]);
   await clock.advance(1000);
   expect(await answers).toEqual(['id 1', 'id 2', 'QUEUE_FULL']);
 });
 
 for (const failure of ['conflict', 'timeout', 'lost'] as const) {
-  test(`a batch whose end is unknown (${failure}) is run again: what was committed is found, not doubled`, async () => {
-    const { batcher, clock, state, fail } = setUp();
-    fail(failure, true);
-    const answers = submitAll(batcher, [one(), one(), one()]);
+  test(`a batch that was committed although it failed (${failure}) is retried, and finds its orders`, async () => {
+    const { batcher, clock, state, loseAnswer } = setUp();
+    loseAnswer(failure);
+    const answers = submitAll(batcher, [oneUnit(), oneUnit(), oneUnit()]);
     await clock.advance(2000);
     expect(await answers).toEqual(['id 1', 'id 2', 'id 3']);
     expect(state.orders.size).toBe(3);
   });
 
-  test(`a batch that was not written (${failure}) is run again`, async () => {
-    const { batcher, clock, state, fail } = setUp();
-    fail(failure);
-    fail(failure);
-    const answers = submitAll(batcher, [one(), one()]);
+  test(`a batch that failed before its commit (${failure}) is retried`, async () => {
+    const { batcher, clock, state, failNext } = setUp();
+    failNext(failure, 2);
+    const answers = submitAll(batcher, [oneUnit(), oneUnit()]);
     await clock.advance(2000);
-    expect((await answers).every((answer) => answer?.startsWith('id '))).toBe(true);
+    for (const answer of await answers) expect(answer).toStartWith('id ');
     expect(state.orders.size).toBe(2);
   });
 }
 
-test('one poison command in a batch fails alone', async () => {
+test('one poison command in a batch of 64 fails alone', async () => {
   const { batcher, clock, state, poison } = setUp({ maxBatchCommands: 64 });
-  const commands = Array.from({ length: 64 }, one);
-  const bad = commands[41] as CreateOrder;
-  poison(bad);
-  const answers = submitAll(batcher, commands);
+  const commands = range(64).map(() => oneUnit());
+  poison(commands[41] as CreateOrder);
+  const submitted = submitAll(batcher, commands);
   await clock.advance(4000);
-  const told = await answers;
-  expect(told.filter((answer) => !answer?.startsWith('id '))).toHaveLength(1);
-  expect(told[41]).toContain('could not be written: culprit');
+  const answers = await submitted;
+  expect(answers.filter((answer) => !answer?.startsWith('id '))).toHaveLength(1);
+  expect(answers[41]).toContain('the update failed: culprit');
   expect(state.orders.size).toBe(63);
 });
 
-test('a conflict behind many lost tries is still a conflict: the next try finds what was committed', async () => {
-  const { batcher, clock, fail } = setUp();
-  for (let i = 0; i < 9; i += 1) fail('lost');
-  fail('conflict');
-  const answer = outcome(batcher.submit(one()));
+test('a conflict after many lost connections is retried: the next attempt finds what was committed', async () => {
+  const { batcher, clock, failNext } = setUp();
+  failNext('lost', 9);
+  failNext('conflict');
+  const answer = outcomeOf(batcher.submit(oneUnit()));
   await clock.advance(10_000);
   expect(await answer).toStartWith('id ');
 });
 
-test('a disposed batcher asks a database that is away at its pace, and ends when it is cut off', async () => {
+test('a command that conflicts without end fails', async () => {
+  const { batcher, clock, failNext } = setUp();
+  failNext('conflict', 30);
+  const answer = outcomeOf(batcher.submit(oneUnit({ deadlineMs: clock.nowMs() + 60_000 })));
+  await clock.advance(30_000);
+  expect(await answer).toContain('the update failed: conflict');
+});
+
+test('a timeout halves the next batch', async () => {
+  const { batcher, clock, batches, failNext } = setUp();
+  failNext('timeout');
+  const answers = submitAll(
+    batcher,
+    range(8).map(() => oneUnit()),
+  );
+  await clock.advance(2000);
+  await answers;
+  expect(batches).toEqual([8, 4, 4]);
+});
+
+test('a command that is undecided at its deadline is answered NOT_DECIDED', async () => {
+  const { batcher, clock, state, failNext } = setUp();
+  failNext('lost', 40);
+  const answer = outcomeOf(batcher.submit(oneUnit({ deadlineMs: clock.nowMs() + 1000 })));
+  await clock.advance(20_000);
+  expect(await answer).toBe('NOT_DECIDED');
+  expect(state.orders.size).toBe(0);
+});
+
+test('a command whose caller goes away while it is queued is not decided', async () => {
+  const { batcher, clock, state } = setUp();
+  const caller = new AbortController();
+  const answer = outcomeOf(batcher.submit(oneUnit(), caller.signal));
+  caller.abort();
+  await clock.advance(1000);
+  expect(await answer).toBe('NOT_DECIDED');
+  expect(state.orders.size).toBe(0);
+});
+
+test('a command whose caller goes away while its batch waits for locks is not decided, the rest of the batch is', async () => {
+  const { batcher, clock, state, lock } = setUp();
+  const unlock = lock();
+  const caller = new AbortController();
+  const abandoned = oneUnit();
+  const late = oneUnit({ deadlineMs: clock.nowMs() + 500 });
+  const answers = Promise.all([
+    outcomeOf(batcher.submit(abandoned, caller.signal)),
+    outcomeOf(batcher.submit(late)),
+    outcomeOf(batcher.submit(oneUnit())),
+  ]);
+  await clock.advance(500);
+  caller.abort();
+  unlock();
+  await clock.advance(1000);
+  expect(await answers).toEqual(['NOT_DECIDED', 'NOT_DECIDED', expect.stringContaining('id ')]);
+  expect(state.orders.size).toBe(1);
+  expect(state.stocks.get(1)?.reserved).toBe(1n);
+});
+
+test('payments and creates share a batch', async () => {
+  const { batcher, clock, batches, state } = setUp();
+  const created = batcher.submit(oneUnit());
+  await clock.advance(10);
+  const answers = Promise.all([outcomeOf(batcher.submit(pay(await created))), outcomeOf(batcher.submit(oneUnit()))]);
+  await clock.advance(1000);
+  expect(await answers).toEqual(['ok', 'id 2']);
+  expect(batches).toEqual([1, 2]);
+  expect(state.stocks.get(1)).toEqual({ total: 99n, held: 0n, reserved: 1n });
+});
+
+test('a disposed batcher decides what is queued, and takes nothing new', async () => {
+  const { batcher, clock, state } = setUp();
+  const answer = outcomeOf(batcher.submit(oneUnit()));
+  const disposed = batcher[Symbol.asyncDispose]();
+  expect(await outcomeOf(batcher.submit(oneUnit()))).toBe('NOT_DECIDED');
+  await clock.advance(1000);
+  await disposed;
+  expect(await answer).toBe('id 1');
+  expect(state.orders.size).toBe(1);
+});
+
+test('a disposed batcher still pauses between attempts, and gives up at the cut-off', async () => {
   const cutOff = new AbortController();
-  const { batcher, batches, clock, fail } = setUp({}, cutOff.signal);
-  for (let i = 0; i < 1000; i += 1) fail('lost');
-  const answer = outcome(batcher.submit(one()));
+  const { batcher, batches, clock, failNext } = setUp({}, cutOff.signal);
+  failNext('lost', 1000);
+  const answer = outcomeOf(batcher.submit(oneUnit()));
   const disposed = Promise.resolve(batcher[Symbol.asyncDispose]());
   await clock.advance(5_000);
   expect(batches.length).toBeLessThan(50);
@@ -162,78 +249,19 @@ test('a disposed batcher asks a database that is away at its pace, and ends when
   expect(await answer).toBe('NOT_DECIDED');
 });
 
-test('a conflict that never ends is no conflict: its command fails', async () => {
-  const { batcher, clock, fail } = setUp();
-  for (let i = 0; i < 30; i += 1) fail('conflict');
-  const answer = outcome(batcher.submit(create([line(1, 1)], { deadlineMs: clock.nowMs() + 60_000 })));
-  await clock.advance(30_000);
-  expect(await answer).toContain('could not be written: conflict');
-});
-
-test('a timeout halves the next batch', async () => {
-  const { batcher, clock, batches, fail } = setUp();
-  fail('timeout');
-  const answers = submitAll(batcher, Array.from({ length: 8 }, one));
-  await clock.advance(2000);
-  await answers;
-  expect(batches).toEqual([8, 4, 4]);
-});
-
-test('a command past its deadline is not decided, and its caller hears so', async () => {
-  const { batcher, clock, state, fail } = setUp();
-  for (let i = 0; i < 40; i += 1) fail('lost');
-  const answer = outcome(batcher.submit(create([line(1, 1)], { deadlineMs: clock.nowMs() + 1000 })));
-  await clock.advance(20_000);
-  expect(await answer).toBe('NOT_DECIDED');
-  expect(state.orders.size).toBe(0);
-});
-
-test('a command whose caller went away before it was taken is not decided', async () => {
-  const { batcher, clock, state } = setUp();
-  const caller = new AbortController();
-  const answer = outcome(batcher.submit(one(), caller.signal));
-  caller.abort();
-  await clock.advance(1000);
-  expect(await answer).toBe('NOT_DECIDED');
-  expect(state.orders.size).toBe(0);
-});
-
-test('pays and creates share a batch', async () => {
-  const { batcher, clock, batches, state } = setUp();
-  const first = batcher.submit(one());
-  await clock.advance(10);
-  const id = (await first) as bigint;
-  const answers = Promise.all([outcome(batcher.submit(pay(id))), outcome(batcher.submit(one()))]);
-  await clock.advance(1000);
-  expect(await answers).toEqual(['id undefined', 'id 2']);
-  expect(batches).toEqual([1, 2]);
-  expect(state.stocks.get(1)).toEqual({ total: 99n, held: 0n, reserved: 1n });
-});
-
-test('a disposed batcher ends what is queued and takes nothing new', async () => {
-  const { batcher, clock, state } = setUp();
-  const answer = outcome(batcher.submit(one()));
-  const closed = batcher[Symbol.asyncDispose]();
-  expect(await outcome(batcher.submit(one()))).toBe('NOT_DECIDED');
-  await clock.advance(1000);
-  await closed;
-  expect(await answer).toBe('id 1');
-  expect(state.orders.size).toBe(1);
-});
-
-test('two batchers on one store never oversell, and one request is one order', async () => {
+test('two batchers on one store never oversell, and one checkout id makes one order', async () => {
   const clock = createFakeClock();
   const store = createMemoryStore(clock.nowMs);
   store.state.stocks.set(1, { total: 10n, held: 0n, reserved: 0n });
   const deps = { store, clock, random: () => 0.5, log: createLog('loms', 'silent'), onEvents: () => {} };
   const batchers = [startBatcher(deps, LIMITS), startBatcher(deps, LIMITS)];
-  const shared = create([line(1, 1)], { requestId: '00000000-0000-4000-8000-aaaaaaaaaaaa' });
-  const answers = Promise.all(
-    batchers.flatMap((batcher) => [shared, ...Array.from({ length: 12 }, one)].map((c) => outcome(batcher.submit(c)))),
+  const shared = oneUnit({ requestId: '00000000-0000-4000-8000-aaaaaaaaaaaa' });
+  const submitted = Promise.all(
+    batchers.map((batcher) => submitAll(batcher, [shared, ...range(12).map(() => oneUnit())])),
   );
   await clock.advance(5000);
-  const told = await answers;
-  expect(told[0]).toBe(told[13]);
-  expect(new Set(told.filter((answer) => answer?.startsWith('id '))).size).toBe(10);
+  const [first = [], second = []] = await submitted;
+  expect(first[0]).toBe(second[0]);
+  expect(new Set([...first, ...second].filter((answer) => answer?.startsWith('id '))).size).toBe(10);
   expect(store.state.stocks.get(1)).toEqual({ total: 10n, held: 0n, reserved: 10n });
 });

@@ -1,59 +1,66 @@
 import { AppError } from '@tally/platform/errors';
 
-import type { Command, CreateOrder } from './command.ts';
+import type { Changes, Loaded, Wanted } from './decision.ts';
 import { type Draft, createDraft } from './draft.ts';
-import { decideCancel } from './order-cancel.ts';
-import { type CreateRules, decideCreate } from './order-create.ts';
-import { decideExpire } from './order-expire.ts';
-import { decidePay } from './order-pay.ts';
-import type { Changes, Loaded, Wanted } from '../store/store.ts';
+import { type CancelOrder, decideCancel } from './order-cancel.ts';
+import { type CreateOrder, decideCreate } from './order-create.ts';
+import { type ExpireOrder, decideExpire } from './order-expire.ts';
+import { type PayOrder, decidePay } from './order-pay.ts';
 
-/** What became of a command: a value (a create's order id), a refusal, or nothing, when it came too late to be decided. */
+/** A request to change orders. Every change of an order is a command. */
+export type Command = CreateOrder | PayOrder | CancelOrder | ExpireOrder;
+
+/** The decision on each kind of command. It returns the command's outcome, or throws an AppError as the refusal. */
+const DECISIONS = {
+  create: decideCreate,
+  pay: decidePay,
+  cancel: decideCancel,
+  expire: decideExpire,
+} satisfies { readonly [K in Command['kind']]: (draft: Draft, command: Extract<Command, { kind: K }>) => unknown };
+
+/** What a command resolves with: the order id for a create, nothing for the others. */
+export type OutcomeOf<C extends Command> = ReturnType<(typeof DECISIONS)[C['kind']]>;
+export type Outcome = OutcomeOf<Command>;
+
 export type Answer =
-  | { readonly kind: 'done'; readonly orderId: bigint | undefined }
-  | { readonly kind: 'refused'; readonly refusal: AppError }
-  | { readonly kind: 'dropped' };
-
-export interface DecideRules extends CreateRules {
-  /** Whether somebody still waits for the command. */
-  readonly isAlive: (command: Command) => boolean;
-}
+  | { readonly kind: 'done'; readonly outcome: Outcome }
+  | { readonly kind: 'refused'; readonly refusal: AppError };
 
 const isCreate = (command: Command): command is CreateOrder => command.kind === 'create';
 
 /**
- * What these commands need to see. A request id that loms drew itself is known to nobody on its first try, so it is looked
- * up from the second on.
+ * Returns what the store has to lock and load for these commands.
+ *
+ * `retried` holds the commands whose earlier attempt may have been committed. Their request ids are looked up even when
+ * loms drew the id itself; on a first attempt nobody can know such an id.
  */
-export function wantedBy(commands: readonly Command[], isRerun: (command: Command) => boolean): Wanted {
+export function wantedBy(commands: readonly Command[], retried: ReadonlySet<Command> = new Set()): Wanted {
   const creates = commands.filter(isCreate);
+  const lookedUp = creates.filter((create) => create.hasCheckoutId || retried.has(create));
   return {
     orderIds: [...new Set(commands.flatMap((command) => (isCreate(command) ? [] : [command.orderId])))],
     skus: [...new Set(creates.flatMap(({ lines }) => lines.map(({ sku }) => sku)))],
-    requestIds: [
-      ...new Set(creates.flatMap((create) => (create.isNamed || isRerun(create) ? [create.requestId] : []))),
-    ],
+    requestIds: [...new Set(lookedUp.map(({ requestId }) => requestId))],
     keys: creates.flatMap(({ userId, key }) => (key === undefined ? [] : [{ userId, key: key.text }])),
     newOrders: creates.length,
   };
 }
 
 /**
- * Decides the commands in their order, each on what the ones before it left. Pure.
+ * Decides the commands in their order, each on what the ones before it left. Returns one answer for each command.
  *
- * A refusal is an answer, and what was decided with it is kept. Any other error is a bug; it fails the whole batch, and the
- * batcher finds its culprit.
+ * A refusal is an answer, and what its decision changed is written. Any other error is a bug. It fails the whole batch,
+ * and the batcher then finds the command that caused it.
  */
 export function decideBatch(
   commands: readonly Command[],
   loaded: Loaded,
-  rules: DecideRules,
-): { changes: Changes; answers: Answer[] } {
+): { readonly changes: Changes; readonly answers: Answer[] } {
   const draft = createDraft(loaded);
   const answers = commands.map((command): Answer => {
-    if (!rules.isAlive(command)) return { kind: 'dropped' };
+    draft.begin(command.traceparent);
     try {
-      return { kind: 'done', orderId: decide(draft, command, rules) };
+      return { kind: 'done', outcome: decide(draft, command) };
     } catch (error) {
       if (error instanceof AppError) return { kind: 'refused', refusal: error };
       throw error;
@@ -62,18 +69,8 @@ export function decideBatch(
   return { changes: draft.changes(), answers };
 }
 
-function decide(draft: Draft, command: Command, rules: DecideRules): bigint | undefined {
-  switch (command.kind) {
-    case 'create':
-      return decideCreate(draft, command, rules);
-    case 'pay':
-      decidePay(draft, command);
-      return undefined;
-    case 'cancel':
-      decideCancel(draft, command);
-      return undefined;
-    case 'expire':
-      decideExpire(draft, command);
-      return undefined;
-  }
+function decide(draft: Draft, command: Command): Outcome {
+  // DECISIONS pairs each kind with its own command type. The compiler checks that there, but cannot follow it here.
+  const decision: (draft: Draft, command: never) => Outcome = DECISIONS[command.kind];
+  return decision(draft, command as never);
 }

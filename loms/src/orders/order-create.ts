@@ -1,63 +1,82 @@
 import { AppError, keyReused } from '@tally/platform/errors';
 
-import type { CreateOrder } from './command.ts';
+import type { CommandFrame } from './command.ts';
 import type { Draft } from './draft.ts';
-import { MAX_LINE_COUNT, type Order, type OrderLine, type Refusal, asksForTheSame } from './order.ts';
+import { MAX_LINE_COUNT, type Order, type OrderLine, type StoredRefusal, haveSameGoods } from './order.ts';
 import { available } from './stock.ts';
 
-/** Lists in refusals are cut here; the total tells how many there were. */
-const MAX_LISTED_SHORTAGES = 20;
-
-export interface CreateRules {
+export interface CreateOrder extends CommandFrame {
+  readonly kind: 'create';
+  readonly userId: bigint;
+  /**
+   * From `sumLines`. Empty when the caller only asks for the outcome of a checkout, which needs its checkout id and
+   * `decideBeforeMs`.
+   */
+  readonly lines: readonly OrderLine[];
+  /** The checkout id in lower case. Without one, an id that loms drew when the call came; retries of the batch keep it. */
+  readonly requestId: string;
+  /** Whether `requestId` is a checkout id. Only then can an earlier call have used it. */
+  readonly hasCheckoutId: boolean;
+  /** Milliseconds since the epoch. From this moment on the order fails as CHECKOUT_EXPIRED. */
+  readonly decideBeforeMs: number | undefined;
+  /** How long the order may stay unpaid. */
   readonly paymentTimeoutMs: number;
+  readonly key: IdempotencyKey | undefined;
 }
 
+export interface IdempotencyKey {
+  readonly text: string;
+  /** A hash of the decoded request, checkout id included. */
+  readonly requestHash: Buffer;
+}
+
+/** Maximum number of shortages that a refusal lists. Its `total` counts all of them. */
+const MAX_LISTED_SHORTAGES = 20;
+
 /**
- * Reserves every line or none, and keeps the order either way. A key or a request that is known takes its order's outcome.
+ * Reserves every line or none, and stores the order either way. A request whose key or checkout id was used before gets
+ * the outcome of the order from then.
  *
- * Returns the order's id; throws the refusal.
+ * Returns the order's id, or throws the refusal.
  */
-export function decideCreate(draft: Draft, command: CreateOrder, rules: CreateRules): bigint {
+export function decideCreate(draft: Draft, command: CreateOrder): bigint {
   const { userId, requestId, key } = command;
-  const keyed = key && draft.orderByKey(userId, key.text);
-  if (keyed !== undefined) {
-    if (!keyed.stored.requestHash.equals(key?.requestHash ?? Buffer.alloc(0))) throw keyReused(key?.text ?? '');
-    return outcomeOf(keyed.order);
+  if (key !== undefined) {
+    const earlier = draft.orderByKey(userId, key.text);
+    if (earlier !== undefined) {
+      if (!earlier.requestHash.equals(key.requestHash)) throw keyReused(key.text);
+      return outcomeOf(earlier.order);
+    }
   }
   const known = draft.orderByRequest(requestId);
-  if (known !== undefined && !isAnsweredBy(known, command)) throw requestTaken(requestId);
-  const order = known ?? keepOrder(draft, command, rules);
-  if (key !== undefined) {
-    draft.keepKey({ userId, key: key.text, requestHash: key.requestHash, orderId: order.id });
-  }
+  if (known !== undefined && !isOutcomeFor(command, known)) throw checkoutIdTaken(requestId);
+  const order = known ?? createOrder(draft, command);
+  if (key !== undefined) draft.addKey({ userId, key: key.text, requestHash: key.requestHash, orderId: order.id });
   return outcomeOf(order);
 }
 
-/** A question and a bare failed order have no lines: they fit whatever else the same user asked under that id. */
-function isAnsweredBy(known: Order, { userId, lines }: CreateOrder): boolean {
+/** A request that only asks, and an order that such a request left, have no lines. They match any lines of their user. */
+function isOutcomeFor({ userId, lines }: CreateOrder, known: Order): boolean {
   if (known.userId !== userId) return false;
-  const isBare = known.lines.length === 0 || lines.length === 0;
-  return isBare || asksForTheSame(known.lines, lines);
+  return known.lines.length === 0 || lines.length === 0 || haveSameGoods(known.lines, lines);
 }
 
-/** Any later status than `failed` began with a reservation: the answer stays the id. */
+/** Any order but a failed one was created with a reservation, so it answers with its id, whatever became of it since. */
 function outcomeOf(order: Order): bigint {
   if (order.refusal === null) return order.id;
   const { reason, message, values } = order.refusal;
   throw new AppError('failed-precondition', message, { reason, values });
 }
 
-function keepOrder(draft: Draft, command: CreateOrder, rules: CreateRules): Order {
-  const { userId, requestId, lines, decideBeforeMs, traceparent } = command;
+function createOrder(draft: Draft, command: CreateOrder): Order {
+  const { userId, requestId, lines, decideBeforeMs, paymentTimeoutMs } = command;
   const isLate = decideBeforeMs !== undefined && draft.moment.getTime() >= decideBeforeMs;
-  if (lines.length === 0 && !isLate) {
-    throw new AppError('not-found', `no order of checkout ${requestId} is known`, { reason: 'UNKNOWN_CHECKOUT' });
-  }
+  if (lines.length === 0 && !isLate) throw unknownCheckout(requestId);
   const tooLarge = lines.find(({ count }) => count > MAX_LINE_COUNT);
   if (tooLarge !== undefined) throw lineTooLarge(tooLarge);
 
   const id = draft.drawOrderId();
-  const refusal = isLate ? expired(id) : shortageOf(draft, id, lines);
+  const refusal = isLate ? checkoutExpired(id) : shortageOf(draft, id, lines);
   const order: Order = {
     id,
     userId,
@@ -65,29 +84,30 @@ function keepOrder(draft: Draft, command: CreateOrder, rules: CreateRules): Orde
     cause: null,
     requestId,
     refusal,
-    payBefore: new Date(draft.moment.getTime() + rules.paymentTimeoutMs),
+    payBefore: new Date(draft.moment.getTime() + paymentTimeoutMs),
     version: 1,
     lines,
   };
-  draft.create(order, traceparent);
-  if (refusal === null) draft.advance(order, 'awaiting payment', { moves: 'reserve', traceparent });
-  else draft.advance(order, 'failed', { cause: isLate ? 'checkout expired' : 'shortage', traceparent });
+  draft.create(order);
+  if (refusal === null) draft.advance(order, 'awaiting payment');
+  else draft.advance(order, 'failed', isLate ? 'checkout expired' : 'shortage');
   return order;
 }
 
-function shortageOf(draft: Draft, orderId: bigint, lines: readonly OrderLine[]): Refusal | null {
+function shortageOf(draft: Draft, orderId: bigint, lines: readonly OrderLine[]): StoredRefusal | null {
   const shortages = [];
   for (const { sku, count } of lines) {
     const stock = draft.stock(sku);
-    const left = stock === undefined ? 0n : available(stock);
-    if (left < BigInt(count)) shortages.push({ sku, requested: count, available: Number(left) });
+    const units = stock === undefined ? 0n : available(stock);
+    if (units < BigInt(count)) shortages.push({ sku, requested: count, available: Number(units) });
   }
   const [first] = shortages;
   if (first === undefined) return null;
-  const more = shortages.length > 1 ? `, and ${shortages.length - 1} more skus are short` : '';
+  const others = shortages.length - 1;
+  const more = others === 0 ? '' : `, and ${others} more ${others === 1 ? 'sku is' : 'skus are'} short`;
   return {
     reason: 'INSUFFICIENT_STOCK',
-    message: `order ${orderId} failed: sku ${first.sku} has ${first.available} of ${first.requested}${more}`,
+    message: `order ${orderId} failed: sku ${first.sku} has ${first.available} of ${first.requested} units${more}`,
     values: {
       orderId: String(orderId),
       shortages: JSON.stringify(shortages.slice(0, MAX_LISTED_SHORTAGES)),
@@ -96,24 +116,27 @@ function shortageOf(draft: Draft, orderId: bigint, lines: readonly OrderLine[]):
   };
 }
 
-function expired(orderId: bigint): Refusal {
+function checkoutExpired(orderId: bigint): StoredRefusal {
   return {
     reason: 'CHECKOUT_EXPIRED',
-    message: `order ${orderId} failed: it came past its decide_before`,
+    message: `order ${orderId} failed: the request came after its decide_before`,
     values: { orderId: String(orderId) },
   };
 }
 
+function unknownCheckout(checkoutId: string): AppError {
+  return new AppError('not-found', `there is no order of checkout ${checkoutId}`, { reason: 'UNKNOWN_CHECKOUT' });
+}
+
 function lineTooLarge({ sku, count }: OrderLine): AppError {
-  return new AppError('failed-precondition', `sku ${sku}: ${count} units; an order takes ${MAX_LINE_COUNT} at most`, {
+  const message = `${count} units of sku ${sku} are too many: an order takes at most ${MAX_LINE_COUNT} of a sku`;
+  return new AppError('failed-precondition', message, {
     reason: 'LINE_TOO_LARGE',
     values: { sku: String(sku), requested: String(count), limit: String(MAX_LINE_COUNT) },
   });
 }
 
-function requestTaken(checkoutId: string): AppError {
-  return new AppError('already-exists', 'this checkout_id was used for another user or other lines', {
-    reason: 'CHECKOUT_ID_TAKEN',
-    values: { checkoutId },
-  });
+function checkoutIdTaken(checkoutId: string): AppError {
+  const message = `checkout_id ${checkoutId} was used for another user or other lines`;
+  return new AppError('already-exists', message, { reason: 'CHECKOUT_ID_TAKEN', values: { checkoutId } });
 }

@@ -1,27 +1,43 @@
 import type { OrderCause, OrderStatus } from '@tally/proto/events';
 
-export type { OrderCause, OrderStatus };
+import type { MovementKind } from './stock.ts';
 
-/** The order's life, as data: what may follow what. A status with nothing behind it is final. */
-export const TRANSITIONS: Record<OrderStatus, readonly OrderStatus[]> = {
-  new: ['awaiting payment', 'failed'],
-  'awaiting payment': ['payed', 'cancelled'],
-  failed: [],
-  payed: [],
-  cancelled: [],
+interface Transition {
+  /** What the transition does to the stock of each line. Absent when it moves no stock. */
+  readonly movement?: MovementKind;
+  /** The transition names one of these causes. Absent when it has no cause. */
+  readonly causes?: readonly OrderCause[];
+}
+
+/** The life of an order: the transitions from each status. A status without transitions is final. */
+const TRANSITIONS: Readonly<Record<OrderStatus, Readonly<Partial<Record<OrderStatus, Transition>>>>> = {
+  new: {
+    'awaiting payment': { movement: 'reserve' },
+    failed: { causes: ['shortage', 'checkout expired'] },
+  },
+  'awaiting payment': {
+    payed: { movement: 'ship' },
+    cancelled: { movement: 'release', causes: ['shopper', 'payment expired'] },
+  },
+  failed: {},
+  payed: {},
+  cancelled: {},
 };
 
-/** One line: a sku once, its count summed. */
+/** One line of an order. An order has at most one line for a sku. */
 export interface OrderLine {
   readonly sku: number;
-  /** 1 to 65535. */
+  /** Units, 1 to MAX_LINE_COUNT. */
   readonly count: number;
   readonly name: string;
   readonly price: number;
 }
 
-/** How a failed order was answered, kept with it for whoever asks again. */
-export interface Refusal {
+/**
+ * The refusal that the caller of a failed order received. It is stored with the order, because every later request under
+ * the same id gets the same answer.
+ */
+export interface StoredRefusal {
   readonly reason: 'INSUFFICIENT_STOCK' | 'CHECKOUT_EXPIRED';
   readonly message: string;
   readonly values: Readonly<Record<string, string>>;
@@ -32,16 +48,19 @@ export interface Order {
   readonly userId: bigint;
   readonly status: OrderStatus;
   readonly cause: OrderCause | null;
-  /** UUID in lower case: the checkout id, else drawn on arrival. */
+  /** A UUID in lower case: the checkout id, or an id that loms drew when the request had none. */
   readonly requestId: string;
-  readonly refusal: Refusal | null;
+  /** Null unless the order failed. */
+  readonly refusal: StoredRefusal | null;
+  /** From this moment on the order cannot be paid any more. */
   readonly payBefore: Date;
-  /** Of its newest event. */
+  /** The version of its newest event. */
   readonly version: number;
+  /** Ascending by sku. */
   readonly lines: readonly OrderLine[];
 }
 
-/** One status change. Versions count 1, 2, … within an order. */
+/** One status change. The versions of an order's events are 1, 2, 3 and so on, without gaps. */
 export interface OrderEvent {
   readonly orderId: bigint;
   readonly version: number;
@@ -49,27 +68,36 @@ export interface OrderEvent {
   readonly cause: OrderCause | null;
 }
 
-/** The order a step further. A step that the table does not allow is a bug of ours. */
-export function advance(order: Order, status: OrderStatus, cause: OrderCause | null): Order {
-  if (!TRANSITIONS[order.status].includes(status)) {
-    throw new Error(`order ${order.id} cannot go from '${order.status}' to '${status}'`);
-  }
-  return { ...order, status, cause, version: order.version + 1 };
+/**
+ * Returns the order in its next status, one version later, and the movement that each of its lines makes.
+ *
+ * Throws when TRANSITIONS does not allow the step. A decision refuses such a command before it comes here.
+ */
+export function transition(
+  order: Order,
+  status: OrderStatus,
+  cause: OrderCause | null,
+): { readonly next: Order; readonly movement: MovementKind | undefined } {
+  const step = TRANSITIONS[order.status][status];
+  if (step === undefined) throw new Error(`order ${order.id} cannot go from '${order.status}' to '${status}'`);
+  const isCauseRight = cause === null ? step.causes === undefined : step.causes?.includes(cause) === true;
+  if (!isCauseRight) throw new Error(`order ${order.id} cannot become '${status}' with the cause '${cause ?? 'none'}'`);
+  return { next: { ...order, status, cause, version: order.version + 1 }, movement: step.movement };
 }
 
 export const MAX_LINE_COUNT = 65_535;
 
-/** Sums lines of one sku; the first one's name and price stay. Ascending by sku. */
+/** Sums the counts of each sku. The first line of a sku gives the name and the price. Returns lines ascending by sku. */
 export function sumLines(lines: readonly OrderLine[]): OrderLine[] {
   const bySku = new Map<number, OrderLine>();
   for (const line of lines) {
-    const seen = bySku.get(line.sku);
-    bySku.set(line.sku, seen === undefined ? line : { ...seen, count: seen.count + line.count });
+    const first = bySku.get(line.sku);
+    bySku.set(line.sku, first === undefined ? line : { ...first, count: first.count + line.count });
   }
   return [...bySku.values()].sort((a, b) => a.sku - b.sku);
 }
 
-/** Whether two orders ask for the same goods, whatever they call them. Both summed and by sku. */
-export function asksForTheSame(a: readonly OrderLine[], b: readonly OrderLine[]): boolean {
+/** Whether both lists have the same skus and counts. Names and prices do not matter. Both must come from `sumLines`. */
+export function haveSameGoods(a: readonly OrderLine[], b: readonly OrderLine[]): boolean {
   return a.length === b.length && a.every((line, i) => line.sku === b[i]?.sku && line.count === b[i].count);
 }

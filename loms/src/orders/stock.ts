@@ -1,15 +1,22 @@
-/** Counters of one sku, in units. */
+/** The counters of one sku, in units. */
 export interface Stock {
   readonly total: bigint;
-  /** Reserved outside this system; may exceed the total. */
+  /** Units reserved outside this system. May exceed the total. */
   readonly held: bigint;
-  /** Reserved by orders awaiting payment. */
+  /** Units reserved by orders that await payment. */
   readonly reserved: bigint;
 }
 
-export type MovementKind = 'reserve' | 'release' | 'ship';
+/** What an order's line does to the stock: the factor of its count in each counter. */
+const EFFECTS = {
+  reserve: { total: 0n, reserved: 1n },
+  release: { total: 0n, reserved: -1n },
+  ship: { total: -1n, reserved: -1n },
+} as const satisfies Record<string, { total: bigint; reserved: bigint }>;
 
-/** A line of the ledger that an order wrote. The counters are the sums of all deltas. */
+export type MovementKind = keyof typeof EFFECTS;
+
+/** An entry of the stock ledger that an order wrote. The counters are the sums of all entries. */
 export interface Movement {
   readonly sku: number;
   readonly orderId: bigint;
@@ -18,18 +25,11 @@ export interface Movement {
   readonly reserved: bigint;
 }
 
-/** What an order may still take. */
+/** Returns the units that can be ordered, which is 0 when more is held or reserved than there is. */
 export function available({ total, held, reserved }: Stock): bigint {
   const left = total - held - reserved;
   return left > 0n ? left : 0n;
 }
-
-/** What an order's line does to the stock, as data: the sign of its count in each counter. */
-const EFFECTS = {
-  reserve: { total: 0n, reserved: 1n },
-  release: { total: 0n, reserved: -1n },
-  ship: { total: -1n, reserved: -1n },
-} as const satisfies Record<MovementKind, { total: bigint; reserved: bigint }>;
 
 export function moveLine(
   kind: MovementKind,
@@ -41,7 +41,7 @@ export function moveLine(
   return { sku, orderId, kind, total: effect.total * units, reserved: effect.reserved * units };
 }
 
-/** The counters behind a movement. Movements that break a counter's bounds are a bug of ours. */
+/** Returns the counters after the movement. Throws when a counter leaves its bounds, because no decision allows that. */
 export function applyMovement(stock: Stock, movement: Movement): Stock {
   const moved = {
     total: stock.total + movement.total,
@@ -49,7 +49,10 @@ export function applyMovement(stock: Stock, movement: Movement): Stock {
     reserved: stock.reserved + movement.reserved,
   };
   if (moved.total < 0n || moved.reserved < 0n || moved.reserved > moved.total) {
-    throw new Error(`${movement.kind} of sku ${movement.sku} would break its counters`);
+    throw new Error(
+      `order ${movement.orderId}: '${movement.kind}' of sku ${movement.sku} would make its counters impossible: ` +
+        `total ${moved.total}, reserved ${moved.reserved}`,
+    );
   }
   return moved;
 }

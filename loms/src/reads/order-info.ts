@@ -1,7 +1,7 @@
-import { unknownOrder } from '../orders/order-pay.ts';
+import { unknownOrder } from '../orders/order-rules.ts';
 import type { OrderView, Store } from '../store/store.ts';
 
-/** One order as it stands. */
+/** Returns the order as it is now. Throws UNKNOWN_ORDER when there is none. */
 export async function orderInfo(
   store: Pick<Store, 'findOrder'>,
   orderId: bigint,

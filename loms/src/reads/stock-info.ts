@@ -3,7 +3,7 @@ import { AppError } from '@tally/platform/errors';
 import { available } from '../orders/stock.ts';
 import type { Store } from '../store/store.ts';
 
-/** Units of a sku that can be ordered now. */
+/** Returns the units of a sku that can be ordered now. Throws UNKNOWN_SKU when the sku has no stock. */
 export async function stockInfo(store: Pick<Store, 'findStock'>, sku: number, timeoutMs: number): Promise<bigint> {
   const stock = await store.findStock(sku, timeoutMs);
   if (stock === undefined) {

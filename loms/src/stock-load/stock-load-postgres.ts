@@ -1,47 +1,45 @@
-import { type Db, failureOf } from '@tally/platform/postgres';
+import type { Db } from '@tally/platform/postgres';
 
 import { lockStocks } from '../gen/load.queries.ts';
 import { addStocks, hasStocks, moveStocks } from '../gen/stock-load.queries.ts';
-import type { Shelf, StockLoadStore } from './stock-load.ts';
-import { UpdateError } from '../store/store.ts';
+import { toUpdateError } from '../store/store-postgres.ts';
+import type { LoadMovement, Shelf, StockLoadStore } from './stock-load.ts';
 
-/** Two round trips, like a batch of orders: one that locks and loads, one that writes and commits. */
+/** Creates the store of stock loading. An update takes two round trips, as a batch of orders does. */
 export function createPostgresStockLoadStore(db: Db): StockLoadStore {
   return {
     async update(skus, decide) {
+      const parameters = skus.map(BigInt);
       try {
-        await db.transaction(async (tx) => {
-          const wanted = skus.map(BigInt);
+        return await db.transaction(async (tx) => {
           const [added, stocks] = await Promise.all([
-            addStocks.run({ skus: wanted }, tx),
-            lockStocks.run({ skus: wanted, orderIds: [] }, tx),
+            addStocks.run({ skus: parameters }, tx),
+            lockStocks.run({ skus: parameters, orderIds: [] }, tx),
           ]);
-          const isNew = new Set(added.map(({ sku }) => sku));
+          const newSkus = new Set(added.map(({ sku }) => sku));
           const shelves = stocks.map(({ sku, ...stock }): [number, Shelf] => [
             Number(sku),
-            { ...stock, isNew: isNew.has(sku) },
+            { ...stock, isNew: newSkus.has(sku) },
           ]);
-          const movements = decide(new Map(shelves));
-          if (movements.length === 0) return;
-          const written = moveStocks.run(
-            {
-              skus: movements.map(({ sku }) => BigInt(sku)),
-              kinds: movements.map(({ kind }) => kind),
-              totalDeltas: movements.map(({ total }) => total),
-              heldDeltas: movements.map(({ held }) => held),
-            },
-            tx,
-          );
-          tx.sendWithCommit(written);
+          const { changes, answer } = decide(new Map(shelves));
+          if (changes.length > 0) tx.sendWithCommit(moveStocks.run(toParameters(changes), tx));
+          return answer;
         });
       } catch (error) {
-        const failure = failureOf(error);
-        throw new UpdateError(failure === 'data' || failure === 'bug' ? 'culprit' : failure, error);
+        throw toUpdateError(error);
       }
     },
     async hasStocks() {
       const [row] = await hasStocks.run(undefined, db);
-      return row?.hasStocks ?? false;
+      if (row === undefined) throw new Error('hasStocks returned no row');
+      return row.hasStocks;
     },
   };
 }
+
+const toParameters = (movements: readonly LoadMovement[]) => ({
+  skus: movements.map(({ sku }) => BigInt(sku)),
+  kinds: movements.map(({ kind }) => kind),
+  totalDeltas: movements.map(({ total }) => total),
+  heldDeltas: movements.map(({ held }) => held),
+});

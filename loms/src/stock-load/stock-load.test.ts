@@ -2,8 +2,9 @@ import { describe, expect, test } from 'bun:test';
 
 import { createFakeClock } from '@tally/platform/testing';
 
+import { UpdateError, type UpdateFailure } from '../store/store.ts';
 import {
-  type LoadMovement,
+  type LoadedSku,
   MAX_CHUNK_SKUS,
   type Shelf,
   type StockEntry,
@@ -12,66 +13,80 @@ import {
   decideLoad,
   loadStock,
 } from './stock-load.ts';
-import { UpdateError, type UpdateFailure } from '../store/store.ts';
 
+const NEW_SHELF: Shelf = { total: 0n, held: 0n, reserved: 0n, isNew: true };
 const entry = (sku: number, total: bigint, held = 0n): StockEntry => ({ sku, total, held });
-const shelf = (more: Partial<Shelf> = {}): Shelf => ({ total: 10n, held: 2n, reserved: 4n, isNew: false, ...more });
+const entries = (count: number) => Array.from({ length: count }, (_, i) => entry(i + 1, 1n));
 
-describe('what becomes of an entry', () => {
-  const cases: readonly (readonly [string, StockEntry, Shelf, string, readonly [bigint, bigint] | undefined])[] = [
-    ['new', entry(1, 5n, 1n), shelf({ total: 0n, held: 0n, reserved: 0n, isNew: true }), 'received', [5n, 1n]],
-    ['new, of nothing', entry(1, 0n), shelf({ total: 0n, held: 0n, reserved: 0n, isNew: true }), 'received', [0n, 0n]],
-    ['the same', entry(1, 10n, 2n), shelf(), 'unchanged', undefined],
-    ['more', entry(1, 15n, 2n), shelf(), 'adjusted', [5n, 0n]],
-    ['less held', entry(1, 10n, 0n), shelf(), 'adjusted', [0n, -2n]],
-    ['just what is reserved', entry(1, 4n, 2n), shelf(), 'adjusted', [-6n, 0n]],
-    ['less than what is reserved', entry(1, 3n, 2n), shelf(), 'refused', undefined],
+describe('loading an entry', () => {
+  const known: Shelf = { total: 10n, held: 2n, reserved: 4n, isNew: false };
+  type Movement = { kind: 'receipt' | 'adjust'; total: bigint; held: bigint };
+  type Row = [name: string, StockEntry, Shelf, LoadedSku['outcome'], Movement | undefined];
+  const table: Row[] = [
+    ['of a new sku', entry(1, 5n, 1n), NEW_SHELF, 'received', { kind: 'receipt', total: 5n, held: 1n }],
+    ['of 0 units of a new sku', entry(1, 0n), NEW_SHELF, 'received', { kind: 'receipt', total: 0n, held: 0n }],
+    ['that changes nothing', entry(1, 10n, 2n), known, 'unchanged', undefined],
+    ['with more units', entry(1, 15n, 2n), known, 'adjusted', { kind: 'adjust', total: 5n, held: 0n }],
+    ['with fewer held units', entry(1, 10n, 0n), known, 'adjusted', { kind: 'adjust', total: 0n, held: -2n }],
+    ['of exactly the reserved units', entry(1, 4n, 2n), known, 'adjusted', { kind: 'adjust', total: -6n, held: 0n }],
+    ['of fewer than the reserved units', entry(1, 3n, 2n), known, 'refused', undefined],
   ];
-  for (const [name, asked, before, outcome, deltas] of cases) {
+  for (const [name, asked, before, outcome, movement] of table) {
     test(`${name}: ${outcome}`, () => {
-      const loaded = decideLoad(asked, before);
-      const { movement } = loaded;
-      expect(loaded.outcome).toBe(outcome as typeof loaded.outcome);
-      expect(movement && [movement.total, movement.held]).toEqual(deltas as [bigint, bigint]);
+      expect(decideLoad(asked, before)).toEqual({
+        outcome,
+        entry: asked,
+        before,
+        movement: movement && { sku: 1, ...movement },
+      });
     });
   }
 
-  test('a sku that was not locked is a bug', () => {
-    expect(() => decideLoad(entry(1, 1n), undefined)).toThrow('was not locked');
+  test('of a sku that was not locked is a bug', () => {
+    expect(() => decideLoad(entry(1, 1n), undefined)).toThrow('sku 1 was not locked');
   });
 });
 
-/** Shelves in memory, with failures to come. */
+/** A store in memory whose first updates fail. */
 function setUp(failures: UpdateFailure[] = []) {
   const clock = createFakeClock();
   const shelves = new Map<number, Shelf>();
   const chunks: number[][] = [];
-  const store: StockLoadStore = {
+  const store: Pick<StockLoadStore, 'update'> = {
     async update(skus, decide) {
       chunks.push([...skus]);
       const failure = failures.shift();
-      if (failure !== undefined) throw new UpdateError(failure, new Error('told to fail'));
-      const empty = { total: 0n, held: 0n, reserved: 0n, isNew: true };
-      const locked = new Map(skus.map((sku) => [sku, shelves.get(sku) ?? empty]));
-      for (const { sku, total, held } of decide(locked) as LoadMovement[]) {
-        const before = locked.get(sku) ?? empty;
+      if (failure !== undefined) throw new UpdateError(failure, new Error('a test'));
+      const locked = new Map(skus.map((sku) => [sku, shelves.get(sku) ?? NEW_SHELF]));
+      const { changes, answer } = decide(locked);
+      for (const { sku, total, held } of changes) {
+        const before = locked.get(sku) ?? NEW_SHELF;
         shelves.set(sku, { ...before, total: before.total + total, held: before.held + held, isNew: false });
       }
+      return answer;
     },
-    hasStocks: async () => shelves.size > 0,
   };
   return { clock, store, shelves, chunks };
 }
 
-test('chunks come in the order of the skus, whatever the order of the file', async () => {
+/** Resolves with the StockLoadError that the load fails with. */
+async function failureOf(load: Promise<unknown>): Promise<StockLoadError> {
+  const failure = await load.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (failure instanceof StockLoadError) return failure;
+  throw new Error('expected a StockLoadError', { cause: failure });
+}
+
+test('chunks ascend by sku, whatever the order of the entries', async () => {
   const { clock, store, chunks } = setUp();
-  const entries = Array.from({ length: MAX_CHUNK_SKUS + 2 }, (_, i) => entry(10_000 - i, 1n));
-  expect(await loadStock({ clock, store }, entries)).toHaveLength(MAX_CHUNK_SKUS + 2);
+  expect(await loadStock({ clock, store }, entries(MAX_CHUNK_SKUS + 2).toReversed())).toHaveLength(MAX_CHUNK_SKUS + 2);
   expect(chunks.map(({ length }) => length)).toEqual([MAX_CHUNK_SKUS, 2]);
   expect(chunks.flat()).toEqual(chunks.flat().toSorted((a, b) => a - b));
 });
 
-test('a conflict, a timeout and a lost connection are tried again', async () => {
+test('a conflict, a timeout and a lost connection are retried', async () => {
   const { clock, store, chunks } = setUp(['conflict', 'timeout', 'lost']);
   const loading = loadStock({ clock, store }, [entry(1, 5n)]);
   await clock.advance(10_000);
@@ -79,23 +94,29 @@ test('a conflict, a timeout and a lost connection are tried again', async () => 
   expect(chunks).toHaveLength(4);
 });
 
-test('a culprit is not tried again, and the failure tells what was loaded before', async () => {
-  const { clock, store, shelves } = setUp();
-  const dying = {
-    ...store,
-    update: (...args: Parameters<StockLoadStore['update']>) =>
-      shelves.size === 0 ? store.update(...args) : Promise.reject(new UpdateError('culprit', new Error('no'))),
-  };
-  const entries = Array.from({ length: MAX_CHUNK_SKUS + 1 }, (_, i) => entry(i + 1, 1n));
-  const failure = await loadStock({ clock, store: dying }, entries).catch((error: unknown) => error);
-  expect(failure).toBeInstanceOf(StockLoadError);
-  expect((failure as StockLoadError).loaded).toHaveLength(MAX_CHUNK_SKUS);
+test('the eighth failure in a row ends the load', async () => {
+  const { clock, store, chunks } = setUp(Array.from({ length: 8 }, () => 'lost'));
+  const failure = failureOf(loadStock({ clock, store }, [entry(1, 5n)]));
+  await clock.advance(60_000);
+  expect((await failure).loaded).toEqual([]);
+  expect(chunks).toHaveLength(8);
 });
 
-test('a signal ends it between two chunks', async () => {
-  const { clock, store } = setUp();
-  const failure = await loadStock({ clock, store }, [entry(1, 1n)], AbortSignal.abort()).catch(
-    (error: unknown) => error,
-  );
-  expect(failure).toBeInstanceOf(StockLoadError);
+test('data that cannot be stored is not retried, and the failure lists what was loaded before', async () => {
+  const { clock, store, chunks } = setUp();
+  const failing: typeof store = {
+    update: (skus, decide) =>
+      chunks.length === 0
+        ? store.update(skus, decide)
+        : Promise.reject(new UpdateError('culprit', new Error('a test'))),
+  };
+  const failure = await failureOf(loadStock({ clock, store: failing }, entries(MAX_CHUNK_SKUS + 1)));
+  expect(failure.loaded).toHaveLength(MAX_CHUNK_SKUS);
+  expect(failure.message).toBe('stock loading stopped after 500 skus');
+});
+
+test('an aborted signal stops the load before the next chunk', async () => {
+  const { clock, store, chunks } = setUp();
+  await failureOf(loadStock({ clock, store }, [entry(1, 1n)], AbortSignal.abort()));
+  expect(chunks).toEqual([]);
 });

@@ -3,20 +3,20 @@ import { type Clock, sleep } from '@tally/platform/concurrency';
 import type { Stock } from '../orders/stock.ts';
 import { UpdateError } from '../store/store.ts';
 
-/** What there shall be of a sku from now on, whatever there was. */
+/** The stock that a sku is to have, whatever it has now. */
 export interface StockEntry {
   readonly sku: number;
   readonly total: bigint;
-  /** Reserved outside this system; may exceed the total. */
+  /** Units reserved outside this system. May exceed the total. */
   readonly held: bigint;
 }
 
-/** A sku's counters under its lock. One that was not known has a new shelf, with nothing in it. */
+/** The counters of a sku under its lock. A sku that had no stock before gets counters of 0. */
 export interface Shelf extends Stock {
   readonly isNew: boolean;
 }
 
-/** A line of the ledger that no order wrote. */
+/** An entry of the stock ledger that stock loading writes. */
 export interface LoadMovement {
   readonly sku: number;
   readonly kind: 'receipt' | 'adjust';
@@ -24,7 +24,7 @@ export interface LoadMovement {
   readonly held: bigint;
 }
 
-/** What became of an entry. A refused one left its sku as it was. */
+/** What became of an entry. A refused one left the stock of its sku as it was. */
 export interface LoadedSku {
   readonly outcome: 'received' | 'adjusted' | 'unchanged' | 'refused';
   readonly entry: StockEntry;
@@ -34,38 +34,49 @@ export interface LoadedSku {
 
 export interface StockLoadStore {
   /**
-   * Locks the skus in their order, and adds those that are new. Writes what `decide` returns, all or nothing. Rejects with
-   * UpdateError; running it again is always safe, because an entry says what there shall be.
+   * Locks the skus in the order in which they are given, adds those that have no stock, calls `decide`, and writes the
+   * movements that it returns, all or nothing. Resolves with the decision's answer once they are committed.
+   *
+   * Rejects with UpdateError. Running the same update again is safe, because an entry says what the stock is to be.
    */
-  update(
+  update<A>(
     skus: readonly number[],
-    decide: (shelves: ReadonlyMap<number, Shelf>) => readonly LoadMovement[],
-  ): Promise<void>;
+    decide: (shelves: ReadonlyMap<number, Shelf>) => {
+      readonly changes: readonly LoadMovement[];
+      readonly answer: A;
+    },
+  ): Promise<A>;
   hasStocks(): Promise<boolean>;
 }
 
-export interface StockLoadDeps {
-  readonly store: StockLoadStore;
+interface StockLoadDeps {
+  readonly store: Pick<StockLoadStore, 'update'>;
   readonly clock: Clock;
 }
 
-/** Skus of one transaction: few enough that orders of them wait for milliseconds. */
+/** Maximum number of skus in one transaction. Orders of these skus wait for it, a few milliseconds at this size. */
 export const MAX_CHUNK_SKUS = 500;
-const MAX_TRIES = 8;
+const MAX_ATTEMPTS = 8;
 const FIRST_PAUSE_MS = 50;
 
-/** Part of a load was written; the rest was not. Loading the same entries again is safe. */
+/** Stock loading stopped in the middle. Loading the same entries again is safe. */
 export class StockLoadError extends Error {
   override readonly name = 'StockLoadError';
+  /** What became of the entries before the stop. */
   readonly loaded: readonly LoadedSku[];
 
   constructor(loaded: readonly LoadedSku[], cause: unknown) {
-    super(`stock loading stopped behind ${loaded.length} skus`, { cause });
+    super(`stock loading stopped after ${loaded.length} skus`, { cause });
     this.loaded = loaded;
   }
 }
 
-/** Sets total and held of each sku, in sku order and in chunks. Each sku may stand in `entries` once. */
+/**
+ * Sets the total and the held units of each sku, ascending by sku, in transactions of at most MAX_CHUNK_SKUS. A sku may
+ * occur in `entries` once.
+ *
+ * Rejects with StockLoadError when a transaction fails for good, or when the signal aborts.
+ */
 export async function loadStock(
   { store, clock }: StockLoadDeps,
   entries: readonly StockEntry[],
@@ -84,38 +95,34 @@ export async function loadStock(
   return loaded;
 }
 
-/** An order that holds a lock, a deadlock or a lost connection is no reason to give up. */
+/** Loads one chunk. A lock that an order holds, a deadlock or a lost connection is retried up to 8 times. */
 async function loadChunk(
   { store, clock }: StockLoadDeps,
   entries: readonly StockEntry[],
   signal: AbortSignal | undefined,
 ): Promise<LoadedSku[]> {
-  for (let tries = 1; ; tries += 1) {
-    let decided: LoadedSku[] = [];
+  const skus = entries.map(({ sku }) => sku);
+  for (let attempt = 1; ; attempt += 1) {
     try {
-      await store.update(
-        entries.map(({ sku }) => sku),
-        (shelves) => {
-          decided = entries.map((entry) => decideLoad(entry, shelves.get(entry.sku)));
-          return decided.flatMap(({ movement }) => movement ?? []);
-        },
-      );
-      return decided;
+      return await store.update(skus, (shelves) => {
+        const answer = entries.map((entry) => decideLoad(entry, shelves.get(entry.sku)));
+        return { changes: answer.flatMap(({ movement }) => movement ?? []), answer };
+      });
     } catch (error) {
-      if (!(error instanceof UpdateError) || error.failure === 'culprit' || tries === MAX_TRIES) throw error;
-      await sleep(clock, FIRST_PAUSE_MS * 2 ** (tries - 1), signal);
+      if (!(error instanceof UpdateError) || error.failure === 'culprit' || attempt === MAX_ATTEMPTS) throw error;
+      await sleep(clock, FIRST_PAUSE_MS * 2 ** (attempt - 1), signal);
     }
   }
 }
 
-/** The first load of a sku is a receipt, a later one an adjustment. What orders have reserved must stay covered. */
+/** Refuses a total below what orders have reserved. Otherwise a new sku gets a receipt, and a known one an adjustment. */
 export function decideLoad(entry: StockEntry, before: Shelf | undefined): LoadedSku {
   if (before === undefined) throw new Error(`sku ${entry.sku} was not locked`);
-  if (entry.total < before.reserved) return { outcome: 'refused', entry, before, movement: undefined };
+  const { sku } = entry;
   const total = entry.total - before.total;
   const held = entry.held - before.held;
-  if (before.isNew)
-    return { outcome: 'received', entry, before, movement: { sku: entry.sku, kind: 'receipt', total, held } };
+  if (entry.total < before.reserved) return { outcome: 'refused', entry, before, movement: undefined };
+  if (before.isNew) return { outcome: 'received', entry, before, movement: { sku, kind: 'receipt', total, held } };
   if (total === 0n && held === 0n) return { outcome: 'unchanged', entry, before, movement: undefined };
-  return { outcome: 'adjusted', entry, before, movement: { sku: entry.sku, kind: 'adjust', total, held } };
+  return { outcome: 'adjusted', entry, before, movement: { sku, kind: 'adjust', total, held } };
 }

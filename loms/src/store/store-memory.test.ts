@@ -1,6 +1,6 @@
 import { createFakeClock } from '@tally/platform/testing';
 
-import { storeContract } from './store-contract.ts';
+import { storeContract } from '../testing/store-contract.ts';
 import { createMemoryStore } from './store-memory.ts';
 
 storeContract('memory', async () => {

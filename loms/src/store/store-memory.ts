@@ -1,57 +1,55 @@
+import type { Changes, RecordedEvent, StoredKey } from '../orders/decision.ts';
 import type { Order } from '../orders/order.ts';
 import { type Movement, type Stock, applyMovement } from '../orders/stock.ts';
-import { type Changes, type Store, type StoredKey, UpdateError } from './store.ts';
+import { type Store, UpdateError } from './store.ts';
 
-/** All that a memory store holds; a test may look into it. */
-export interface MemoryState {
+/** Everything that a memory store contains. Tests fill it and look into it. */
+interface MemoryState {
   readonly orders: Map<bigint, Order>;
   readonly stocks: Map<number, Stock>;
   readonly movements: Movement[];
-  readonly events: Changes['events'][number][];
+  readonly events: RecordedEvent[];
   readonly keys: Map<string, StoredKey & { readonly createdMs: number }>;
 }
 
 /**
- * Orders and stock in memory, for fast tests: the same promises as PostgreSQL's, but for durability. Updates run one
- * after another, as under one lock; several batchers may share it, like several instances one database.
+ * Creates a store in memory for fast tests. It keeps every promise of the PostgreSQL store except durability.
+ *
+ * Updates run one after another, as if under one lock. Several batchers may share the store, as instances share a
+ * database.
  */
 export function createMemoryStore(nowMs: () => number): Store & { readonly state: MemoryState } {
   const state: MemoryState = { orders: new Map(), stocks: new Map(), movements: [], events: [], keys: new Map() };
   let lastOrderId = 0n;
-  let turn: Promise<void> = Promise.resolve();
+  let lastUpdate: Promise<unknown> = Promise.resolve();
 
   const update: Store['update'] = async (wanted, decide) => {
-    const mine = new Set(wanted.orderIds);
     const orders = [...state.orders.values()];
-    const locked = orders.filter(({ id }) => mine.has(id));
+    const wantedIds = new Set(wanted.orderIds);
+    const locked = orders.filter(({ id }) => wantedIds.has(id));
     const skus = new Set([...wanted.skus, ...locked.flatMap(({ lines }) => lines.map(({ sku }) => sku))]);
     const keys = wanted.keys.flatMap(({ userId, key }) => state.keys.get(keyOf(userId, key)) ?? []);
-    const byKey = new Set(keys.map(({ orderId }) => orderId));
-    const orderIds = Array.from({ length: wanted.newOrders }, () => (lastOrderId += 1n));
+    const idsByKey = new Set(keys.map(({ orderId }) => orderId));
     const loaded = {
       moment: new Date(nowMs()),
       orders: locked,
       stocks: new Map([...state.stocks].filter(([sku]) => skus.has(sku))),
-      known: orders.filter((order) => wanted.requestIds.includes(order.requestId) || byKey.has(order.id)),
+      known: orders.filter(({ id, requestId }) => wanted.requestIds.includes(requestId) || idsByKey.has(id)),
       keys,
-      orderIds,
+      orderIds: Array.from({ length: wanted.newOrders }, () => (lastOrderId += 1n)),
     };
-    let changes: Changes;
-    try {
-      changes = decide(loaded);
-    } catch (error) {
-      throw new UpdateError('culprit', error);
-    }
-    refuseDoubles(state, changes);
+    const { changes, answer } = decideOrBlame(() => decide(loaded));
+    refuseDuplicates(state, changes);
     apply(state, changes);
+    return answer;
   };
 
   return {
     state,
     update(wanted, decide) {
-      const done = turn.then(() => update(wanted, decide));
-      turn = done.catch(() => {});
-      return done;
+      const updated = lastUpdate.then(() => update(wanted, decide));
+      lastUpdate = updated.catch(() => {});
+      return updated;
     },
     findOrder: async (id) => state.orders.get(id),
     findStock: async (sku) => state.stocks.get(sku),
@@ -72,15 +70,23 @@ export function createMemoryStore(nowMs: () => number): Store & { readonly state
 
 const keyOf = (userId: bigint, key: string) => `${userId} ${key}`;
 
-/** What unique constraints are to PostgreSQL. */
-function refuseDoubles(state: MemoryState, { created, keys, movements }: Changes): void {
+function decideOrBlame<D>(decide: () => D): D {
+  try {
+    return decide();
+  } catch (error) {
+    throw new UpdateError('culprit', error);
+  }
+}
+
+/** Does what the unique constraints do in PostgreSQL. */
+function refuseDuplicates(state: MemoryState, { created, keys, movements }: Changes): void {
   const requestIds = new Set([...state.orders.values()].map(({ requestId }) => requestId));
-  const moved = new Set(state.movements.map(identityOf));
-  const isDouble =
+  const stored = new Set(state.movements.map(identityOf));
+  const isDuplicate =
     created.some(({ requestId }) => requestIds.has(requestId)) ||
     keys.some(({ userId, key }) => state.keys.has(keyOf(userId, key))) ||
-    movements.some((movement) => moved.has(identityOf(movement)));
-  if (isDouble) throw new UpdateError('conflict', new Error('a request id, a key or a movement is there already'));
+    movements.some((movement) => stored.has(identityOf(movement)));
+  if (isDuplicate) throw new UpdateError('conflict', new Error('a request id, a key or a movement exists already'));
 }
 
 const identityOf = ({ orderId, sku, kind }: Movement) => `${orderId} ${sku} ${kind}`;

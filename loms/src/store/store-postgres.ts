@@ -1,29 +1,31 @@
-import { type Db, type Transaction, failureOf } from '@tally/platform/postgres';
+import { type Db, type PostgresFailure, type Transaction, failureOf } from '@tally/platform/postgres';
 
 import { applyChanges } from '../gen/apply.queries.ts';
 import { deleteOldKeys, findDueOrders } from '../gen/expiry.queries.ts';
-import { drawIds, findKeys, findKnown, lockOrders, lockStocks } from '../gen/load.queries.ts';
+import { type ILockOrdersResult, drawIds, findKeys, findKnown, lockOrders, lockStocks } from '../gen/load.queries.ts';
 import { findOrder, findStock } from '../gen/reads.queries.ts';
-import type { Order, OrderCause, OrderLine, OrderStatus, Refusal } from '../orders/order.ts';
+import type { Changes, Loaded, Wanted } from '../orders/decision.ts';
+import type { Order, StoredRefusal } from '../orders/order.ts';
 import type { Movement } from '../orders/stock.ts';
-import { type Changes, type Loaded, type Store, UpdateError, type UpdateFailure, type Wanted } from './store.ts';
+import { type Store, UpdateError, type UpdateFailure } from './store.ts';
 
 /**
- * Two round trips for a batch: one flush that begins, locks and loads, and one that writes and commits.
+ * Creates the store on PostgreSQL.
  *
- * Locks are taken in the order orders by id, stocks by sku. That order holds wherever both are locked.
+ * An update takes two round trips: one that begins the transaction, locks and loads, and one that writes and commits. It
+ * locks orders by id, and then stocks by sku. Everything that locks both must follow this order, or deadlocks follow.
  */
 export function createPostgresStore(db: Db): Store {
   return {
     async update(wanted, decide) {
       try {
-        await db.transaction(async (tx) => {
-          const changes = decide(await load(tx, wanted));
-          if (isEmpty(changes)) return;
-          tx.sendWithCommit(applyChanges.run(toParameters(changes), tx));
+        return await db.transaction(async (tx) => {
+          const { changes, answer } = decide(await load(tx, wanted));
+          if (!isEmpty(changes)) tx.sendWithCommit(applyChanges.run(toParameters(changes), tx));
+          return answer;
         });
       } catch (error) {
-        throw new UpdateError(FAILURES[failureOf(error)], error);
+        throw toUpdateError(error);
       }
     },
     async findOrder(id, timeoutMs) {
@@ -31,9 +33,9 @@ export function createPostgresStore(db: Db): Store {
       if (row === undefined) return undefined;
       const lines = row.skus.map((sku, i) => ({
         sku: Number(sku),
-        count: row.counts[i] ?? 0,
-        name: row.names[i] ?? '',
-        price: Number(row.prices[i]),
+        count: elementAt(row.counts, i),
+        name: elementAt(row.names, i),
+        price: Number(elementAt(row.prices, i)),
       }));
       return { userId: row.user_id, status: row.status, lines };
     },
@@ -52,7 +54,7 @@ export function createPostgresStore(db: Db): Store {
   };
 }
 
-const FAILURES: Record<ReturnType<typeof failureOf>, UpdateFailure> = {
+const FAILURES: Record<PostgresFailure, UpdateFailure> = {
   conflict: 'conflict',
   timeout: 'timeout',
   lost: 'lost',
@@ -60,21 +62,26 @@ const FAILURES: Record<ReturnType<typeof failureOf>, UpdateFailure> = {
   bug: 'culprit',
 };
 
+/** Returns the UpdateError for what a transaction threw, whether the database or the decision in it failed. */
+export function toUpdateError(error: unknown): UpdateError {
+  return new UpdateError(FAILURES[failureOf(error)], error);
+}
+
 async function load(tx: Transaction, wanted: Wanted): Promise<Loaded> {
   const { orderIds, skus, requestIds, keys, newOrders } = wanted;
   const keyParameters = { userIds: keys.map(({ userId }) => userId), keys: keys.map(({ key }) => key) };
-  // Started together, so they leave in one flush; the server runs them one after another.
-  const [orders, stocks, storedKeys, known, drawn] = await Promise.all([
+  // The queries are started together, so they leave in one flush. The server runs them one after another, in this order.
+  const [orders, stocks, storedKeys, known, [drawn]] = await Promise.all([
     orderIds.length === 0 ? [] : lockOrders.run({ ids: [...orderIds] }, tx),
     lockStocks.run({ skus: skus.map(BigInt), orderIds: [...orderIds] }, tx),
     keys.length === 0 ? [] : findKeys.run(keyParameters, tx),
     keys.length + requestIds.length === 0 ? [] : findKnown.run({ ...keyParameters, requestIds: [...requestIds] }, tx),
     drawIds.run({ count: newOrders }, tx),
   ]);
-  const [{ moment, ids }] = drawn as [(typeof drawn)[number]];
+  if (drawn === undefined) throw new Error('drawIds returned no row');
   return {
-    moment,
-    orderIds: ids,
+    moment: drawn.moment,
+    orderIds: drawn.ids,
     orders: orders.map(toOrder),
     stocks: new Map(stocks.map(({ sku, ...stock }) => [Number(sku), stock])),
     known: known.map(toOrder),
@@ -87,38 +94,33 @@ async function load(tx: Transaction, wanted: Wanted): Promise<Loaded> {
   };
 }
 
-interface OrderRow {
-  id: bigint;
-  user_id: bigint;
-  status: OrderStatus;
-  cause: OrderCause | null;
-  request_id: string;
-  refusal: unknown;
-  pay_before: Date;
-  version: number;
-  skus: bigint[];
-  counts: number[];
-}
-
-function toOrder(row: OrderRow): Order {
+function toOrder(row: ILockOrdersResult): Order {
   return {
     id: row.id,
     userId: row.user_id,
     status: row.status,
     cause: row.cause,
     requestId: row.request_id,
-    refusal: row.refusal as Refusal | null,
+    // Only loms writes this column, in the form of StoredRefusal.
+    refusal: row.refusal as StoredRefusal | null,
     payBefore: row.pay_before,
     version: row.version,
-    // Names and prices decide nothing, so they are not loaded.
-    lines: row.skus.map((sku, i): OrderLine => ({ sku: Number(sku), count: row.counts[i] ?? 0, name: '', price: 0 })),
+    // Names and prices are not loaded, because no decision depends on them.
+    lines: row.skus.map((sku, i) => ({ sku: Number(sku), count: elementAt(row.counts, i), name: '', price: 0 })),
   };
+}
+
+/** Returns an element of one of the parallel arrays in a row, all of which have the same length. */
+function elementAt<T>(values: readonly T[], index: number): T {
+  const value = values[index];
+  if (value === undefined) throw new Error(`a row has arrays of different lengths: one has no element ${index}`);
+  return value;
 }
 
 const isEmpty = ({ created, changed, keys }: Changes) => created.length + changed.length + keys.length === 0;
 
 function toParameters({ moment, created, changed, movements, events, keys }: Changes) {
-  const lines = created.flatMap(({ id, lines: ofOrder }) => ofOrder.map((line) => ({ id, ...line })));
+  const lines = created.flatMap(({ id, lines: orderLines }) => orderLines.map((line) => ({ orderId: id, ...line })));
   const deltas = [...sumBySku(movements)];
   return {
     moment,
@@ -138,7 +140,7 @@ function toParameters({ moment, created, changed, movements, events, keys }: Cha
     refusals: created.map(({ refusal }) => (refusal === null ? null : JSON.stringify(refusal))),
     payBefores: created.map(({ payBefore }) => payBefore),
     versions: created.map(({ version }) => version),
-    lineOrderIds: lines.map(({ id }) => id),
+    lineOrderIds: lines.map(({ orderId }) => orderId),
     lineSkus: lines.map(({ sku }) => BigInt(sku)),
     lineCounts: lines.map(({ count }) => count),
     lineNames: lines.map(({ name }) => name),
@@ -159,7 +161,7 @@ function toParameters({ moment, created, changed, movements, events, keys }: Cha
   };
 }
 
-/** One delta for each sku: an UPDATE that joins a row twice would take only one of them. */
+/** Returns one sum for each sku. An UPDATE that joins a row twice applies only one of the two deltas. */
 function sumBySku(movements: readonly Movement[]): Map<number, { total: bigint; reserved: bigint }> {
   const sums = new Map<number, { total: bigint; reserved: bigint }>();
   for (const { sku, total, reserved } of movements) {

@@ -1,81 +1,38 @@
-import type { Movement, Stock } from '../orders/stock.ts';
-import type { Order, OrderEvent } from '../orders/order.ts';
+import type { Decision, Loaded, Wanted } from '../orders/decision.ts';
+import type { Order } from '../orders/order.ts';
+import type { Stock } from '../orders/stock.ts';
 
-/** What a batch needs to see before it can decide. */
-export interface Wanted {
-  /** Orders to change. */
-  readonly orderIds: readonly bigint[];
-  /** Stocks to reserve from; those of the orders' lines come by themselves. */
-  readonly skus: readonly number[];
-  readonly requestIds: readonly string[];
-  readonly keys: readonly KeyId[];
-  /** How many order ids to draw. */
-  readonly newOrders: number;
-}
-
-export interface KeyId {
-  readonly userId: bigint;
-  readonly key: string;
-}
-
-export interface StoredKey extends KeyId {
-  readonly requestHash: Buffer;
-  readonly orderId: bigint;
-}
-
-/** What the locks allow to see, and nothing can change until the changes are applied. */
-export interface Loaded {
-  /** tally_now() behind the locks. */
-  readonly moment: Date;
-  /** Locked. */
-  readonly orders: readonly Order[];
-  /** Locked. A sku without stock is absent. */
-  readonly stocks: ReadonlyMap<number, Stock>;
-  /** Orders of the wanted request ids and keys; not locked, only their identity and refusal may be used. */
-  readonly known: readonly Order[];
-  readonly keys: readonly StoredKey[];
-  /** Fresh, one for each new order. */
-  readonly orderIds: readonly bigint[];
-}
-
-/** All that one batch writes. */
-export interface Changes {
-  readonly moment: Date;
-  readonly created: readonly Order[];
-  readonly changed: readonly Order[];
-  readonly movements: readonly Movement[];
-  readonly events: readonly (OrderEvent & { readonly traceparent: string | undefined })[];
-  readonly keys: readonly StoredKey[];
-}
-
-/**
- * Where orders and stock live.
- *
- * `update` locks the orders and then the stocks, loads, lets `decide` decide, and writes its changes, all or nothing.
- * When it rejects, whether they were written may be unknown: run it again, and the look-up by request id and key behind
- * the locks tells. A `decide` that throws changes nothing.
- */
+/** Where orders and stock are stored. */
 export interface Store {
-  update(wanted: Wanted, decide: (loaded: Loaded) => Changes): Promise<void>;
-  /** Reads touch nothing. They end with what their caller has left. */
+  /**
+   * Locks the wanted orders and then the stocks, loads them, calls `decide`, and writes its changes, all or nothing. Resolves
+   * with the decision's answer once they are committed.
+   *
+   * Rejects with UpdateError. Then the changes may have been committed or not. Running the same update again is safe: it
+   * waits for the locks of the first run, and the look-up by request id and key finds what that run committed. Nothing is
+   * written when `decide` throws.
+   */
+  update<A>(wanted: Wanted, decide: (loaded: Loaded) => Decision<A>): Promise<A>;
+  /** Reads one order without a lock. Fails after `timeoutMs`. */
   findOrder(id: bigint, timeoutMs: number): Promise<OrderView | undefined>;
+  /** Reads the stock of a sku without a lock. Fails after `timeoutMs`. */
   findStock(sku: number, timeoutMs: number): Promise<Stock | undefined>;
-  /** Orders unpaid at or past their deadline, by tally_now(), the longest due first. */
+  /** Returns at most `limit` orders that are unpaid at their deadline by tally_now(), the longest due first. */
   findDueOrders(limit: number): Promise<bigint[]>;
-  /** Forgets idempotency keys; returns how many. */
+  /** Deletes at most `limit` idempotency keys older than `maxAgeMs`. Returns how many it deleted. */
   deleteOldKeys(maxAgeMs: number, limit: number): Promise<number>;
 }
 
-/** An order as a reader sees it. */
+/** An order as its readers see it. */
 export type OrderView = Pick<Order, 'userId' | 'status' | 'lines'>;
 
 /**
- * Why an update failed, as the batcher needs to know it.
+ * Why an update failed, by what its caller should do.
  *
- * - `conflict`: somebody else was first; run again.
- * - `timeout`: a lock or the server took too long; run again with less.
- * - `lost`: the connection broke; whether it was written is unknown; run again.
- * - `culprit`: one of the commands cannot be decided or stored; find it.
+ * - `conflict`: another transaction was first. Run it again.
+ * - `timeout`: a lock or the server took too long. Run it again with fewer commands.
+ * - `lost`: the connection broke. Run it again.
+ * - `culprit`: one of the commands cannot be decided or stored. Find it by running fewer at a time.
  */
 export type UpdateFailure = 'conflict' | 'timeout' | 'lost' | 'culprit';
 
@@ -84,7 +41,7 @@ export class UpdateError extends Error {
   readonly failure: UpdateFailure;
 
   constructor(failure: UpdateFailure, cause: unknown) {
-    super(`the batch could not be written: ${failure}`, { cause });
+    super(`the update failed: ${failure}`, { cause });
     this.failure = failure;
   }
 }
