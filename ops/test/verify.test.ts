@@ -37,7 +37,7 @@ describe('a consistent dataset', () => {
     expect(text).toMatch(/^stock = ledger {10}holds {5}1,001 skus, 1,423 movements$/m);
     expect(text).toMatch(/^orders not of cart {6}noted {5}1 of 127 orders$/m);
     expect(text.split('\n').at(-1)).toBe(
-      'not counted below: orders not of cart (a figure, and no promise), log in order (skipped without --full)',
+      'not counted below: orders not of cart (a figure, and not a promise), log in order (skipped without --full)',
     );
     expect(summarise(report)).toBe(
       'verify: holds: 22 invariants over 127 orders, 356 events, 347 notifications, 127 checkouts, 1,001 skus',

@@ -6,7 +6,7 @@ import { DATABASES, DATABASE_NAMES, type DatabaseName, forEachDatabase } from '@
 
 import { KAFKA_SCHEME, openReaders } from './kafka-log.ts';
 
-/** URLs of PostgreSQL; that of the log may be `kafka://host:port,host:port`. */
+/** The URL of each PostgreSQL database. That of the log may be `kafka://host:port,host:port` instead. */
 export type DatabaseUrls = Readonly<Record<DatabaseName, string>>;
 
 /** Reads the URLs of the three databases and of the log, which is on Kafka when KAFKA_BROKERS is set. */
@@ -20,40 +20,43 @@ export function readDatabaseUrls(reader: ConfigReader): DatabaseUrls {
   );
 }
 
-/** Throws one AppError that names every database that cannot be used, and why. */
+/** Throws one AppError that names each database that cannot be read, and why. */
 export async function requireDatabases(
   urls: Partial<DatabaseUrls>,
   dbs: Partial<Record<DatabaseName, Db>>,
 ): Promise<void> {
   const names = DATABASE_NAMES.filter((name) => dbs[name] !== undefined);
-  const troubles = await Promise.all(names.map((name) => troubleOf(name, dbs[name] as Db)));
+  const problems = await Promise.all(names.map((name) => findProblem(name, dbs[name] as Db)));
   const lines = names.flatMap((name, i) => {
-    const trouble = troubles[i];
-    if (trouble === undefined) return [];
+    const problem = problems[i];
+    if (problem === undefined) return [];
     const { hostname, port, pathname } = new URL(urls[name] ?? '');
-    return [`  - ${name} (${hostname}:${port || 5432}${pathname}): ${trouble}`];
+    return [`  - ${name} (${hostname}:${port || 5432}${pathname}): ${problem}`];
   });
-  if (urls.log?.startsWith(KAFKA_SCHEME)) lines.push(...(await troubleOfKafka(urls.log)));
-  if (lines.length > 0)
+  if (urls.log?.startsWith(KAFKA_SCHEME)) {
+    const problem = await findKafkaProblem(urls.log);
+    if (problem !== undefined) lines.push(`  - log (${urls.log.slice(KAFKA_SCHEME.length)}): ${problem}`);
+  }
+  if (lines.length > 0) {
     throw new AppError(
       'unavailable',
-      `what cannot be read:\n${lines.join('\n')}\nWhat runs here, and how it is, says just status.`,
+      `these databases cannot be read:\n${lines.join('\n')}\nRun just status to see what runs.`,
     );
-}
-
-async function troubleOfKafka(url: string): Promise<string[]> {
-  await using readers = await openReaders(url);
-  try {
-    await readers.events.offsetRanges();
-    return [];
-  } catch (error) {
-    const isAway = error instanceof AppError && error.kind === 'unavailable';
-    const reason = isAway ? 'it does not answer' : error instanceof Error ? error.message : String(error);
-    return [`  - log (${url.slice(KAFKA_SCHEME.length)}): ${reason}`];
   }
 }
 
-async function troubleOf(name: DatabaseName, db: Db): Promise<string | undefined> {
+async function findKafkaProblem(url: string): Promise<string | undefined> {
+  await using readers = await openReaders(url);
+  try {
+    await readers.events.offsetRanges();
+    return undefined;
+  } catch (error) {
+    if (error instanceof AppError && error.kind === 'unavailable') return 'it does not answer';
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+async function findProblem(name: DatabaseName, db: Db): Promise<string | undefined> {
   try {
     const { table } = DATABASES[name];
     const { rows } = await db.query('select to_regclass($1) is not null as found', [table]);

@@ -1,6 +1,6 @@
 import { type Invariant, MAX_OFFENDERS, type Report } from './verify.ts';
 
-/** The report as a table: a line for each invariant, what breaks it below. */
+/** Describes the report as a table: one line for each invariant, with what breaks it in the lines below. */
 export function describeReport({ invariants }: Report): string {
   const nameColumns = Math.max(...invariants.map(({ name }) => name.length));
   const line = (name: string, verdict: string, figure: string) =>
@@ -12,10 +12,10 @@ export function describeReport({ invariants }: Report): string {
   return [line('invariant', 'verdict', 'looked at'), ...lines, ...describeUncounted(invariants)].join('\n');
 }
 
-/** The last line counts promises that were looked at, and not every row of the table. */
+/** Names the rows of the table that the summary does not count: figures, and what only the full proof looks at. */
 function describeUncounted(invariants: readonly Invariant[]): string[] {
   const uncounted = invariants.flatMap(({ name, verdict }) => {
-    if (verdict === 'noted') return [`${name} (a figure, and no promise)`];
+    if (verdict === 'noted') return [`${name} (a figure, and not a promise)`];
     return verdict === 'skipped' ? [`${name} (skipped without --full)`] : [];
   });
   return uncounted.length === 0 ? [] : [`not counted below: ${uncounted.join(', ')}`];
@@ -34,7 +34,7 @@ function describeFaults({ verdict, meaning, offenders, total, advice }: Invarian
   ];
 }
 
-/** The verdict in one line, with its figures. */
+/** Describes the verdict in one line. */
 export function summarise({ verdict, full, invariants, totals }: Report): string {
   const broken = invariants.filter((invariant) => invariant.verdict === 'late' || invariant.verdict === 'violated');
   const looked = [...broken, ...invariants.filter((invariant) => invariant.verdict === 'holds')];
@@ -45,5 +45,5 @@ export function summarise({ verdict, full, invariants, totals }: Report): string
   const figures = (['orders', 'events', 'notifications', 'checkouts', 'skus'] as const).map(
     (name) => `${totals[name].toLocaleString('en')} ${name}`,
   );
-  return `verify: ${verdict}: ${what} ${figures.join(', ')}${full ? ', all looked at' : ''}`;
+  return `verify: ${verdict}: ${what} ${figures.join(', ')}${full ? ', all of them looked at' : ''}`;
 }

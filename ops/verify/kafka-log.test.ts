@@ -2,9 +2,9 @@ import { expect, test } from 'bun:test';
 
 import type { Transaction } from '@tally/platform/postgres';
 
-import { type KafkaReaders, takeKafkaLog } from './kafka-log.ts';
+import { type KafkaLog, type KafkaReaders, takeKafkaLog } from './kafka-log.ts';
 
-/** A log of two partitions that goes on while it is read: each look finds one more record, read and committed. */
+/** A log of two partitions to which each look adds one record, which the group has read and committed. */
 function openBusyLog() {
   const asked: string[] = [];
   let records = 10n;
@@ -25,48 +25,44 @@ function openBusyLog() {
         [1, { first: 0n, end: 3n }],
       ]);
     },
-    leaders: () => Promise.reject(new Error('nobody asks for leaders')),
+    leaders: () => Promise.reject(new Error('verify does not ask for leaders')),
     async *read(partition, from, below) {
       asked.push(`${partition}: ${from} to ${below}`);
       yield [];
     },
     async [Symbol.asyncDispose]() {},
   };
-  const rows: unknown[][] = [];
-  const tx = { query: async (_sql: string, values: unknown[] = []) => (rows.push(values), { rows: [] }) };
+  const tx = { query: async () => ({ rows: [] }) };
   const readers: KafkaReaders = { events: reader, deadLetters: reader, async [Symbol.asyncDispose]() {} };
-  return { readers, tx: tx as unknown as Transaction, asked, rows };
+  return { readers, tx: tx as unknown as Transaction, asked };
 }
 
-test('what the group has committed is read before the ends: a busy log never looks committed past its end', async () => {
+test('committed offsets are read before the ends, so that no group of a busy log seems to have read past the end', async () => {
   const { readers, tx, asked } = openBusyLog();
   await takeKafkaLog(readers, tx);
   expect(asked).toEqual(['committed', 'offsetRanges']);
 });
 
-test('brings of each partition just what is asked for, within what it holds', async () => {
-  for (const [needs, ranges] of [
-    // Partition 1 is read to its end.
-    [{ kind: 'unread' }, ['0: 11 to 12']],
-    [{ kind: 'newest', records: 4 }, ['0: 8 to 12', '1: 0 to 3']],
-    [{ kind: 'all' }, ['0: 2 to 12', '1: 0 to 3']],
-    [{ kind: 'range', partition: 0, from: 0n, below: 5n }, ['0: 2 to 5']],
-    [{ kind: 'none' }, []],
-  ] as const) {
+const fetches: [name: string, fetch: (log: KafkaLog) => Promise<void>, ranges: string[]][] = [
+  ['unread records: none of partition 1, which was read to its end', (log) => log.fetchUnread(), ['0: 11 to 12']],
+  ['the newest records', (log) => log.fetchNewest(4), ['0: 8 to 12', '1: 0 to 3']],
+  ['all records', (log) => log.fetchAll(), ['0: 2 to 12', '1: 0 to 3']],
+  ['a range that begins before the first record', (log) => log.fetchRange(0, 0n, 5n), ['0: 2 to 5']],
+];
+for (const [name, fetch, ranges] of fetches) {
+  test(`fetches once ${name}`, async () => {
     const { readers, tx, asked } = openBusyLog();
     const log = await takeKafkaLog(readers, tx);
-    await log.bring(needs);
-    expect(asked.slice(2)).toEqual([...ranges]);
-    // What was brought is not read again.
-    await log.bring(needs);
-    expect(asked.slice(2)).toEqual([...ranges]);
-  }
-});
+    await fetch(log);
+    await fetch(log);
+    expect(asked.slice(2)).toEqual(ranges);
+  });
+}
 
-test('named records are read in few goes: neighbours together, far ones apart, and the first of each partition', async () => {
+test('named records are fetched in few ranges: neighbours together, and the first record of each partition', async () => {
   const { readers, tx, asked } = openBusyLog();
   const log = await takeKafkaLog(readers, tx);
   const named = [4, 9, 6].map((log_offset) => ({ log_partition: 0, log_offset }));
-  await log.bring({ kind: 'named', json: JSON.stringify([...named, { log_partition: 1, log_offset: null }]) });
+  await log.fetchNamed(JSON.stringify([...named, { log_partition: 1, log_offset: null }]));
   expect(asked.slice(2)).toEqual(['0: 2 to 3', '1: 0 to 1', '0: 4 to 10']);
 });

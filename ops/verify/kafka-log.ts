@@ -1,51 +1,26 @@
 import { systemClock } from '@tally/platform/concurrency';
 import type { FetchedEvent, TopicReader } from '@tally/platform/events/kafka';
 import type { Transaction } from '@tally/platform/postgres';
+import { CONSUMER_GROUPS, DEAD_LETTERS_TOPIC, ORDER_EVENTS_TOPIC } from '@tally/proto/events';
 
-import fillGroup from './kafka/fill-group.sql' with { type: 'text' };
-import fillPartitions from './kafka/fill-partitions.sql' with { type: 'text' };
-import fillRecords from './kafka/fill-records.sql' with { type: 'text' };
-import tables from './kafka/tables.sql' with { type: 'text' };
-
-/** What a question to the log is about: a log on Kafka brings just these records. */
-export type Needs =
-  | { readonly kind: 'none' }
-  /** Those that these rows name (log_partition, log_offset), as JSON. */
-  | { readonly kind: 'named'; readonly json: string }
-  /** Those that these rows name, and all dead letters: they are few. */
-  | { readonly kind: 'dead letters'; readonly json: string }
-  | { readonly kind: 'range'; readonly partition: number; readonly from: bigint; readonly below: bigint }
-  /** The next one of each partition that the group has not read. */
-  | { readonly kind: 'unread' }
-  /** Of each partition so many at its end. */
-  | { readonly kind: 'newest'; readonly records: number }
-  | { readonly kind: 'all' };
-
-/** A log on Kafka, as it was at one moment: what lies below the ends does not change any more. */
-export interface KafkaLog {
-  /** Brings what is needed into the tables. */
-  bring(needs: Needs): Promise<void>;
-}
+import statements from './kafka-log.sql' with { type: 'text' };
+import { bind, readQueries } from './queries.ts';
 
 export const KAFKA_SCHEME = 'kafka://';
-export const TOPIC = 'loms.order-events';
-const DEAD_LETTERS_TOPIC = 'loms.order-events.dlq';
-export const GROUP = 'notifier';
 
-// Named offsets nearer than this to each other are read in one go.
+// Named records are read as one range when at most this many others lie between them.
 const MAX_GAP_RECORDS = 500n;
 
-/** What is read of Kafka. */
 export interface KafkaReaders extends AsyncDisposable {
   readonly events: TopicReader;
   readonly deadLetters: TopicReader;
 }
 
-/** `kafka://host:port,host:port` */
+/** Opens readers of both topics. The URL is `kafka://host:port,host:port`. */
 export async function openReaders(url: string): Promise<KafkaReaders> {
   const { openTopicReader } = await import('@tally/platform/events/kafka');
   const connection = { brokers: url.slice(KAFKA_SCHEME.length).split(','), clientId: 'verify' };
-  const events = openTopicReader(systemClock, connection, TOPIC);
+  const events = openTopicReader(systemClock, connection, ORDER_EVENTS_TOPIC);
   const deadLetters = openTopicReader(systemClock, connection, DEAD_LETTERS_TOPIC);
   return {
     events,
@@ -57,61 +32,76 @@ export async function openReaders(url: string): Promise<KafkaReaders> {
 }
 
 /**
- * Puts the log's state into temporary tables of a transaction, of the names and columns that the log has on PostgreSQL: the
- * rules ask both in the same words. What the group has committed is read first, the ends of the partitions behind it.
+ * A log on Kafka as it was at one moment. Records below the ends of the partitions do not change any more, so they are
+ * copied into the tables when a rule needs them. Fetching a record again does nothing.
+ */
+export interface KafkaLog {
+  /** Fetches the records that rows name as log_partition and log_offset, and the first record of each partition. */
+  fetchNamed(rows: string): Promise<void>;
+  fetchRange(partition: number, from: bigint, below: bigint): Promise<void>;
+  /** Fetches the next record that each group has to read of each partition. */
+  fetchUnread(): Promise<void>;
+  /** Fetches up to `records` records at the end of each partition. */
+  fetchNewest(records: number): Promise<void>;
+  fetchAll(): Promise<void>;
+  fetchDeadLetters(): Promise<void>;
+}
+
+/**
+ * Puts the state of the log into temporary tables of a transaction, which have the names and columns of the log on
+ * PostgreSQL, so that one query serves both. Committed offsets are read before the ends of the partitions: in the other
+ * order, a group could seem to have read past the end.
  */
 export async function takeKafkaLog({ events: reader, deadLetters }: KafkaReaders, tx: Transaction): Promise<KafkaLog> {
-  const committed = await reader.committed(GROUP);
+  const groups = new Map<string, Map<number, bigint>>();
+  for (const group of Object.values(CONSUMER_GROUPS)) groups.set(group, await reader.committed(group));
   const bounds = await reader.offsetRanges();
-  await tx.query(tables);
-  await tx.query(fillPartitions, [
-    TOPIC,
-    [...bounds.keys()],
-    [...bounds.values()].map(({ first }) => first),
-    [...bounds.values()].map(({ end }) => end),
-  ]);
-  await tx.query(fillGroup, [TOPIC, GROUP, [...committed.keys()], [...committed.values()]]);
-  const brought = new Map<number, Range[]>();
-  let areDeadLettersBrought = false;
+  await createTables(tx, groups, bounds);
 
-  async function bring(partition: number, wanted: Range): Promise<void> {
+  const fetched = new Map<number, Range[]>();
+  let areDeadLettersFetched = false;
+
+  async function fetchRange(partition: number, from: bigint, below: bigint): Promise<void> {
     const { first, end } = bounds.get(partition) ?? { first: 0n, end: 0n };
-    const range = { from: max(wanted.from, first), below: min(wanted.below, end) };
-    const known = brought.get(partition) ?? [];
-    if (range.from >= range.below || known.some(({ from, below }) => from <= range.from && range.below <= below))
-      return;
-    for await (const events of reader.read(partition, range.from, range.below)) await fill(tx, TOPIC, events);
-    brought.set(partition, [...known, range]);
-  }
-
-  async function bringDeadLetters(): Promise<void> {
-    if (areDeadLettersBrought) return;
-    for (const [partition, { first, end }] of await deadLetters.offsetRanges()) {
-      for await (const events of deadLetters.read(partition, first, end)) await fill(tx, DEAD_LETTERS_TOPIC, events);
+    const range = { from: max(from, first), below: min(below, end) };
+    const ranges = fetched.get(partition) ?? [];
+    const isFetched = ranges.some((earlier) => earlier.from <= range.from && range.below <= earlier.below);
+    if (range.from >= range.below || isFetched) return;
+    for await (const events of reader.read(partition, range.from, range.below)) {
+      await insertRecords(tx, ORDER_EVENTS_TOPIC, events);
     }
-    areDeadLettersBrought = true;
+    fetched.set(partition, [...ranges, range]);
   }
 
   return {
-    async bring(needs) {
-      if (needs.kind === 'none') return;
-      if (needs.kind === 'dead letters') await bringDeadLetters();
-      if (needs.kind === 'range') await bring(needs.partition, needs);
-      else if (needs.kind === 'named' || needs.kind === 'dead letters') {
-        // The first of a partition too: below it nothing is kept.
-        for (const [partition, { first }] of bounds) await bring(partition, { from: first, below: first + 1n });
-        for (const { partition, ...range } of toRanges(needs.json)) await bring(partition, range);
-      } else {
-        for (const [partition, { first, end }] of bounds) {
+    async fetchNamed(rows) {
+      // Below the first record of a partition nothing is kept: rules need it to tell pruned records from missing ones.
+      for (const [partition, { first }] of bounds) await fetchRange(partition, first, first + 1n);
+      for (const { partition, from, below } of toRanges(rows)) await fetchRange(partition, from, below);
+    },
+    fetchRange,
+    async fetchUnread() {
+      for (const partition of bounds.keys()) {
+        for (const committed of groups.values()) {
           const next = committed.get(partition) ?? 0n;
-          const ranges = {
-            unread: { from: next, below: next + 1n },
-            newest: { from: needs.kind === 'newest' ? end - BigInt(needs.records) : end, below: end },
-            all: { from: first, below: end },
-          };
-          await bring(partition, ranges[needs.kind]);
+          await fetchRange(partition, next, next + 1n);
         }
       }
+    },
+    async fetchNewest(records) {
+      for (const [partition, { end }] of bounds) await fetchRange(partition, end - BigInt(records), end);
+    },
+    async fetchAll() {
+      for (const [partition, { first, end }] of bounds) await fetchRange(partition, first, end);
+    },
+    async fetchDeadLetters() {
+      if (areDeadLettersFetched) return;
+      for (const [partition, { first, end }] of await deadLetters.offsetRanges()) {
+        for await (const events of deadLetters.read(partition, first, end)) {
+          await insertRecords(tx, DEAD_LETTERS_TOPIC, events);
+        }
+      }
+      areDeadLettersFetched = true;
     },
   };
 }
@@ -121,12 +111,13 @@ interface Range {
   readonly below: bigint;
 }
 
-function toRanges(json: string): (Range & { partition: number })[] {
-  // No offset comes near to where a number loses digits.
+/** Joins the places that rows name to ranges of neighbours. */
+function toRanges(json: string): (Range & { readonly partition: number })[] {
+  // Offsets stay far below 2^53, so that a JavaScript number holds them exactly.
   const rows = JSON.parse(json) as { log_partition: number | null; log_offset: number | null }[];
   const named = rows.filter(({ log_offset }) => log_offset !== null);
-  return [...Map.groupBy(named, (row) => row.log_partition ?? 0)].flatMap(([partition, some]) => {
-    const offsets = some.map((row) => BigInt(row.log_offset ?? 0)).sort((a, b) => (a < b ? -1 : 1));
+  return [...Map.groupBy(named, (row) => row.log_partition ?? 0)].flatMap(([partition, places]) => {
+    const offsets = places.map((row) => BigInt(row.log_offset ?? 0)).sort((a, b) => (a < b ? -1 : 1));
     const ranges: { from: bigint; below: bigint }[] = [];
     for (const offset of offsets) {
       const last = ranges.at(-1);
@@ -137,19 +128,48 @@ function toRanges(json: string): (Range & { partition: number })[] {
   });
 }
 
-async function fill(tx: Transaction, topic: string, events: readonly FetchedEvent[]): Promise<void> {
-  await tx.query(fillRecords, [
-    topic,
-    events.map(({ partition }) => partition),
-    events.map(({ offset }) => offset),
-    events.map(({ key }) => toStorable(key)),
-    events.map(({ value }) => Buffer.from(value)),
-    events.map(({ headers }) => JSON.stringify(mapValues(headers, toStorable))),
-    events.map(({ momentMs }) => new Date(momentMs).toISOString()),
-  ]);
+const statement = readQueries(statements);
+
+async function createTables(
+  tx: Transaction,
+  groups: ReadonlyMap<string, ReadonlyMap<number, bigint>>,
+  bounds: Awaited<ReturnType<TopicReader['offsetRanges']>>,
+): Promise<void> {
+  await tx.query(statement('create tables'));
+  await run(tx, 'insert partitions', {
+    topic: ORDER_EVENTS_TOPIC,
+    partitions: [...bounds.keys()],
+    firsts: [...bounds.values()].map(({ first }) => first),
+    nexts: [...bounds.values()].map(({ end }) => end),
+  });
+  for (const [group, committed] of groups) {
+    await run(tx, 'insert group', {
+      topic: ORDER_EVENTS_TOPIC,
+      group,
+      partitions: [...committed.keys()],
+      nexts: [...committed.values()],
+    });
+  }
 }
 
-/** PostgreSQL keeps no U+0000 in a text. */
+async function insertRecords(tx: Transaction, topic: string, events: readonly FetchedEvent[]): Promise<void> {
+  await run(tx, 'insert records', {
+    topic,
+    partitions: events.map(({ partition }) => partition),
+    offsets: events.map(({ offset }) => offset),
+    keys: events.map(({ key }) => toStorable(key)),
+    values: events.map(({ value }) => Buffer.from(value)),
+    headers: events.map(({ headers }) => JSON.stringify(mapValues(headers, toStorable))),
+    moments: events.map(({ momentMs }) => new Date(momentMs).toISOString()),
+  });
+}
+
+async function run(tx: Transaction, name: string, values: Readonly<Record<string, unknown>>): Promise<void> {
+  const bound = bind(statement(name), values);
+  await tx.query(bound.text, bound.values);
+}
+
+/** PostgreSQL cannot store U+0000 in a text. */
 const toStorable = (text: string) => text.replaceAll('\0', '\uFFFD');
 
 const mapValues = (values: Readonly<Record<string, string>>, map: (value: string) => string) =>

@@ -1,13 +1,13 @@
 import type { DatabaseUrls } from './databases.ts';
-import { type Totals, readTotals } from './figures.ts';
-import { type FactName, RULES, type Rule, type Seen } from './rules.ts';
+import { RULES, type Rule, type Seen } from './rules.ts';
 import { type SnapshotName, type Snapshots, withSnapshots } from './snapshots.ts';
-import { type Facts, WALKS } from './walks.ts';
+import { type Totals, readTotals } from './totals.ts';
+import { type FactName, type Facts, WALKS, type Walk } from './walks.ts';
 
-/** `late`: nothing is wrong for ever, but something waits too long. */
+/** `late`: nothing is broken for good, but something has waited too long. */
 export type Verdict = 'holds' | 'late' | 'violated';
 
-export interface Offender {
+interface Offender {
   /** `order 17 version 2` */
   readonly id: string;
   readonly what: string;
@@ -16,13 +16,13 @@ export interface Offender {
 export interface Invariant {
   readonly name: string;
   readonly meaning: string;
-  /** `skipped`: only the full proof looks at it. `noted`: a figure, and no promise. */
+  /** `skipped`: only the full proof looks at it. `noted`: a figure and not a promise. */
   readonly verdict: Verdict | 'skipped' | 'noted';
-  /** What it looked at. */
+  /** How much was looked at. */
   readonly figure: string;
-  /** What breaks it, all told. */
+  /** The number of offenders. */
   readonly total: number;
-  /** The first of them. */
+  /** The first MAX_OFFENDERS of them. */
   readonly offenders: readonly Offender[];
   readonly advice: string;
 }
@@ -37,19 +37,18 @@ export interface Report {
 
 export interface VerifyOptions {
   readonly urls: DatabaseUrls;
-  /** All orders, checkouts and records, instead of the open and recent ones. */
+  /** Whether to look at all orders, checkouts and records, or only at the open and recent ones. */
   readonly full?: boolean;
   readonly signal?: AbortSignal;
-  /** Told again and again how far it is. */
+  /** Called after each chunk. */
   readonly onProgress?: (seen: Seen, totals: Totals) => void;
-  /** Waited for behind each snapshot: a test pauses there, so that much happens between two of them. */
+  /** Awaited after each snapshot. Tests pause here, so that much happens between two snapshots. */
   readonly onSnapshot?: (name: SnapshotName) => Promise<void>;
 }
 
 export const MAX_OFFENDERS = 20;
 
-const NOTHING_SEEN: Readonly<Record<FactName, number>> = {
-  moment: 0,
+const NOTHING_SEEN: Seen = {
   offsets: 0,
   chosen: 0,
   orders: 0,
@@ -61,54 +60,46 @@ const NOTHING_SEEN: Readonly<Record<FactName, number>> = {
 };
 
 /**
- * Proves that everything adds up, or says what does not. It only reads, takes no lock, and may run at any time beside any
- * load. Throws where a database cannot be read.
+ * Checks every rule and reports what breaks it. Only reads and takes no lock, so it may run at any time and under any load.
+ * Rejects when a database cannot be read.
  */
 export async function verify({ urls, full = false, signal, onProgress, onSnapshot }: VerifyOptions): Promise<Report> {
-  const prove = async (snapshots: Snapshots): Promise<Report> => {
+  const checkRules = async (snapshots: Snapshots): Promise<Report> => {
     const totals = await readTotals(snapshots);
-    const seen = { ...NOTHING_SEEN };
+    const seen: Record<FactName, number> = { ...NOTHING_SEEN };
     const findings = RULES.map((rule): Finding => ({ rule, total: 0, offenders: [] }));
-    for (const [over, walk] of Object.entries(WALKS)) {
-      const wanted = findings.filter(({ rule }) => rule.over === over && (full || rule.onlyFull !== true));
+    for (const [name, walk] of Object.entries<Walk>(WALKS)) {
+      const concerned = findings.filter(({ rule }) => rule.over === name && (full || rule.onlyFull !== true));
       for await (const facts of walk(snapshots, full)) {
         signal?.throwIfAborted();
-        for (const [name, fact] of Object.entries(facts)) seen[name as FactName] += fact.rows;
-        await Promise.all(wanted.map((finding) => judge(finding, snapshots, facts)));
+        for (const [fact, { rows }] of Object.entries(facts)) seen[fact as FactName] += rows;
+        await Promise.all(concerned.map((finding) => checkRule(finding, snapshots, facts)));
         onProgress?.(seen, totals);
       }
     }
     const invariants = findings.map((finding) => toInvariant(finding, totals, seen, full));
     return { verdict: worstOf(invariants), full, invariants, totals, seen };
   };
-  return await withSnapshots(urls, prove, onSnapshot);
+  return await withSnapshots(urls, checkRules, onSnapshot);
 }
 
-/** What breaks a rule, as far as was looked. */
+/** What has been found so far to break a rule. */
 interface Finding {
   readonly rule: Rule;
   total: number;
   readonly offenders: Offender[];
 }
 
-async function judge(finding: Finding, snapshots: Snapshots, facts: Facts): Promise<void> {
-  const { name, at, given, needs } = finding.rule;
+async function checkRule(finding: Finding, snapshots: Snapshots, facts: Facts): Promise<void> {
+  const { at, query, queryOnKafka = query } = finding.rule;
   const snapshot = snapshots[at];
-  const query = snapshot.isKafka ? (finding.rule.queryOnKafka ?? finding.rule.query) : finding.rule.query;
-  const values = given.map((fact) => {
-    const value = fact === 'moment' ? snapshot.moment : facts[fact]?.json;
-    if (value === undefined) throw new Error(`'${name}' is given ${fact}, which its walk does not read`);
-    return value;
-  });
-  const rows = await snapshot.rows(
-    `with offender as (${query})
+  const rows: (Offender & { total: number })[] = await snapshot.rows(
+    `with offender as (${snapshot.kafka === undefined ? query : queryOnKafka})
      select id, what, (count(*) over ())::integer as total from offender limit ${MAX_OFFENDERS}`,
-    values,
-    typeof needs === 'string' ? { kind: needs, json: values[0] ?? '[]' } : needs,
+    Object.fromEntries(Object.entries(facts).map(([name, { json }]) => [name, json])),
   );
-  const found = rows as (Offender & { total: number })[];
-  finding.total += found[0]?.total ?? 0;
-  for (const { id, what } of found.slice(0, MAX_OFFENDERS - finding.offenders.length))
+  finding.total += rows[0]?.total ?? 0;
+  for (const { id, what } of rows.slice(0, MAX_OFFENDERS - finding.offenders.length))
     finding.offenders.push({ id, what });
 }
 
@@ -120,6 +111,6 @@ function toInvariant({ rule, total, offenders }: Finding, totals: Totals, seen: 
 }
 
 function worstOf(invariants: readonly Invariant[]): Verdict {
-  const has = (verdict: Verdict) => invariants.some((invariant) => invariant.verdict === verdict);
-  return has('violated') ? 'violated' : has('late') ? 'late' : 'holds';
+  const verdicts = new Set(invariants.map(({ verdict }) => verdict));
+  return verdicts.has('violated') ? 'violated' : verdicts.has('late') ? 'late' : 'holds';
 }

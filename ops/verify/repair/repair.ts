@@ -1,26 +1,26 @@
 import { type Queryable, openDb } from '@tally/platform/postgres';
 
 import { requireDatabases } from '../databases.ts';
-import countersQuery from './counters.sql' with { type: 'text' };
-import differingSkus from './differing-skus.sql' with { type: 'text' };
-import mendQuery from './mend.sql' with { type: 'text' };
+import { bind, readQueries } from '../queries.ts';
+import queries from './repair.sql' with { type: 'text' };
 
-export interface Counters {
+interface Counters {
   readonly total: bigint;
   readonly held: bigint;
   readonly reserved: bigint;
 }
 
-/** All that decides whether the counters of a sku can be mended. */
-export interface Evidence {
+/** Everything that decides whether the counters of a sku can be mended. */
+interface Evidence {
   readonly sku: bigint;
   readonly counters: Counters;
+  /** The sums of the sku's movements. */
   readonly ledger: Counters;
-  /** Units in orders that await payment. */
+  /** Units in open orders. */
   readonly ordered: bigint;
 }
 
-export type Decision =
+type Decision =
   | { readonly kind: 'fine' }
   | { readonly kind: 'mend'; readonly to: Counters }
   | { readonly kind: 'leave'; readonly why: string };
@@ -31,67 +31,66 @@ export interface Repaired {
 }
 
 /**
- * Counters are derived, so they can be derived again: from the ledger, and only where the ledger itself agrees with the
- * open orders. Ledger, orders and events are history, and history is never invented.
+ * Decides whether the counters of a sku take the values of the ledger. They do only when the ledger agrees with the open
+ * orders. The ledger, the orders and the events are history, which a repair never changes.
  */
-export function decideRepair({ counters, ledger, ordered }: Evidence): Decision {
+function decideRepair({ counters, ledger, ordered }: Evidence): Decision {
   if (isSame(counters, ledger)) return { kind: 'fine' };
   if (ledger.total < 0n || ledger.held < 0n || ledger.reserved < 0n || ledger.reserved > ledger.total) {
-    return { kind: 'leave', why: 'the ledger itself cannot be right' };
+    return { kind: 'leave', why: 'the sums of the ledger are impossible: a movement is missing or was changed' };
   }
   if (ledger.reserved !== ordered) {
-    return { kind: 'leave', why: `open orders have ${ordered} reserved: the ledger or an order was changed` };
+    return {
+      kind: 'leave',
+      why: `open orders have ${ordered} units reserved, the ledger ${ledger.reserved}: a movement or an order was changed`,
+    };
   }
   return { kind: 'mend', to: ledger };
 }
 
-/** What a repair would do; it changes nothing. */
+/** Returns what a repair would do to each sku whose counters differ from the ledger. Changes nothing. */
 export async function planRepair(lomsUrl: string): Promise<Repaired[]> {
   await using db = openDb({ url: lomsUrl, applicationName: 'repair', maxConnections: 1, answerTimeoutMs: 600_000 });
   await requireDatabases({ loms: lomsUrl }, { loms: db });
   return await db.transaction(
     async (tx) => {
       await tx.query('set local statement_timeout = 0; set local transaction_timeout = 0');
-      const { rows } = await tx.query(differingSkus);
-      return (
-        await readEvidence(
-          tx,
-          rows.map(({ sku }) => sku),
-        )
-      ).map(withDecision);
+      const rows = await run(tx, 'differing skus');
+      const skus: bigint[] = rows.map(({ sku }) => sku);
+      return (await readEvidence(tx, skus)).map(toRepaired);
     },
     { snapshot: true },
   );
 }
 
 /**
- * Mends the counters of these skus, one transaction and one audit row each, and returns what it found behind each lock.
- * Whoever moves a sku locks its stock first, and whoever locks orders too locks them before: this locks one stock alone, so
- * it keeps that order, and what it sums behind the lock can not change until it commits.
+ * Mends the counters of these skus, with one transaction and one row of audit for each, and returns what it did.
+ *
+ * Each transaction locks the stock of its sku, as every movement does first, so that the sums cannot change before the
+ * commit. It locks nothing else, so it cannot deadlock with transactions that lock orders and stocks.
  */
 export async function repair(lomsUrl: string, skus: readonly bigint[], reason: string): Promise<Repaired[]> {
   await using db = openDb({ url: lomsUrl, applicationName: 'repair', maxConnections: 1 });
   const repaired: Repaired[] = [];
   for (const sku of skus) {
-    const done = await db.transaction(async (tx) => {
+    const result = await db.transaction(async (tx) => {
       await tx.query('select from stocks where sku = $1 for no key update', [sku]);
-      // A later statement, so that it sees what the lock waited for.
+      // A statement after the lock sees what was committed while the lock was waited for.
       const [evidence] = await readEvidence(tx, [sku]);
       if (evidence === undefined) return undefined;
-      const { decision } = withDecision(evidence);
+      const { decision } = toRepaired(evidence);
       if (decision.kind === 'mend') {
-        const { total, held, reserved } = decision.to;
-        tx.sendWithCommit(tx.query(mendQuery, [sku, total, held, reserved, describeMend(evidence), reason]));
+        tx.sendWithCommit(run(tx, 'repair', { sku, ...decision.to, subject: describeMend(evidence), reason }));
       }
       return { evidence, decision };
     });
-    if (done !== undefined) repaired.push(done);
+    if (result !== undefined) repaired.push(result);
   }
   return repaired;
 }
 
 async function readEvidence(tx: Queryable, skus: readonly bigint[]): Promise<Evidence[]> {
-  const { rows } = await tx.query(countersQuery, [[...skus]]);
+  const rows = await run(tx, 'evidence', { skus: [...skus] });
   return rows.map((row) => ({
     sku: row.sku,
     counters: { total: row.total, held: row.held, reserved: row.reserved },
@@ -100,7 +99,14 @@ async function readEvidence(tx: Queryable, skus: readonly bigint[]): Promise<Evi
   }));
 }
 
-const withDecision = (evidence: Evidence): Repaired => ({ evidence, decision: decideRepair(evidence) });
+const query = readQueries(queries);
+
+async function run(tx: Queryable, name: string, values: Readonly<Record<string, unknown>> = {}): Promise<any[]> {
+  const bound = bind(query(name), values);
+  return (await tx.query(bound.text, bound.values)).rows;
+}
+
+const toRepaired = (evidence: Evidence): Repaired => ({ evidence, decision: decideRepair(evidence) });
 
 const isSame = (a: Counters, b: Counters) => a.total === b.total && a.held === b.held && a.reserved === b.reserved;
 

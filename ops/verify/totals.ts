@@ -1,16 +1,14 @@
-import cartFigures from './figures/cart.sql' with { type: 'text' };
-import logFigures from './figures/log.sql' with { type: 'text' };
-import lomsFigures from './figures/loms.sql' with { type: 'text' };
-import notifierFigures from './figures/notifier.sql' with { type: 'text' };
+import cartFacts from './facts/cart.sql' with { type: 'text' };
+import logFacts from './facts/log.sql' with { type: 'text' };
+import lomsFacts from './facts/loms.sql' with { type: 'text' };
+import notifierFacts from './facts/notifier.sql' with { type: 'text' };
+import { readQueries } from './queries.ts';
 import type { Snapshots } from './snapshots.ts';
 
-/** What there is, by the snapshots. */
+/** How much there is of everything, whether or not verify looks at all of it. */
 export interface Totals {
   readonly orders: number;
-  readonly awaitingPayment: number;
-  readonly payed: number;
-  readonly cancelled: number;
-  readonly failed: number;
+  readonly openOrders: number;
   readonly skus: number;
   readonly reservedUnits: number;
   readonly movements: number;
@@ -23,17 +21,19 @@ export interface Totals {
   readonly dead: number;
   readonly checkouts: number;
   readonly openCheckouts: number;
-  readonly doneCheckouts: number;
-  readonly refusedCheckouts: number;
 }
 
 export async function readTotals({ loms, log, notifier, cart }: Snapshots): Promise<Totals> {
-  const parts = await Promise.all([
-    loms.rows(lomsFigures),
-    log.rows(logFigures),
-    notifier.rows(notifierFigures),
-    cart.rows(cartFigures),
-  ]);
+  const parts = await Promise.all(
+    (
+      [
+        [loms, lomsFacts],
+        [log, logFacts],
+        [notifier, notifierFacts],
+        [cart, cartFacts],
+      ] as const
+    ).map(([snapshot, facts]) => snapshot.rows(readQueries(facts)('totals'))),
+  );
   const entries = parts.flatMap(([row]) => Object.entries(row as Record<string, bigint>));
   return Object.fromEntries(entries.map(([name, count]) => [name, Number(count)])) as unknown as Totals;
 }
