@@ -1,39 +1,32 @@
+import { LRUCache } from 'lru-cache';
+
 import type { Clock } from './clock.ts';
 
+/** What a cache reads the time and its randomness from. */
 export interface TtlCacheDeps {
-  readonly clock: Clock;
-  /** 0 to 1. */
+  readonly clock: Pick<Clock, 'nowMs'>;
+  /** Returns a number from 0 to 1. */
   readonly random: () => number;
 }
 
+/** A cache in this process whose entries expire. */
 export interface TtlCache<K, V> {
   get(key: K): V | undefined;
-  /** Keeps it for `ttlMs`, or up to a fifth less: what was stored together does not end together. */
+  /** Stores a value for `ttlMs`, shortened by up to a fifth at random so that entries stored together expire apart. */
   set(key: K, value: V, ttlMs: number): void;
-  readonly size: number;
 }
 
-/** A cache in this process. Past `maxEntries` it forgets what was used longest ago. */
-export function createTtlCache<K, V>({ clock, random }: TtlCacheDeps, maxEntries: number): TtlCache<K, V> {
-  // A Map keeps the order of insertion: the first key is the one used longest ago.
-  const entries = new Map<K, { readonly value: V; readonly endsMs: number }>();
+/** Creates a cache. When it holds more than `maxEntries`, it drops the entry that was used least recently. */
+export function createTtlCache<K extends {}, V extends {}>(
+  { clock, random }: TtlCacheDeps,
+  maxEntries: number,
+): TtlCache<K, V> {
+  // Without a resolution of 0 the cache would keep the time in a timer of its own.
+  const entries = new LRUCache<K, V>({ max: maxEntries, perf: { now: () => clock.nowMs() }, ttlResolution: 0 });
   return {
-    get(key) {
-      const entry = entries.get(key);
-      if (entry === undefined) return undefined;
-      entries.delete(key);
-      if (entry.endsMs <= clock.nowMs()) return undefined;
-      entries.set(key, entry);
-      return entry.value;
-    },
+    get: (key) => entries.get(key),
     set(key, value, ttlMs) {
-      entries.delete(key);
-      entries.set(key, { value, endsMs: clock.nowMs() + ttlMs * (1 - random() / 5) });
-      const [oldest] = entries.keys();
-      if (entries.size > maxEntries && oldest !== undefined) entries.delete(oldest);
-    },
-    get size() {
-      return entries.size;
+      entries.set(key, value, { ttl: ttlMs * (1 - random() / 5) });
     },
   };
 }
