@@ -17,7 +17,7 @@ export const file_loms_loms: GenFile = /*@__PURE__*/
   fileDesc("Cg9sb21zL2xvbXMucHJvdG8SBGxvbXMiaAoJT3JkZXJJdGVtEhQKA3NrdRgBIAEoDUIHukgEKgIoARIaCgVjb3VudBgCIAEoBEILukgIMgYY//8DKAESGgoEbmFtZRgDIAEoCUIMukgJcgcY9AO6AQEAEg0KBXByaWNlGAQgASgNItcDChJPcmRlckNyZWF0ZVJlcXVlc3QSFQoEdXNlchgBIAEoA0IHukgEIgIoARIpCgVpdGVtcxgCIAMoCzIPLmxvbXMuT3JkZXJJdGVtQgm6SAaSAQMQ6AcSIAoLY2hlY2tvdXRfaWQYAyABKAlCC7pICNgBAXIDsAEBEjEKDWRlY2lkZV9iZWZvcmUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wOqkCukilAhqtAQoSb3JkZXJfY3JlYXRlLml0ZW1zEkppdGVtcyBtdXN0IG5vdCBiZSBlbXB0eSwgdW5sZXNzIGNoZWNrb3V0X2lkIGFuZCBkZWNpZGVfYmVmb3JlIGFyZSBib3RoIHNldBpLc2l6ZSh0aGlzLml0ZW1zKSA+IDAgfHwgKHRoaXMuY2hlY2tvdXRfaWQgIT0gJycgJiYgaGFzKHRoaXMuZGVjaWRlX2JlZm9yZSkpGnMKGm9yZGVyX2NyZWF0ZS5kZWNpZGVfYmVmb3JlEiFkZWNpZGVfYmVmb3JlIG5lZWRzIGEgY2hlY2tvdXRfaWQaMiFoYXModGhpcy5kZWNpZGVfYmVmb3JlKSB8fCB0aGlzLmNoZWNrb3V0X2lkICE9ICcnIiYKE09yZGVyQ3JlYXRlUmVzcG9uc2USDwoHb3JkZXJJZBgBIAEoAyIsChBPcmRlckluZm9SZXF1ZXN0EhgKB29yZGVySWQYASABKANCB7pIBCICKAEiUQoRT3JkZXJJbmZvUmVzcG9uc2USDgoGc3RhdHVzGAEgASgJEgwKBHVzZXIYAiABKAMSHgoFaXRlbXMYAyADKAsyDy5sb21zLk9yZGVySXRlbSIrCg9PcmRlclBheVJlcXVlc3QSGAoHb3JkZXJJZBgBIAEoA0IHukgEIgIoASIuChJPcmRlckNhbmNlbFJlcXVlc3QSGAoHb3JkZXJJZBgBIAEoA0IHukgEIgIoASIoChBTdG9ja0luZm9SZXF1ZXN0EhQKA3NrdRgBIAEoDUIHukgEKgIoASIiChFTdG9ja0luZm9SZXNwb25zZRINCgVjb3VudBgBIAEoBDK9AwoETG9tcxJcCgtPcmRlckNyZWF0ZRIYLmxvbXMuT3JkZXJDcmVhdGVSZXF1ZXN0GhkubG9tcy5PcmRlckNyZWF0ZVJlc3BvbnNlIhiC0+STAhI6ASoiDS9vcmRlci9jcmVhdGUSVAoJT3JkZXJJbmZvEhYubG9tcy5PcmRlckluZm9SZXF1ZXN0GhcubG9tcy5PcmRlckluZm9SZXNwb25zZSIWgtPkkwIQOgEqIgsvb3JkZXIvaW5mbxJQCghPcmRlclBheRIVLmxvbXMuT3JkZXJQYXlSZXF1ZXN0GhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5IhWC0+STAg86ASoiCi9vcmRlci9wYXkSWQoLT3JkZXJDYW5jZWwSGC5sb21zLk9yZGVyQ2FuY2VsUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIYgtPkkwISOgEqIg0vb3JkZXIvY2FuY2VsElQKCVN0b2NrSW5mbxIWLmxvbXMuU3RvY2tJbmZvUmVxdWVzdBoXLmxvbXMuU3RvY2tJbmZvUmVzcG9uc2UiFoLT5JMCEDoBKiILL3N0b2NrL2luZm9iBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_empty, file_google_protobuf_timestamp]);
 
 /**
- * One line of an order. Lines of one sku are summed.
+ * One line of an order. In a request, a sku may have several lines, whose counts are summed. In a response it has one.
  *
  * @generated from message loms.OrderItem
  */
@@ -30,21 +30,21 @@ export type OrderItem = Message<"loms.OrderItem"> & {
   sku: number;
 
   /**
-   * Units, 1 to 65535; the sum of a sku's lines too.
+   * Units, 1 to 65535. The sum over the lines of a sku has the same limit.
    *
    * @generated from field: uint64 count = 2;
    */
   count: bigint;
 
   /**
-   * As the shopper saw it; optional.
+   * The product's name as the shopper saw it. Optional, at most 500 characters.
    *
    * @generated from field: string name = 3;
    */
   name: string;
 
   /**
-   * As the shopper saw it; optional.
+   * The product's price as the shopper saw it. Optional.
    *
    * @generated from field: uint32 price = 4;
    */
@@ -70,21 +70,24 @@ export type OrderCreateRequest = Message<"loms.OrderCreateRequest"> & {
   user: bigint;
 
   /**
-   * 1 to 1000 lines. Empty only as a question: with both checkout_id and decide_before.
+   * 1 to 1000 lines. With both checkout_id and decide_before it may be empty. Such a request asks for the outcome of that
+   * checkout. When no order is known from decide_before on, it keeps a `failed` order under the checkout id, so that a
+   * request which comes later cannot create another one.
    *
    * @generated from field: repeated loms.OrderItem items = 2;
    */
   items: OrderItem[];
 
   /**
-   * UUID of the checkout. Empty counts as absent.
+   * The UUID of the checkout, in upper or lower case. Empty counts as absent.
    *
    * @generated from field: string checkout_id = 3;
    */
   checkoutId: string;
 
   /**
-   * At or past this moment the order is kept as `failed`. Needs checkout_id.
+   * From this moment on, the order is kept as `failed`, and the call is refused with CHECKOUT_EXPIRED. Needs checkout_id. A
+   * repeated call may have another value.
    *
    * @generated from field: google.protobuf.Timestamp decide_before = 4;
    */
@@ -103,6 +106,8 @@ export const OrderCreateRequestSchema: GenMessage<OrderCreateRequest> = /*@__PUR
  */
 export type OrderCreateResponse = Message<"loms.OrderCreateResponse"> & {
   /**
+   * The order, which awaits payment.
+   *
    * @generated from field: int64 orderId = 1;
    */
   orderId: bigint;
@@ -146,11 +151,15 @@ export type OrderInfoResponse = Message<"loms.OrderInfoResponse"> & {
   status: string;
 
   /**
+   * The shopper.
+   *
    * @generated from field: int64 user = 2;
    */
   user: bigint;
 
   /**
+   * The lines, ascending by sku.
+   *
    * @generated from field: repeated loms.OrderItem items = 3;
    */
   items: OrderItem[];
@@ -225,6 +234,8 @@ export const StockInfoRequestSchema: GenMessage<StockInfoRequest> = /*@__PURE__*
  */
 export type StockInfoResponse = Message<"loms.StockInfoResponse"> & {
   /**
+   * The total without units that are held outside this system or reserved by unpaid orders. Never negative.
+   *
    * @generated from field: uint64 count = 1;
    */
   count: bigint;
@@ -238,15 +249,48 @@ export const StockInfoResponseSchema: GenMessage<StockInfoResponse> = /*@__PURE_
   messageDesc(file_loms_loms, 8);
 
 /**
- * Orders, stock and reservations.
+ * Orders and the stock that they reserve.
+ *
+ * An order has one of five statuses. `new` becomes `awaiting payment` when every line was reserved, and `failed` when not.
+ * `awaiting payment` becomes `payed` or `cancelled`. `failed`, `payed` and `cancelled` are final.
+ *
+ * An order must be paid before a deadline, by default 10 minutes after it was created. When the deadline passes, the order
+ * is cancelled, and its reservation is released.
+ *
+ * A refusal carries google.rpc.ErrorInfo with the domain `loms`, a reason in capitals, and the values that it is about.
+ * These refusals are possible at every call:
+ *
+ * - INVALID_ARGUMENT, INVALID_REQUEST: a field breaks a rule of this file. BadRequest lists at most 20 of the fields.
+ * - INVALID_ARGUMENT, MALFORMED_REQUEST: the bytes are not a request.
+ *
+ * These are possible at the calls that change an order:
+ *
+ * - RESOURCE_EXHAUSTED, QUEUE_FULL: too many commands wait. RetryInfo says when to call again.
+ * - UNAVAILABLE, NOT_DECIDED: the command was not decided before the deadline of the call, or the service stops. It may
+ *   have been carried out all the same, so call again. A create needs the same key or checkout id then.
  *
  * @generated from service loms.Loms
  */
 export const Loms: GenService<{
   /**
-   * Reserves every line or none. On a shortage the order is kept as `failed` and the call answers INSUFFICIENT_STOCK.
+   * Creates an order, and reserves every line or none.
    *
-   * Takes an `idempotency-key`. A known `checkout_id` is answered with its order's outcome, for ever.
+   * When a line cannot be reserved, the order is kept as `failed`, and the call is refused.
+   *
+   * A repeated call creates no second order when it has the `checkout_id` or the `idempotency-key` (gRPC metadata or HTTP
+   * header, 1 to 255 visible ASCII characters) of the first one. It returns the outcome of the first order: its id, whatever
+   * became of the order since, or the refusal. A checkout id is known for ever, a key for 24 hours. Keys belong to their
+   * user.
+   *
+   * Refused with:
+   *
+   * - FAILED_PRECONDITION, INSUFFICIENT_STOCK: `orderId` names the failed order, `shortages` is a JSON array of
+   *   {sku, requested, available} with at most 20 entries, and `total` counts all shortages.
+   * - FAILED_PRECONDITION, CHECKOUT_EXPIRED: `decide_before` had passed. `orderId` names the failed order.
+   * - FAILED_PRECONDITION, LINE_TOO_LARGE: the lines of a sku sum to more than 65535 units. No order is kept.
+   * - NOT_FOUND, UNKNOWN_CHECKOUT: a request without items found no order, and `decide_before` has not passed.
+   * - ALREADY_EXISTS, CHECKOUT_ID_TAKEN: the checkout id was used by another user or with other items.
+   * - ALREADY_EXISTS, IDEMPOTENCY_KEY_REUSED: the key was used for another request.
    *
    * @generated from rpc loms.Loms.OrderCreate
    */
@@ -256,7 +300,9 @@ export const Loms: GenService<{
     output: typeof OrderCreateResponseSchema;
   },
   /**
-   * One order as it stands.
+   * Returns an order as it is now.
+   *
+   * Refused with NOT_FOUND, UNKNOWN_ORDER.
    *
    * @generated from rpc loms.Loms.OrderInfo
    */
@@ -266,9 +312,14 @@ export const Loms: GenService<{
     output: typeof OrderInfoResponseSchema;
   },
   /**
-   * Marks an order as paid: its goods leave the stock. Paying a paid order is fine.
+   * Marks an order as paid, and takes its goods out of the stock. Paying a paid order again succeeds and changes nothing.
    *
-   * Refused with FAILED_PRECONDITION: WRONG_STATUS, PAYMENT_EXPIRED.
+   * Refused with:
+   *
+   * - FAILED_PRECONDITION, PAYMENT_EXPIRED: the payment deadline has passed, and the order is cancelled. `payBefore` is the
+   *   deadline.
+   * - FAILED_PRECONDITION, WRONG_STATUS: the order failed, or the shopper cancelled it. `status` is its status.
+   * - NOT_FOUND, UNKNOWN_ORDER.
    *
    * @generated from rpc loms.Loms.OrderPay
    */
@@ -278,9 +329,13 @@ export const Loms: GenService<{
     output: typeof EmptySchema;
   },
   /**
-   * Cancels an unpaid order: its reservation is released. Cancelling a cancelled order is fine.
+   * Cancels an unpaid order, and releases its reservation. Cancelling a cancelled order again succeeds and changes nothing,
+   * whoever cancelled it.
    *
-   * Refused with FAILED_PRECONDITION: WRONG_STATUS.
+   * Refused with:
+   *
+   * - FAILED_PRECONDITION, WRONG_STATUS: the order failed or was paid. `status` is its status.
+   * - NOT_FOUND, UNKNOWN_ORDER.
    *
    * @generated from rpc loms.Loms.OrderCancel
    */
@@ -290,7 +345,9 @@ export const Loms: GenService<{
     output: typeof EmptySchema;
   },
   /**
-   * Units of a sku that can be ordered now.
+   * Returns how many units of a sku can be ordered now. The answer reserves nothing.
+   *
+   * Refused with NOT_FOUND, UNKNOWN_SKU when the sku has no stock.
    *
    * @generated from rpc loms.Loms.StockInfo
    */
