@@ -17,12 +17,12 @@ export interface IFindDueOrdersQuery {
   result: IFindDueOrdersResult;
 }
 
-const findDueOrdersIR: any = {"usedParamSet":{"limit":true},"params":[{"name":"limit","required":true,"transform":{"type":"scalar"},"locs":[{"a":237,"b":243}]}],"statement":"-- The sub-select makes the moment a constant of the statement, so that the partial index serves.\nselect o.id\n  from orders o\n where o.status = 'awaiting payment'\n   and o.pay_before <= (select tally_now())\n order by o.pay_before\n limit :limit!::integer"};
+const findDueOrdersIR: any = {"usedParamSet":{"limit":true},"params":[{"name":"limit","required":true,"transform":{"type":"scalar"},"locs":[{"a":247,"b":253}]}],"statement":"-- In a sub-select, tally_now() is called once for the statement, so the scan can use the index orders_due.\nselect o.id\n  from orders o\n where o.status = 'awaiting payment'\n   and o.pay_before <= (select tally_now())\n order by o.pay_before\n limit :limit!::integer"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- The sub-select makes the moment a constant of the statement, so that the partial index serves.
+ * -- In a sub-select, tally_now() is called once for the statement, so the scan can use the index orders_due.
  * select o.id
  *   from orders o
  *  where o.status = 'awaiting payment'
@@ -49,12 +49,12 @@ export interface IDeleteOldKeysQuery {
   result: IDeleteOldKeysResult;
 }
 
-const deleteOldKeysIR: any = {"usedParamSet":{"maxAgeSeconds":true,"limit":true},"params":[{"name":"maxAgeSeconds","required":true,"transform":{"type":"scalar"},"locs":[{"a":273,"b":287}]},{"name":"limit","required":true,"transform":{"type":"scalar"},"locs":[{"a":353,"b":359}]}],"statement":"-- Skipping locked rows keeps the sweeps of two instances out of each other's way.\ndelete from order_keys\n where (user_id, key) in (select k.user_id, k.key\n                            from order_keys k\n                           where k.created_at < (select tally_now()) - :maxAgeSeconds!::integer * interval '1 second'\n                           limit :limit!::integer\n                             for update skip locked)"};
+const deleteOldKeysIR: any = {"usedParamSet":{"maxAgeSeconds":true,"limit":true},"params":[{"name":"maxAgeSeconds","required":true,"transform":{"type":"scalar"},"locs":[{"a":281,"b":295}]},{"name":"limit","required":true,"transform":{"type":"scalar"},"locs":[{"a":361,"b":367}]}],"statement":"-- Two sweeps skip the rows that the other one has locked, and do not wait for each other.\ndelete from order_keys\n where (user_id, key) in (select k.user_id, k.key\n                            from order_keys k\n                           where k.created_at < (select tally_now()) - :maxAgeSeconds!::integer * interval '1 second'\n                           limit :limit!::integer\n                             for update skip locked)"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- Skipping locked rows keeps the sweeps of two instances out of each other's way.
+ * -- Two sweeps skip the rows that the other one has locked, and do not wait for each other.
  * delete from order_keys
  *  where (user_id, key) in (select k.user_id, k.key
  *                             from order_keys k

@@ -75,12 +75,13 @@ export interface ILockStocksQuery {
   result: ILockStocksResult;
 }
 
-const lockStocksIR: any = {"usedParamSet":{"skus":true,"orderIds":true},"params":[{"name":"skus","required":true,"transform":{"type":"scalar"},"locs":[{"a":219,"b":224}]},{"name":"orderIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":349,"b":358}]}],"statement":"-- The skus asked for, and those of the orders to change. The array makes it an index scan: with OR it reads every stock.\nselect s.sku, s.total, s.held, s.reserved\n  from stocks s\n where s.sku = any(array(select unnest(:skus!::bigint[])\n                          union\n                         select l.sku from order_lines l where l.order_id = any(:orderIds!::bigint[])))\n order by s.sku\n   for no key update of s"};
+const lockStocksIR: any = {"usedParamSet":{"skus":true,"orderIds":true},"params":[{"name":"skus","required":true,"transform":{"type":"scalar"},"locs":[{"a":259,"b":264}]},{"name":"orderIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":389,"b":398}]}],"statement":"-- Locks the stocks of the given skus, and of the lines of the given orders. The array makes this an index scan. With OR\n-- instead, the query reads every stock.\nselect s.sku, s.total, s.held, s.reserved\n  from stocks s\n where s.sku = any(array(select unnest(:skus!::bigint[])\n                          union\n                         select l.sku from order_lines l where l.order_id = any(:orderIds!::bigint[])))\n order by s.sku\n   for no key update of s"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- The skus asked for, and those of the orders to change. The array makes it an index scan: with OR it reads every stock.
+ * -- Locks the stocks of the given skus, and of the lines of the given orders. The array makes this an index scan. With OR
+ * -- instead, the query reads every stock.
  * select s.sku, s.total, s.held, s.reserved
  *   from stocks s
  *  where s.sku = any(array(select unnest(:skus!::bigint[])
@@ -113,13 +114,13 @@ export interface IFindKeysQuery {
   result: IFindKeysResult;
 }
 
-const findKeysIR: any = {"usedParamSet":{"userIds":true,"keys":true},"params":[{"name":"userIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":271,"b":279},{"a":413,"b":421}]},{"name":"keys","required":true,"transform":{"type":"scalar"},"locs":[{"a":292,"b":297}]}],"statement":"-- Runs behind the locks, in a statement of its own: it must see what the locks waited for. The array makes it an index\n-- scan, also by a plan that was made while the table was empty.\nselect k.user_id, k.key, k.request_hash, k.order_id\n  from order_keys k\n  join unnest(:userIds!::bigint[], :keys!::text[]) as wanted (user_id, key)\n    on k.user_id = wanted.user_id and k.key = wanted.key\n where k.user_id = any(:userIds!::bigint[])"};
+const findKeysIR: any = {"usedParamSet":{"userIds":true,"keys":true},"params":[{"name":"userIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":321,"b":329},{"a":463,"b":471}]},{"name":"keys","required":true,"transform":{"type":"scalar"},"locs":[{"a":342,"b":347}]}],"statement":"-- Runs after the locks were taken, in a statement of its own, so that it sees what was committed while they were waited\n-- for. The condition on user_id makes this an index scan even in a plan that was made while the table was empty.\nselect k.user_id, k.key, k.request_hash, k.order_id\n  from order_keys k\n  join unnest(:userIds!::bigint[], :keys!::text[]) as wanted (user_id, key)\n    on k.user_id = wanted.user_id and k.key = wanted.key\n where k.user_id = any(:userIds!::bigint[])"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- Runs behind the locks, in a statement of its own: it must see what the locks waited for. The array makes it an index
- * -- scan, also by a plan that was made while the table was empty.
+ * -- Runs after the locks were taken, in a statement of its own, so that it sees what was committed while they were waited
+ * -- for. The condition on user_id makes this an index scan even in a plan that was made while the table was empty.
  * select k.user_id, k.key, k.request_hash, k.order_id
  *   from order_keys k
  *   join unnest(:userIds!::bigint[], :keys!::text[]) as wanted (user_id, key)
@@ -157,12 +158,12 @@ export interface IFindKnownQuery {
   result: IFindKnownResult;
 }
 
-const findKnownIR: any = {"usedParamSet":{"userIds":true,"keys":true,"requestIds":true},"params":[{"name":"userIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":501,"b":509},{"a":691,"b":699}]},{"name":"keys","required":true,"transform":{"type":"scalar"},"locs":[{"a":522,"b":527}]},{"name":"requestIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":822,"b":833}]}],"statement":"-- Behind the locks too. By request id, and by the keys of findKeys.\nselect o.id, o.user_id, o.status, o.cause, o.request_id, o.refusal, o.pay_before, o.version,\n       array(select l.sku   from order_lines l where l.order_id = o.id order by l.sku) as \"skus!\",\n       array(select l.count from order_lines l where l.order_id = o.id order by l.sku) as \"counts!\"\n  from orders o\n where o.id = any(array(select k.order_id\n                          from order_keys k\n                          join unnest(:userIds!::bigint[], :keys!::text[]) as wanted (user_id, key)\n                            on k.user_id = wanted.user_id and k.key = wanted.key\n                         where k.user_id = any(:userIds!::bigint[])\n                         union all\n                        select r.id from orders r where r.request_id = any(:requestIds!::uuid[])))"};
+const findKnownIR: any = {"usedParamSet":{"userIds":true,"keys":true,"requestIds":true},"params":[{"name":"userIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":536,"b":544},{"a":726,"b":734}]},{"name":"keys","required":true,"transform":{"type":"scalar"},"locs":[{"a":557,"b":562}]},{"name":"requestIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":857,"b":868}]}],"statement":"-- Runs after the locks too. Finds orders by their request ids, and by the keys that findKeys looks up.\nselect o.id, o.user_id, o.status, o.cause, o.request_id, o.refusal, o.pay_before, o.version,\n       array(select l.sku   from order_lines l where l.order_id = o.id order by l.sku) as \"skus!\",\n       array(select l.count from order_lines l where l.order_id = o.id order by l.sku) as \"counts!\"\n  from orders o\n where o.id = any(array(select k.order_id\n                          from order_keys k\n                          join unnest(:userIds!::bigint[], :keys!::text[]) as wanted (user_id, key)\n                            on k.user_id = wanted.user_id and k.key = wanted.key\n                         where k.user_id = any(:userIds!::bigint[])\n                         union all\n                        select r.id from orders r where r.request_id = any(:requestIds!::uuid[])))"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- Behind the locks too. By request id, and by the keys of findKeys.
+ * -- Runs after the locks too. Finds orders by their request ids, and by the keys that findKeys looks up.
  * select o.id, o.user_id, o.status, o.cause, o.request_id, o.refusal, o.pay_before, o.version,
  *        array(select l.sku   from order_lines l where l.order_id = o.id order by l.sku) as "skus!",
  *        array(select l.count from order_lines l where l.order_id = o.id order by l.sku) as "counts!"
@@ -196,12 +197,12 @@ export interface IDrawIdsQuery {
   result: IDrawIdsResult;
 }
 
-const drawIdsIR: any = {"usedParamSet":{"count":true},"params":[{"name":"count","required":true,"transform":{"type":"scalar"},"locs":[{"a":200,"b":206}]}],"statement":"-- The moment of the batch is taken behind its locks: whoever waited does not decide by an old clock.\nselect tally_now() as \"moment!\",\n       array(select nextval('order_ids') from generate_series(1, :count!::integer)) as \"ids!\""};
+const drawIdsIR: any = {"usedParamSet":{"count":true},"params":[{"name":"count","required":true,"transform":{"type":"scalar"},"locs":[{"a":205,"b":211}]}],"statement":"-- Runs last, so that a batch which waited for its locks does not decide by the time from before the wait.\nselect tally_now() as \"moment!\",\n       array(select nextval('order_ids') from generate_series(1, :count!::integer)) as \"ids!\""};
 
 /**
  * Query generated from SQL:
  * ```
- * -- The moment of the batch is taken behind its locks: whoever waited does not decide by an old clock.
+ * -- Runs last, so that a batch which waited for its locks does not decide by the time from before the wait.
  * select tally_now() as "moment!",
  *        array(select nextval('order_ids') from generate_series(1, :count!::integer)) as "ids!"
  * ```

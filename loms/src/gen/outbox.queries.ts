@@ -86,12 +86,12 @@ export interface ISkipEventQuery {
   result: ISkipEventResult;
 }
 
-const skipEventIR: any = {"usedParamSet":{"orderId":true,"version":true,"reason":true},"params":[{"name":"orderId","required":true,"transform":{"type":"scalar"},"locs":[{"a":176,"b":184}]},{"name":"version","required":true,"transform":{"type":"scalar"},"locs":[{"a":200,"b":208}]},{"name":"reason","required":true,"transform":{"type":"scalar"},"locs":[{"a":406,"b":413}]}],"statement":"-- A decision, kept with its author's reason. The relay publishes a marker of that version.\nwith skipped as (\n  update order_events\n     set skipped = true\n   where order_id = :orderId! and version = :version!\n     and quarantine is not null and log_offset is null and not skipped\n  returning order_id, version\n)\ninsert into audit (action, subject, reason)\nselect 'skip event', order_id || '-' || version, :reason!\n  from skipped"};
+const skipEventIR: any = {"usedParamSet":{"orderId":true,"version":true,"reason":true},"params":[{"name":"orderId","required":true,"transform":{"type":"scalar"},"locs":[{"a":201,"b":209}]},{"name":"version","required":true,"transform":{"type":"scalar"},"locs":[{"a":225,"b":233}]},{"name":"reason","required":true,"transform":{"type":"scalar"},"locs":[{"a":431,"b":438}]}],"statement":"-- Stores the operator's reason together with the decision. The relay then publishes a marker in place of the event.\nwith skipped as (\n  update order_events\n     set skipped = true\n   where order_id = :orderId! and version = :version!\n     and quarantine is not null and log_offset is null and not skipped\n  returning order_id, version\n)\ninsert into audit (action, subject, reason)\nselect 'skip event', order_id || '-' || version, :reason!\n  from skipped"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- A decision, kept with its author's reason. The relay publishes a marker of that version.
+ * -- Stores the operator's reason together with the decision. The relay then publishes a marker in place of the event.
  * with skipped as (
  *   update order_events
  *      set skipped = true

@@ -1,7 +1,7 @@
 -- Up Migration
 
--- The clock of every business deadline. Only tests and the laboratory move it; production refuses to start unless the
--- shift is zero.
+-- The offset of the clock by which business deadlines are measured. Only tests and the fault laboratory change it. In
+-- production mode, loms does not start unless it is zero.
 create table tally_clock (
   one   boolean  primary key default true check (one),
   shift interval not null default '0'
@@ -16,17 +16,17 @@ create type order_status  as enum ('new', 'awaiting payment', 'failed', 'payed',
 create type order_cause   as enum ('shortage', 'checkout expired', 'shopper', 'payment expired');
 create type movement_kind as enum ('receipt', 'reserve', 'release', 'ship', 'adjust');
 
--- Counters, derived from stock_movements and guarded by their checks.
+-- The counters of each sku. They are the sums of its rows in stock_movements, and their checks make overselling impossible.
 create table stocks (
   sku      bigint primary key check (sku between 1 and 4294967295),
   total    bigint not null check (total >= 0),
-  -- Goods reserved outside this system; may exceed the total.
+  -- Units reserved outside this system. May exceed the total.
   held     bigint not null check (held >= 0),
-  -- Goods reserved by orders awaiting payment.
+  -- Units reserved by orders that await payment.
   reserved bigint not null check (reserved between 0 and total)
 );
 
--- Ids are drawn by loms before it decides, so that a refusal can name the failed order.
+-- loms draws order ids before it decides, so that a refusal can name the failed order.
 create sequence order_ids;
 
 create table orders (
@@ -35,9 +35,10 @@ create table orders (
   status     order_status not null,
   -- Why the order failed or was cancelled.
   cause      order_cause,
-  -- The checkout id, else a UUID that loms drew on arrival. Unique for ever: it makes two orders of one request impossible.
+  -- The checkout id, or a UUID that loms drew when the request had none. The constraint makes two orders of one request
+  -- impossible.
   request_id uuid         not null unique,
-  -- The refusal of a failed order as it was answered: {"reason", "message", "values"}.
+  -- The refusal with which a failed order was answered: {"reason", "message", "values"}.
   refusal    jsonb,
   pay_before timestamptz  not null,
   -- The version of its newest event.
@@ -46,7 +47,7 @@ create table orders (
   check ((status = 'failed') = (refusal is not null))
 );
 
--- The expiry sweep reads due orders in the order of their deadline.
+-- Serves the expiry sweep, which reads due orders by their deadline.
 create index orders_due on orders (pay_before) where status = 'awaiting payment';
 
 create table order_lines (
@@ -58,7 +59,7 @@ create table order_lines (
   primary key (order_id, sku)
 );
 
--- The ledger. Append only.
+-- The stock ledger. Rows are only ever added.
 create table stock_movements (
   sku            bigint        not null,
   order_id       bigint,
@@ -67,15 +68,16 @@ create table stock_movements (
   reserved_delta bigint        not null,
   held_delta     bigint        not null,
   moment         timestamptz   not null,
-  -- Makes a double reserve, release or ship impossible. Receipts have no order, and nulls are distinct.
+  -- Makes a second reserve, release or ship of an order's line impossible. Receipts and adjustments have no order, and
+  -- nulls are distinct, so the constraint does not limit them.
   unique (order_id, sku, kind)
 );
 
 create index stock_movements_by_sku on stock_movements (sku);
 
--- The order's history, the outbox and the events' identity in one.
+-- The status history of each order. It is also the outbox: a row is unpublished until it has a log offset.
 create table order_events (
-  -- Cache 1, drawn under the order's lock: per order it rises with the version.
+  -- Drawn under the order's lock and with cache 1, so the positions of an order's events ascend with their versions.
   position      bigint       generated always as identity (cache 1) primary key,
   order_id      bigint       not null,
   version       integer      not null check (version > 0),
@@ -83,25 +85,25 @@ create table order_events (
   cause         order_cause,
   moment        timestamptz  not null,
   traceparent   text,
-  -- Where the log acknowledged it; null: not yet published.
+  -- The place at which the log acknowledged the event. Null until it is published.
   log_partition integer,
   log_offset    bigint,
-  -- Why the log refused this very record; its order waits from this version on.
+  -- Why the log refused the event. The order is not published from this version on, until an operator decides.
   quarantine    text,
-  -- An operator decided to skip it: the relay publishes a marker of this version instead.
+  -- Whether an operator decided to skip the event. Then the relay publishes a marker in its place.
   skipped       boolean      not null default false,
   unique (order_id, version),
   check ((log_partition is null) = (log_offset is null)),
   check (quarantine is null or log_offset is null)
 );
 
--- What the relay polls.
+-- Serves the relay, which reads unpublished events by position.
 create index order_events_unpublished on order_events (position) where log_offset is null;
 
--- Almost always empty: what an operator has to look at.
+-- The events that an operator has to decide on. Almost always empty.
 create index order_events_quarantined on order_events (order_id, version) where quarantine is not null and log_offset is null;
 
--- Idempotency keys of OrderCreate. A key lives until its row is deleted: the look-up has no age filter.
+-- The idempotency keys of OrderCreate. A key is honoured until its row is deleted, because the look-up ignores its age.
 create table order_keys (
   user_id      bigint      not null,
   key          text        not null,
@@ -113,14 +115,14 @@ create table order_keys (
 
 create index order_keys_by_age on order_keys (created_at);
 
--- Exactly one instance should do a thing. Correctness never rests on it.
+-- Names the instance that does some work which one instance at a time should do. Correctness does not depend on it.
 create table leases (
   name       text        primary key,
   holder     uuid        not null,
   expires_at timestamptz not null
 );
 
--- Who decided to change or skip what, by hand.
+-- What operators changed by hand, and why.
 create table audit (
   id      bigint      generated always as identity primary key,
   moment  timestamptz not null default clock_timestamp(),

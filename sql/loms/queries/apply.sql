@@ -1,10 +1,12 @@
 /*
-  Everything that one batch writes, in one statement. Counters move by deltas, so that their checks guard them even where
-  a lock was lost. In the arrays of causes and traceparents an empty text stands for null. Keys are inserted in their
-  order: two batches that insert the same ones wait, and do not deadlock.
+  One statement writes everything that a batch changed.
 
-  The updates name their rows twice, as a join and as an array. The statement is planned once, while the tables are small;
-  without the array that plan reads every order and every stock of each batch, for as long as it lives.
+  Counters change by deltas, so their check constraints hold even when a lock was lost. In the arrays of causes and
+  traceparents, an empty text stands for null. Keys are inserted in their order, so two batches that insert the same keys
+  wait for each other and do not deadlock.
+
+  Each update restricts its rows twice, by a join and by an array. The statement is planned once, while the tables are
+  small. Without the array, that plan would read every order and every stock, for as long as the connection lives.
 */
 
 /* @name applyChanges */

@@ -1,5 +1,5 @@
 /* @name findDueOrders */
--- The sub-select makes the moment a constant of the statement, so that the partial index serves.
+-- In a sub-select, tally_now() is called once for the statement, so the scan can use the index orders_due.
 select o.id
   from orders o
  where o.status = 'awaiting payment'
@@ -8,7 +8,7 @@ select o.id
  limit :limit!::integer;
 
 /* @name deleteOldKeys */
--- Skipping locked rows keeps the sweeps of two instances out of each other's way.
+-- Two sweeps skip the rows that the other one has locked, and do not wait for each other.
 delete from order_keys
  where (user_id, key) in (select k.user_id, k.key
                             from order_keys k

@@ -1,6 +1,6 @@
 /*
-  What a batch loads, in the order in which it locks: orders by id, then stocks by sku. Everybody who locks both does it
-  in this order.
+  The queries with which a batch locks and loads, in the order in which it runs them: orders by id, then stocks by sku.
+  Every transaction that locks both must take the locks in this order, or deadlocks follow.
 */
 
 /* @name lockOrders */
@@ -13,7 +13,8 @@ select o.id, o.user_id, o.status, o.cause, o.request_id, o.refusal, o.pay_before
    for no key update of o;
 
 /* @name lockStocks */
--- The skus asked for, and those of the orders to change. The array makes it an index scan: with OR it reads every stock.
+-- Locks the stocks of the given skus, and of the lines of the given orders. The array makes this an index scan. With OR
+-- instead, the query reads every stock.
 select s.sku, s.total, s.held, s.reserved
   from stocks s
  where s.sku = any(array(select unnest(:skus!::bigint[])
@@ -23,8 +24,8 @@ select s.sku, s.total, s.held, s.reserved
    for no key update of s;
 
 /* @name findKeys */
--- Runs behind the locks, in a statement of its own: it must see what the locks waited for. The array makes it an index
--- scan, also by a plan that was made while the table was empty.
+-- Runs after the locks were taken, in a statement of its own, so that it sees what was committed while they were waited
+-- for. The condition on user_id makes this an index scan even in a plan that was made while the table was empty.
 select k.user_id, k.key, k.request_hash, k.order_id
   from order_keys k
   join unnest(:userIds!::bigint[], :keys!::text[]) as wanted (user_id, key)
@@ -32,7 +33,7 @@ select k.user_id, k.key, k.request_hash, k.order_id
  where k.user_id = any(:userIds!::bigint[]);
 
 /* @name findKnown */
--- Behind the locks too. By request id, and by the keys of findKeys.
+-- Runs after the locks too. Finds orders by their request ids, and by the keys that findKeys looks up.
 select o.id, o.user_id, o.status, o.cause, o.request_id, o.refusal, o.pay_before, o.version,
        array(select l.sku   from order_lines l where l.order_id = o.id order by l.sku) as "skus!",
        array(select l.count from order_lines l where l.order_id = o.id order by l.sku) as "counts!"
@@ -46,6 +47,6 @@ select o.id, o.user_id, o.status, o.cause, o.request_id, o.refusal, o.pay_before
                         select r.id from orders r where r.request_id = any(:requestIds!::uuid[])));
 
 /* @name drawIds */
--- The moment of the batch is taken behind its locks: whoever waited does not decide by an old clock.
+-- Runs last, so that a batch which waited for its locks does not decide by the time from before the wait.
 select tally_now() as "moment!",
        array(select nextval('order_ids') from generate_series(1, :count!::integer)) as "ids!";

@@ -14,7 +14,7 @@ update order_events
    and quarantine is not null and log_offset is null and not skipped;
 
 /* @name skipEvent */
--- A decision, kept with its author's reason. The relay publishes a marker of that version.
+-- Stores the operator's reason together with the decision. The relay then publishes a marker in place of the event.
 with skipped as (
   update order_events
      set skipped = true

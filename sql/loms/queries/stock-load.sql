@@ -1,9 +1,10 @@
 /*
-  Loading the stock file, under the same locks as orders: stocks by sku.
+  The queries that load a stock file. They lock stocks by sku, as a batch of orders does (load.sql).
 */
 
 /* @name addStocks */
--- Empty shelves for what is new. In the order of the locks behind it: two loads of the same skus wait, and do not deadlock.
+-- Adds the skus that have no stock yet, with counters of 0. They are inserted ascending, so two loads of the same skus wait
+-- for each other and do not deadlock.
 insert into stocks (sku, total, held, reserved)
 select n.sku, 0, 0, 0
   from unnest(:skus!::bigint[]) as n (sku)
