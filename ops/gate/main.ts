@@ -2,9 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
+import { findBrokenLinks } from './documents.ts';
 import { readImports } from './imports.ts';
 import { ROOMS } from './rooms.ts';
-import { findEmbedded, findForeignServices, findUpwardImports } from './structure.ts';
+import { findEmbedded, findForeignServices, findLongReadme, findUpwardImports } from './structure.ts';
 
 /*
   The gate checks everything but the tests. It runs all steps, prints what each one found, and fails if one failed.
@@ -29,6 +30,7 @@ const steps: readonly [name: string, mend: string, run: () => Promise<string>][]
   ['compose file', 'see above', checkCompose],
   ['generated code', 'just gen', compareGenerated],
   ['structure', 'see docs/architecture.md', checkStructure],
+  ['documents', 'mend the link, the path or the README', checkDocuments],
   ['no test left alone', 'remove .only', findOnly],
 ];
 
@@ -108,6 +110,14 @@ function textOf(path: string): string | undefined {
 async function checkStructure(): Promise<string> {
   const graph = readImports(ROOT);
   return [...findForeignServices(graph), ...findEmbedded(graph), ...findUpwardImports(graph, ROOMS)].join('\n');
+}
+
+async function checkDocuments(): Promise<string> {
+  const documents = [...new Bun.Glob('{*.md,docs/**/*.md}').scanSync({ cwd: ROOT })];
+  return [
+    ...findLongReadme(textOf(join(ROOT, 'README.md')) ?? ''),
+    ...documents.flatMap((path) => findBrokenLinks(ROOT, path)),
+  ].join('\n');
 }
 
 async function findOnly(): Promise<string> {
