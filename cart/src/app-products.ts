@@ -7,51 +7,56 @@ import {
 } from '@tally/platform/concurrency';
 import { detach, hopDeadline, judgeCall, limit, openGrpcClient, refuseWhileOpen, watch } from '@tally/platform/grpc';
 import type { ServiceFrame } from '@tally/platform/lifecycle';
+import {
+  type Redis,
+  type ShardedCache,
+  createShardedCache,
+  createSharedTokenBucket,
+  openRedis,
+} from '@tally/platform/redis';
 import type { Log } from '@tally/platform/telemetry';
-import { createSharedTokenBucket, createShardedCache, openRedis } from '@tally/platform/redis';
 import { ProductService } from '@tally/proto/product';
 
-import type { Products } from './items/add-item.ts';
 import type { CartConfig } from './config.ts';
-import { createProductCache } from './products/product-cache-redis.ts';
-import { createProductCacheWatch } from './products/product-cache-metrics.ts';
 import { createProducts } from './products/look-up-products.ts';
+import { createProductCacheMetrics } from './products/product-cache-metrics.ts';
+import { createRedisProductCache } from './products/product-cache-redis.ts';
+import { createGrpcProductService } from './products/product-service-grpc.ts';
+import type { Products } from './products/products.ts';
 
+/** Milliseconds for one call of the product service. It goes on for this long when its caller goes away. */
 const CALL_LIMIT_MS = 2_000;
 const MAX_WAITING_CALLS = 1_000;
-// A product service that stays away is asked once a second.
-const PATIENCE = { maxFailures: 5, openMs: 1_000 } as const;
+/** The breaker opens after 5 failed calls in a row. Then one call a second finds out whether the service is back. */
+const BREAKER_LIMITS = { maxFailures: 5, openMs: 1_000 } as const;
 const LIMIT_KEY = 'tally:limit:product';
-/** Without an answer an instance falls to its part of the limit. */
+/** Milliseconds that a turn may take in Redis. After that, this instance falls back to its own part of the limit. */
 const LIMITER_COMMAND_LIMIT_MS = 250;
-/** What a cache may cost at most before it is done without. */
+/** Milliseconds that a read of the shared cache may take. After that, it counts as a miss. */
 const CACHE_COMMAND_LIMIT_MS = 100;
-/** So that the first calls find Redis, where there is one; it is no condition of the start. */
+/** Milliseconds that the start waits for Redis. cart starts without Redis too, and connects to it later. */
 const CONNECT_LIMIT_MS = 250;
 
 type Frame = Pick<ServiceFrame, 'log' | 'metrics' | 'tracer' | 'loop'>;
-type Open = (url: string, commandLimitMs: number) => ReturnType<typeof openRedis>;
+type OpenRedis = (url: string, commandLimitMs: number) => Redis;
 
-/** Everything between cart and the product service: limit, breaker, retries and cache. */
+/**
+ * Builds the way from cart to the product service. A look-up passes the caches, then the deadline of the call, the breaker,
+ * the limit, and the breaker again, which fails those that waited for their turn while it opened.
+ */
 export async function openProducts(frame: Frame, config: CartConfig, stack: AsyncDisposableStack): Promise<Products> {
-  const { log, loop, tracer } = frame;
+  const { log, metrics, tracer, loop } = frame;
   const { clock, random } = loop;
-  const open: Open = (url, commandLimitMs) => {
+  const open: OpenRedis = (url, commandLimitMs) => {
     const address = new URL(url).host;
-    const onChange = (isThere: boolean, error?: unknown) =>
-      isThere ? log.info({ address }, 'Redis is there') : log.warn({ address, error }, 'Redis is away');
+    const onChange = (isConnected: boolean, error?: unknown) =>
+      isConnected ? log.info({ address }, 'connected to Redis') : log.warn({ address, error }, 'lost Redis: retrying');
     return stack.use(openRedis({ url, name: config.name, commandLimitMs, random, onChange }));
   };
   const bucket = await openBucket(frame, config, open);
-  const shards = await openShards(clock, config, open);
-  log.info(
-    {
-      limit: config.limiterRedisUrl === undefined ? 'in process' : 'in Redis',
-      cacheShards: config.cacheRedisUrls.length,
-    },
-    describe(config),
-  );
-  const breaker = createBreaker({ clock, judge: judgeCall, onChange: announceIn(log) }, PATIENCE);
+  const shards = await openShards(clock, config.cacheRedisUrls, open);
+  logSetUp(log, config);
+  const breaker = createBreaker({ clock, judge: judgeCall, onChange: logOutages(log) }, BREAKER_LIMITS);
   const client = openGrpcClient(ProductService, {
     addresses: config.productAddresses,
     tracer,
@@ -63,28 +68,18 @@ export async function openProducts(frame: Frame, config: CartConfig, stack: Asyn
       detach(clock.nowMs, CALL_LIMIT_MS),
     ],
   });
-  const cache = createProductCache({ clock, random, shards, count: createProductCacheWatch(frame.metrics) });
-  return createProducts({ clock, random, log, cache, client: stack.use(client), token: config.productToken });
+  const cache = createRedisProductCache({ clock, random, shards, count: createProductCacheMetrics(metrics) });
+  const service = createGrpcProductService({
+    clock,
+    random,
+    log,
+    client: stack.use(client),
+    token: config.productToken,
+  });
+  return createProducts({ service, cache, clock });
 }
 
-/** Says when the product service goes away and when it is back, and nothing of the probes between. */
-function announceIn(log: Log): (state: BreakerState) => void {
-  let isAway = false;
-  return (state) => {
-    if (state === 'half-open' || isAway === (state === 'open')) return;
-    isAway = state === 'open';
-    if (isAway) log.warn({}, 'the product service stays away: look-ups fail at once, but for one a second');
-    else log.info({}, 'the product service answers again');
-  };
-}
-
-function describe({ limiterRedisUrl, cacheRedisUrls, instances }: CartConfig): string {
-  const limit = limiterRedisUrl === undefined ? `in process, for 1 of ${instances} instances` : 'shared through Redis';
-  const shards = cacheRedisUrls.length;
-  return `the limit of product calls is ${limit}; the product cache is in process${shards > 0 ? ` and on ${shards} ${shards === 1 ? 'shard' : 'shards'} of Redis` : ' alone'}`;
-}
-
-async function openBucket({ log, loop }: Frame, config: CartConfig, open: Open): Promise<TokenBucket> {
+async function openBucket({ log, loop }: Frame, config: CartConfig, open: OpenRedis): Promise<TokenBucket> {
   const { productCallsPerSecond: ratePerSecond, productCallBurst: burst, instances, limiterRedisUrl } = config;
   const { clock } = loop;
   const maxWaiting = MAX_WAITING_CALLS;
@@ -94,17 +89,40 @@ async function openBucket({ log, loop }: Frame, config: CartConfig, open: Open):
   const redis = open(limiterRedisUrl, LIMITER_COMMAND_LIMIT_MS);
   const onChange = (isShared: boolean) =>
     isShared
-      ? log.info({}, 'the limit of product calls is shared again')
-      : log.warn({ instances }, 'the limit of product calls is not shared: this instance keeps to its part');
+      ? log.info({}, 'the limit of product calls is shared through Redis again')
+      : log.warn({ instances }, 'the limit of product calls cannot be shared: this instance keeps to its own part');
   const limits = { key: LIMIT_KEY, ratePerSecond, burst, instances, maxWaiting };
   const bucket = createSharedTokenBucket({ clock, redis, onChange }, limits);
   await redis.untilReady(CONNECT_LIMIT_MS);
   return bucket;
 }
 
-async function openShards(clock: Clock, { cacheRedisUrls }: CartConfig, open: Open) {
-  if (cacheRedisUrls.length === 0) return undefined;
-  const shards = cacheRedisUrls.map((url) => open(url, CACHE_COMMAND_LIMIT_MS));
+async function openShards(clock: Clock, urls: readonly string[], open: OpenRedis): Promise<ShardedCache | undefined> {
+  if (urls.length === 0) return undefined;
+  const shards = urls.map((url) => open(url, CACHE_COMMAND_LIMIT_MS));
   await Promise.all(shards.map((shard) => shard.untilReady(CONNECT_LIMIT_MS)));
   return createShardedCache({ clock, shards });
+}
+
+function logSetUp(log: Log, { limiterRedisUrl, cacheRedisUrls, instances }: CartConfig): void {
+  const isShared = limiterRedisUrl !== undefined;
+  const cacheShards = cacheRedisUrls.length;
+  const limitText = isShared ? 'shared through Redis' : `kept in the process, as one of ${instances} instances`;
+  const cacheText = cacheShards === 0 ? 'in the process only' : `in the process and on ${cacheShards} shards of Redis`;
+  log.info(
+    { limit: isShared ? 'in Redis' : 'in process', cacheShards },
+    `the limit of product calls is ${limitText}; the product cache is ${cacheText}`,
+  );
+}
+
+/** Logs when the breaker opens and when the product service is back. The probes in between are not logged. */
+function logOutages(log: Log): (state: BreakerState) => void {
+  let isAway = false;
+  return (state) => {
+    if (state === 'half-open' || isAway === (state === 'open')) return;
+    isAway = state === 'open';
+    if (isAway)
+      log.warn({}, 'the product service does not answer: look-ups fail at once, except for one probe a second');
+    else log.info({}, 'the product service answers again');
+  };
 }

@@ -6,7 +6,7 @@ import { readCartConfig } from './config.ts';
 
 const env = { CART_DATABASE_URL: 'postgres://localhost/cart', PRODUCT_TOKEN: 'a' };
 
-test('only the database and the token must be set', () => {
+test('only the database and the token have no default', () => {
   expect(readConfig(env, readCartConfig)).toMatchObject({
     grpcPort: 8083,
     adminPort: 8081,
@@ -21,7 +21,7 @@ test('only the database and the token must be set', () => {
   });
 });
 
-test('Redis is named by its URLs: one for the limit, one or more for the cache', () => {
+test('Redis is configured by URLs: one for the limit, one or more for the cache', () => {
   const urls = 'redis://:secret@a:6379, rediss://b:6380';
   const { limiterRedisUrl, cacheRedisUrls } = readConfig(
     { ...env, LIMITER_REDIS_URL: 'redis://l:6379', CACHE_REDIS_URLS: urls },
@@ -30,7 +30,7 @@ test('Redis is named by its URLs: one for the limit, one or more for the cache',
   expect([limiterRedisUrl, cacheRedisUrls]).toEqual(['redis://l:6379', ['redis://:secret@a:6379', 'rediss://b:6380']]);
 });
 
-test('no rate means no limit, and a wrong URL of Redis is a fault that does not show its password', () => {
+test('a rate of 0 is refused, and so is a malformed URL of Redis, without showing its password', () => {
   const broken = {
     ...env,
     CART_PRODUCT_CALLS_PER_SECOND: '0',
@@ -44,7 +44,7 @@ test('no rate means no limit, and a wrong URL of Redis is a fault that does not 
   expect(() => readConfig(broken, readCartConfig)).not.toThrow(/secret/);
 });
 
-test('all faults come at once', () => {
+test('all faults are reported at once', () => {
   const broken = {
     LOMS_ADDRESS: 'nowhere',
     PRODUCT_ADDRESS: 'a:1,b',
@@ -60,6 +60,6 @@ test('all faults come at once', () => {
   }
 });
 
-test('every variable says what it means', () => {
+test('every variable has a description', () => {
   expect(listVariables(readCartConfig).every(({ meaning }) => meaning.length > 5)).toBe(true);
 });

@@ -4,21 +4,23 @@ import { type ServiceConfig, readServiceConfig } from '@tally/platform/lifecycle
 export interface CartConfig extends ServiceConfig {
   readonly lomsAddresses: readonly string[];
   readonly productAddresses: readonly string[];
+  /** Token for the product service, used for callers that bring none of their own. */
   readonly productToken: string;
-  /** Product calls in a second, over all instances together, and how many may go at once after a rest. */
+  /** Maximum rate of calls to the product service, over all instances. */
   readonly productCallsPerSecond: number;
+  /** Maximum number of calls to the product service at once after a pause, over all instances. */
   readonly productCallBurst: number;
-  /** Instances of this service, among which the limit is parted while they cannot share it. */
+  /** Number of instances of cart. Each takes an equal part of the limit while it cannot share it through Redis. */
   readonly instances: number;
-  /** The Redis through which the instances share the limit; undefined: each keeps its part. */
+  /** Redis through which the instances share the limit. Undefined: each instance takes its part. */
   readonly limiterRedisUrl: string | undefined;
-  /** The shards of the product cache that the instances share; none: each has its own alone. */
+  /** Shards of the product cache that the instances share. None: each instance caches alone. */
   readonly cacheRedisUrls: readonly string[];
-  /** Product look-ups of all List calls together that may run at once. */
+  /** Maximum number of product look-ups that run at once, over all List calls. */
   readonly lookUpWorkers: number;
-  /** Look-ups that may wait for a worker; the next one is refused. */
+  /** Maximum number of product look-ups that wait for a worker. A List call above it is refused. */
   readonly maxQueuedLookUps: number;
-  /** How often open checkouts are looked for that nobody works on. */
+  /** Milliseconds between two looks for abandoned checkouts. */
   readonly resumeIntervalMs: number;
 }
 

@@ -13,31 +13,32 @@ import {
   ListRequestSchema,
 } from '@tally/proto/cart';
 
-import type { LookUpOptions } from './items/add-item.ts';
 import { createCheckouts } from './checkout/checkout.ts';
-import { USER, clientOf, createCatalogue, createFakeLoms, newId } from './testing/fixtures.ts';
-import { createOrders } from './orders/orders-grpc.ts';
+import type { LookUpOptions } from './products/products.ts';
+import { clientOf, createFakeLoms } from './testing/fake-loms.ts';
+import { USER, createCatalogue, newId } from './testing/fixtures.ts';
+import { createGrpcOrders } from './orders/orders-grpc.ts';
 import { createCartRpc } from './rpc.ts';
 import { createMemoryStore } from './store/store-memory.ts';
 
-/** The whole service but its frame: no socket, no database. */
+/** The whole service except its frame: no socket, no database. */
 function setUp() {
   const clock = createFakeClock();
   const store = createMemoryStore({ clock });
   const loms = createFakeLoms(clock.nowMs);
-  const orders = createOrders(clientOf(loms));
+  const orders = createGrpcOrders(clientOf(loms));
   const catalogue = createCatalogue();
   const asked: LookUpOptions[] = [];
   const products = {
     onLookUp: () => {},
-    async lookup(sku: number, options: LookUpOptions) {
+    async lookUp(sku: number, options: LookUpOptions) {
       asked.push(options);
       products.onLookUp();
       return catalogue.get(sku);
     },
   };
   const watch = { outcome: () => {}, alarm: () => {} };
-  const checkouts = createCheckouts({ store, orders, clock, watch, newId });
+  const checkouts = createCheckouts({ store, orders, clock, watch, newId, cutOff: new AbortController().signal });
   const pool = createWorkerPool({ workers: 4, maxQueued: 2000 });
   const rpc = createCartRpc({ store, products, orders, pool, checkouts, clock });
   for (const sku of [1, 2]) loms.stock.set(sku, 10);
@@ -74,7 +75,7 @@ async function outcomeOf(answer: Promise<object>): Promise<unknown> {
 const key = { 'idempotency-key': 'k' };
 
 describe('AddItem', () => {
-  test('adds, sums, and checks the stock for all that the cart then holds', async () => {
+  test('adds to the line of the sku, and needs stock for all its units', async () => {
     const { add, list } = setUp();
     expect(await add(1, 4n)).toEqual({});
     expect(await add(1, 6n)).toEqual({});
@@ -84,11 +85,11 @@ describe('AddItem', () => {
 
   test('an unknown sku is refused without asking loms', async () => {
     const { add, loms } = setUp();
-    loms.onStockInfo = () => Promise.reject(new Error('nobody asks'));
+    loms.onStockInfo = () => Promise.reject(new Error('loms was asked'));
     expect(await add(5000, 1n)).toBe('UNKNOWN_SKU');
   });
 
-  test('a key counts once, also when the others are away by now', async () => {
+  test('with the same key counts once, even when the other services are away at the second call', async () => {
     const { add, list, products, loms } = setUp();
     await add(1, 4n, key);
     products.onLookUp = () => {
@@ -101,12 +102,12 @@ describe('AddItem', () => {
     expect((await list())[1]).toBe(400n);
   });
 
-  test('its twin is counted while it asks: it is no refusal then', async () => {
+  test('is not refused when a call with the same key was counted while it asked the other services', async () => {
     const { add, loms, catalogue } = setUp();
-    let isTwin = false;
+    let isRepeated = false;
     loms.onStockInfo = async (proceed) => {
-      if (!isTwin) {
-        isTwin = true;
+      if (!isRepeated) {
+        isRepeated = true;
         expect(await add(1, 10n, key)).toEqual({});
       }
       return proceed();
@@ -116,13 +117,13 @@ describe('AddItem', () => {
     expect(await add(1, 10n, key)).toEqual({});
   });
 
-  test('a failure that changed nothing does not burn the key', async () => {
+  test('a refusal does not use the key up', async () => {
     const { add } = setUp();
     expect(await add(1, 11n, key)).toBe('INSUFFICIENT_STOCK');
     expect(await add(1, 10n, key)).toEqual({});
   });
 
-  test('a failing dependency is the failure', async () => {
+  test('fails with the failure of the service that it asked', async () => {
     const { add, products, loms } = setUp();
     loms.onStockInfo = () => Promise.reject(new Error('loms is away'));
     expect(await add(1, 1n)).toBe('loms is away');
@@ -132,14 +133,14 @@ describe('AddItem', () => {
     expect(await add(1, 1n)).toBe('products are away');
   });
 
-  test('nothing is added for a caller who went away', async () => {
+  test('adds nothing when its caller went away', async () => {
     const { add, caller, store, products } = setUp();
     products.onLookUp = () => caller.abort(new Error('gone'));
     expect(await add(1, 1n)).toBe('gone');
     expect(await store.findLines(USER, 0)).toEqual([]);
   });
 
-  test('a malformed key is refused', async () => {
+  test('a malformed key is refused, here and by Checkout', async () => {
     const { add, checkout } = setUp();
     expect(await add(1, 1n, { 'idempotency-key': 'a b' })).toBe('INVALID_REQUEST');
     expect(await checkout({ 'idempotency-key': '' })).toBe('INVALID_REQUEST');
@@ -147,7 +148,7 @@ describe('AddItem', () => {
 });
 
 describe('List', () => {
-  test('is sorted by sku, shows what products cost now, and remembers it', async () => {
+  test('is sorted by sku, and shows and stores the current names and prices', async () => {
     const { add, list, catalogue } = setUp();
     await add(2, 1n);
     await add(1, 2n);
@@ -178,7 +179,7 @@ describe('List', () => {
     await expect(list()).rejects.toThrow('products are away');
   });
 
-  test('the token of the request goes with its look-ups; an empty one is none', async () => {
+  test('looks up with the token of the request; an empty token counts as none', async () => {
     const { add, list, asked } = setUp();
     await add(1, 1n, { 'x-product-token': 'theirs' });
     await list({ 'x-product-token': 'theirs' });
@@ -187,7 +188,7 @@ describe('List', () => {
   });
 });
 
-test('DeleteItem and Clear take out what is there, and absent is fine', async () => {
+test('DeleteItem and Clear remove what is in the cart; what is not there is no error', async () => {
   const { add, remove, clear, list } = setUp();
   expect([await remove(1), await clear()]).toEqual([{}, {}]);
   await add(1, 1n);
@@ -198,7 +199,7 @@ test('DeleteItem and Clear take out what is there, and absent is fine', async ()
   expect(await list()).toEqual([[], 0n]);
 });
 
-test('Checkout orders what the cart holds, and a key answers it ever after', async () => {
+test('Checkout orders what the cart holds, and its key gets the same order later', async () => {
   const { add, checkout } = setUp();
   expect(await checkout()).toBe('EMPTY_CART');
   await add(1, 1n);
@@ -208,7 +209,7 @@ test('Checkout orders what the cart holds, and a key answers it ever after', asy
   expect(await checkout()).toEqual({ orderID: 2n });
 });
 
-test('AddItem leaves out what an open checkout has frozen', async () => {
+test('AddItem needs no stock for units that the open checkout froze', async () => {
   const { add, checkout, loms } = setUp();
   await add(1, 6n);
   loms.onCreate = async (proceed) => {
@@ -221,7 +222,7 @@ test('AddItem leaves out what an open checkout has frozen', async () => {
   expect(await add(1, 1n)).toBe('INSUFFICIENT_STOCK');
 });
 
-test('keys are forgotten after a day', async () => {
+test('idempotency keys expire after a day', async () => {
   const { add, store, clock } = setUp();
   const expiry = startKeyExpiry({ store, clock, random: () => 0.5, onError: () => {} });
   await add(1, 1n, key);

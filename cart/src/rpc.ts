@@ -1,8 +1,8 @@
 import { type Call, type Implementation, idempotencyKey } from '@tally/platform/grpc';
 import type { Cart } from '@tally/proto/cart';
 
-import { type AddItemDeps, addItem } from './items/add-item.ts';
 import type { Checkouts } from './checkout/checkout.ts';
+import { type AddItemDeps, addItem } from './items/add-item.ts';
 import { clear } from './items/clear.ts';
 import { deleteItem } from './items/delete-item.ts';
 import { type ListDeps, list } from './items/list.ts';
@@ -12,13 +12,13 @@ export interface CartRpcDeps extends AddItemDeps, ListDeps {
   readonly checkouts: Checkouts;
 }
 
-/** Message in, use case, message out. */
+/** Implements cart.Cart: message in, use case, message out. */
 export function createCartRpc(deps: CartRpcDeps): Implementation<typeof Cart> {
   const { store, checkouts } = deps;
   return {
     async addItem({ user: userId, item }, call) {
-      // Both are there: the rules of the .proto were checked.
-      const { sku = 0, count = 0n } = item ?? {};
+      if (item === undefined) throw new Error('AddItem got no item, although cart.proto requires one');
+      const { sku, count } = item;
       const command = { userId, sku, count: Number(count), key: idempotencyKey(call), token: productToken(call) };
       await addItem(deps, command, call);
       return {};
@@ -32,8 +32,8 @@ export function createCartRpc(deps: CartRpcDeps): Implementation<typeof Cart> {
       const items = lines.map(({ sku, count, name, price }) => ({ sku, count: BigInt(count), name, price }));
       return { totalPrice: total, items };
     },
-    async clear({ user }, { deadlineMs }) {
-      await clear(store, user, deadlineMs);
+    async clear({ user: userId }, { deadlineMs }) {
+      await clear(store, userId, deadlineMs);
       return {};
     },
     async checkout({ user: userId }, call) {
@@ -42,5 +42,5 @@ export function createCartRpc(deps: CartRpcDeps): Implementation<typeof Cart> {
   };
 }
 
-/** The caller's own, where the request brings one. */
+/** Returns the caller's own token for the product service. An empty one counts as none. */
 const productToken = (call: Call) => call.header('x-product-token') || undefined;

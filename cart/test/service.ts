@@ -7,9 +7,10 @@ import { Loms } from '@tally/proto/loms';
 import { ProductService } from '@tally/proto/product';
 
 import { start } from '../src/app.ts';
-import type { Product } from '../src/carts/cart.ts';
+import type { Product } from '../src/carts/product.ts';
 import type { CartConfig } from '../src/config.ts';
-import { type FakeLoms, createCatalogue, createFakeLoms } from '../src/testing/fixtures.ts';
+import { type FakeLoms, createFakeLoms } from '../src/testing/fake-loms.ts';
+import { createCatalogue } from '../src/testing/fixtures.ts';
 
 const TOKEN = 'testtoken';
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach } from 'bun:test';
 import type { RpcError } from '@tally/platform/grpc';
 import { failureOfCall } from '@tally/platform/testing';
 
-import type { FakeOrder } from '../src/testing/fixtures.ts';
+import type { FakeOrder } from '../src/testing/fake-loms.ts';
 import { type CartDatabase, openCartDatabase } from './database.ts';
 import {
   type LomsNeighbour,

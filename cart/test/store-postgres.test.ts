@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { systemClock } from '@tally/platform/concurrency';
 
 import { line, newId } from '../src/testing/fixtures.ts';
-import { press } from '../src/carts/intent.ts';
+import { pressCheckout } from '../src/carts/intent.ts';
 import type { Store } from '../src/store/store.ts';
 import { createPostgresStore } from '../src/store/store-postgres.ts';
 import { type CartDatabase, openCartDatabase } from './database.ts';
@@ -24,15 +24,15 @@ storeContract('PostgreSQL', async () => ({
   pass: (ms) => Bun.sleep(ms),
 }));
 
-const limits = { deadlineMs: Number.MAX_SAFE_INTEGER, isRepeatable: true };
+const OPTIONS = { deadlineMs: Number.MAX_SAFE_INTEGER };
 const USER = 9_000_001n;
 
 /** A cart of one line, with an open checkout; returns its id. */
 async function freeze(userId: bigint): Promise<string> {
-  await store.update(userId, {}, () => ({ changes: { addedLine: line(1, 2) }, answer: undefined }), limits);
-  const pressed = { key: undefined, newId: newId(), claimMs: 60_000 };
-  await store.update(userId, {}, (cart) => press(cart, pressed), limits);
-  return pressed.newId;
+  await store.update(userId, {}, () => ({ changes: { addedLine: line(1, 2) }, answer: undefined }), OPTIONS);
+  const press = { key: undefined, newCheckoutId: newId(), claimMs: 60_000 };
+  await store.update(userId, {}, (cart) => pressCheckout(cart, press), OPTIONS);
+  return press.newCheckoutId;
 }
 
 test('a checkout that was closed past the lock of its cart takes nothing out of the cart', async () => {
@@ -40,13 +40,13 @@ test('a checkout that was closed past the lock of its cart takes nothing out of 
   const closed = store.update(
     USER,
     { checkoutId },
-    ({ named, lines, moment }) => {
-      if (named === undefined) throw new Error('it was frozen');
+    ({ checkoutById, lines, moment }) => {
+      if (checkoutById === undefined) throw new Error('it was frozen');
       // As if somebody closed it between the look and the write.
-      const other = { ...named, id: newId(), state: 'done', orderId: 5n, closedAt: moment } as const;
+      const other = { ...checkoutById, id: newId(), state: 'done', orderId: 5n, closedAt: moment } as const;
       return { changes: { closed: other, removedLineIds: lines.map(({ id }) => id) }, answer: undefined };
     },
-    limits,
+    OPTIONS,
   );
   expect(await closed.catch((error: Error) => error.message)).toContain('did not lock its cart');
   expect(await store.findLines(USER, 1000)).toHaveLength(1);
@@ -107,6 +107,6 @@ describe('what another instance has locked is passed over, and nobody waits for 
 });
 
 test('nothing is begun past the deadline', async () => {
-  const late = store.update(USER, {}, () => ({ changes: {}, answer: 1 }), { ...limits, deadlineMs: Date.now() });
+  const late = store.update(USER, {}, () => ({ changes: {}, answer: 1 }), { ...OPTIONS, deadlineMs: Date.now() });
   expect(await late.catch((error: { kind: string }) => error.kind)).toBe('deadline-exceeded');
 });

@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 
 import { type ListDeps, list } from '@tally/cart/list';
-import { type ProductCache, createProducts } from '@tally/cart/products';
+import { createProducts } from '@tally/cart/products';
+import { createGrpcProductService } from '@tally/cart/product-service';
 import { createWorkerPool, systemClock } from '@tally/platform/concurrency';
 import { detach, hopDeadline, openGrpcClient } from '@tally/platform/grpc';
 import { createLog, openTracing } from '@tally/platform/telemetry';
@@ -100,7 +101,7 @@ async function startProduct(stack: AsyncDisposableStack): Promise<string> {
 }
 
 /** A cache that keeps nothing. */
-const NO_CACHE: ProductCache = { near: () => undefined, far: async () => undefined, keep: () => {} };
+const NO_CACHE = { getLocal: () => undefined, getShared: async () => undefined, set: () => {} };
 
 function createList(stack: AsyncDisposableStack, address: string, workers: number): List {
   const clock = systemClock;
@@ -109,14 +110,14 @@ function createList(stack: AsyncDisposableStack, address: string, workers: numbe
     tracer: openTracing('bench').tracer,
     interceptors: [hopDeadline(clock.nowMs), detach(clock.nowMs, CALL_LIMIT_MS)],
   });
-  const products = createProducts({
+  const service = createGrpcProductService({
     client: stack.use(client),
     clock,
     random: Math.random,
     log: createLog('bench', 'warn'),
-    cache: NO_CACHE,
     token: 'testtoken',
   });
+  const products = createProducts({ service, cache: NO_CACHE, clock });
   const pool = createWorkerPool({ workers, maxQueued: MAX_QUEUED });
   return async (lines) => {
     const store: ListDeps['store'] = {

@@ -1,96 +1,116 @@
-import { AppError } from '@tally/platform/errors';
-
 import {
   type Cart,
   type Changes,
   type Checkout,
+  type CheckoutRefusal,
   type CheckoutState,
   type Decision,
-  type Refusal,
   unchanged,
 } from './cart.ts';
-import type { OrderRequest, Outcome } from '../orders/orders-grpc.ts';
 
-/** From the freeze on: past it loms creates no order, and a checkout without one ends. */
-export const DECIDE_WITHIN_MS = 60_000;
-/** How long an empty cart still names the last order. */
-export const LAST_ORDER_MS = 600_000;
-/** A claim outlives its holder's deadline by this, for the closing. */
-export const CLAIM_MARGIN_MS = 1_000;
+/*
+  The state machine of a checkout.
 
-const RETRY_AFTER_MS = 1_000;
+    no checkout --press--> open --order--> done
+                            |
+                            +-----no order--> refused
+
+  A press is one call of Checkout. It freezes the cart into a new checkout, joins the open one, or reads the result of the
+  one that its idempotency key belongs to. Whoever froze or joined asks loms, any number of times, and closes the checkout
+  with what loms proved. Both final states stay as they are.
+*/
+
+/** Milliseconds between the freeze and the moment from which on loms makes no order for the checkout. */
+const DECIDE_WITHIN_MS = 60_000;
+/** Milliseconds for which an empty cart still names its last order. */
+const LAST_ORDER_MS = 600_000;
 
 export type IntentState = 'none' | CheckoutState;
 
-/** What an open checkout ends with. */
-export type Ending =
-  | Extract<Outcome, { kind: 'ordered' | 'refused' | 'taken' }>
-  /** The last resort of an operator, when loms cannot be asked. */
-  | { readonly kind: 'abandoned' };
-
-/** What each press does to the intent that it finds. */
-export const PRESS = {
+/** What a press does in each state. */
+export const ON_PRESS = {
   none: 'freeze',
   open: 'join',
   done: 'answer',
-  // It gives its keys back.
+  // A refused checkout has given up its keys: the press counts as one without a checkout.
   refused: 'freeze',
 } as const satisfies Record<IntentState, string>;
 
+/** What loms proved about an open checkout. Nothing else shows that no order can follow. */
+export type OrderEnding =
+  | { readonly kind: 'ordered'; readonly orderId: bigint }
+  /** loms keeps a failed order under the id of the checkout. */
+  | { readonly kind: 'refused'; readonly orderId: bigint; readonly refusal: CheckoutRefusal }
+  /** Somebody else used the id of the checkout for another order. */
+  | { readonly kind: 'taken' };
+
+/** What ends a checkout. An operator abandons it as a last resort, when loms cannot be asked. */
+export type Ending = OrderEnding | { readonly kind: 'abandoned' };
+
 /**
- * What each ending does to the intent it is for. Who comes second reads what the first one wrote: `keep`. Where the two say
- * different things, loms gave two answers to one checkout id, or somebody closed by hand what had an order: an alarm.
+ * What each ending does in each state. Only an open checkout changes. A closed one keeps its result, so that several
+ * callers can close one checkout; `alarm` means that the ending contradicts the stored result. Then loms gave two answers
+ * for one id, or an operator abandoned a checkout that had an order.
  */
-export const CLOSE = {
+export const ON_ENDING = {
   open: { ordered: 'done', refused: 'refused', taken: 'refused', abandoned: 'refused' },
   done: { ordered: 'keep', refused: 'alarm', taken: 'alarm', abandoned: 'keep' },
   refused: { ordered: 'alarm', refused: 'keep', taken: 'keep', abandoned: 'keep' },
 } as const satisfies Record<CheckoutState, Record<Ending['kind'], string>>;
 
 export interface Press {
+  /** The idempotency key of the call. */
   readonly key: string | undefined;
-  /** For a new checkout. */
-  readonly newId: string;
-  /** How long the caller will work on it at most. */
+  /** The id for a new checkout. */
+  readonly newCheckoutId: string;
+  /** Milliseconds for which the caller will work on the checkout at most. */
   readonly claimMs: number;
 }
 
+/** An open checkout that its holder may finish, and tally_now() of the moment when it was claimed. */
+export interface ClaimedCheckout {
+  readonly checkout: Checkout;
+  readonly moment: Date;
+}
+
 export type PressAnswer =
-  /** Ask loms: the caller froze the cart, or joined. */
-  | { readonly kind: 'ask'; readonly checkout: Checkout; readonly moment: Date }
+  /** The press froze the cart or joined an open checkout: ask loms. */
+  | ({ readonly kind: 'ask' } & ClaimedCheckout)
+  /** The key belongs to a checkout that is done. */
   | { readonly kind: 'ordered'; readonly orderId: bigint }
   | { readonly kind: 'empty'; readonly lastOrderId: bigint | undefined };
 
-/** A press looks for its key, then for an open intent, then at the cart. */
-export function press(cart: Cart, command: Press): Decision<PressAnswer> {
-  const known = cart.keyed?.state === 'refused' ? undefined : cart.keyed;
-  const intent = known ?? cart.open;
-  const step = PRESS[intent?.state ?? 'none'];
-  if (step === 'answer') return unchanged({ kind: 'ordered', orderId: intent?.orderId ?? 0n });
-  if (step === 'join' && intent !== undefined) return join(cart, intent, command);
-  return cart.lines.length === 0 ? answerEmpty(cart, command) : freeze(cart, command);
+/** Decides what a press does. The checkout of its key comes first, then the open checkout, then the lines of the cart. */
+export function pressCheckout(cart: Cart, press: Press): Decision<PressAnswer> {
+  const { checkoutByKey, openCheckout } = cart;
+  const checkout = checkoutByKey === undefined || checkoutByKey.state === 'refused' ? openCheckout : checkoutByKey;
+  const step = ON_PRESS[checkout?.state ?? 'none'];
+  if (checkout !== undefined && step === 'answer') return unchanged({ kind: 'ordered', orderId: orderIdOf(checkout) });
+  if (checkout !== undefined && step === 'join') return join(cart, checkout, press);
+  return cart.lines.length === 0 ? answerEmpty(cart, press) : freeze(cart, press);
 }
 
-function join(cart: Cart, checkout: Checkout, command: Press): Decision<PressAnswer> {
+function join(cart: Cart, checkout: Checkout, press: Press): Decision<PressAnswer> {
   return {
-    changes: { extended: { checkoutId: checkout.id, claimMs: command.claimMs }, ...keyFor(checkout.id, cart, command) },
+    changes: {
+      extendedClaim: { checkoutId: checkout.id, claimMs: press.claimMs },
+      ...keyFor(checkout.id, cart, press),
+    },
     answer: { kind: 'ask', checkout, moment: cart.moment },
   };
 }
 
-function answerEmpty(cart: Cart, command: Press): Decision<PressAnswer> {
-  const last = cart.lastDone;
-  const isRecent = cart.moment.getTime() - (last?.closedAt?.getTime() ?? 0) < LAST_ORDER_MS;
-  if (last === undefined || !isRecent) return unchanged({ kind: 'empty', lastOrderId: undefined });
-  return {
-    changes: keyFor(last.id, cart, command),
-    answer: { kind: 'empty', lastOrderId: last.orderId ?? undefined },
-  };
+/** Answers with the last order while it is recent. The key then belongs to that order, so that a retry reads it. */
+function answerEmpty(cart: Cart, press: Press): Decision<PressAnswer> {
+  const { lastDone, moment } = cart;
+  const isRecent = moment.getTime() - (lastDone?.closedAt?.getTime() ?? 0) < LAST_ORDER_MS;
+  if (lastDone === undefined || !isRecent) return unchanged({ kind: 'empty', lastOrderId: undefined });
+  return { changes: keyFor(lastDone.id, cart, press), answer: { kind: 'empty', lastOrderId: orderIdOf(lastDone) } };
 }
 
-function freeze(cart: Cart, command: Press): Decision<PressAnswer> {
+function freeze(cart: Cart, press: Press): Decision<PressAnswer> {
   const checkout: Checkout = {
-    id: command.newId,
+    id: press.newCheckoutId,
     userId: cart.userId,
     state: 'open',
     decideBefore: new Date(cart.moment.getTime() + DECIDE_WITHIN_MS),
@@ -100,63 +120,67 @@ function freeze(cart: Cart, command: Press): Decision<PressAnswer> {
     lines: cart.lines,
   };
   return {
-    changes: { frozen: { checkout, claimMs: command.claimMs }, ...keyFor(checkout.id, cart, command) },
+    changes: { frozen: { checkout, claimMs: press.claimMs }, ...keyFor(checkout.id, cart, press) },
     answer: { kind: 'ask', checkout, moment: cart.moment },
   };
 }
 
+/** The change that gives the key of a press to a checkout, unless the key belongs to it already. */
 function keyFor(checkoutId: string, cart: Cart, { key }: Press): Pick<Changes, 'checkoutKey'> {
-  return key === undefined || cart.keyed?.id === checkoutId ? {} : { checkoutKey: { key, checkoutId } };
-}
-
-/** What to ask loms. At or past the moment no order can come of it: then without lines, which cannot break anything. */
-export function requestOf({ id, userId, lines, decideBefore }: Checkout, moment: Date): OrderRequest {
-  const isPast = moment.getTime() >= decideBefore.getTime();
-  return { checkoutId: id, userId, lines: isPast ? [] : lines, decideBefore };
+  return key === undefined || cart.checkoutByKey?.id === checkoutId ? {} : { checkoutKey: { key, checkoutId } };
 }
 
 export interface Closing {
+  /** The checkout as it is stored now. */
   readonly checkout: Checkout;
-  /** It was closed before, with another result. */
+  /** The checkout was closed before, with a result that contradicts this ending. */
   readonly isContradicted: boolean;
 }
 
-/** Ends an intent, or reads how it ended. Undefined: this user has no such checkout. */
-export function close(cart: Cart, ending: Ending, why?: string): Decision<Closing | undefined> {
-  const { named } = cart;
-  if (named === undefined) return unchanged(undefined);
-  const step = CLOSE[named.state][ending.kind];
-  if (step === 'keep' || step === 'alarm') return unchanged({ checkout: named, isContradicted: step === 'alarm' });
+/**
+ * Closes the checkout that was looked up by id, or reads how it was closed before. Answers undefined when the user has no
+ * such checkout. `auditReason` is why an operator closes it by hand.
+ */
+export function closeCheckout(cart: Cart, ending: Ending, auditReason?: string): Decision<Closing | undefined> {
+  const { checkoutById: checkout, moment } = cart;
+  if (checkout === undefined) return unchanged(undefined);
+  const step = ON_ENDING[checkout.state][ending.kind];
+  if (step === 'keep' || step === 'alarm') return unchanged({ checkout, isContradicted: step === 'alarm' });
   const closed: Checkout = {
-    ...named,
+    ...checkout,
     state: step,
-    closedAt: cart.moment,
+    closedAt: moment,
     orderId: 'orderId' in ending ? ending.orderId : null,
-    refusal: step === 'done' ? null : refusalOf(ending, named.id),
+    refusal: step === 'done' ? null : refusalOf(ending, checkout.id),
   };
   return {
     changes: {
       closed,
-      ...(step === 'done' ? takeOut(cart, named) : {}),
-      ...(why === undefined ? {} : { audit: { action: 'close checkout', subject: named.id, reason: why } }),
+      ...(step === 'done' ? takeOrdered(cart, checkout) : {}),
+      ...(auditReason === undefined
+        ? {}
+        : { audit: { action: 'close checkout', subject: checkout.id, reason: auditReason } }),
     },
     answer: { checkout: closed, isContradicted: false },
   };
 }
 
-/** Exactly the frozen counts, from exactly the frozen lines: what was cleared or added meanwhile stays as it is. */
-function takeOut(cart: Cart, checkout: Checkout): Pick<Changes, 'removedLineIds' | 'changedLines'> {
-  const frozen = new Map(checkout.lines.map(({ id, count }) => [id, count]));
+/**
+ * Takes the ordered units out of the cart: the frozen counts, from the lines with the frozen ids. Units that were added
+ * since the freeze stay, and so does a line that was removed and added again, since it has another id.
+ */
+function takeOrdered(cart: Cart, checkout: Checkout): Pick<Changes, 'removedLineIds' | 'changedLines'> {
+  const frozenCounts = new Map(checkout.lines.map(({ id, count }) => [id, count]));
   const left = cart.lines
-    .filter(({ id }) => frozen.has(id))
-    .map((line) => ({ ...line, count: line.count - (frozen.get(line.id) ?? 0) }));
+    .filter(({ id }) => frozenCounts.has(id))
+    .map((line) => ({ ...line, count: line.count - (frozenCounts.get(line.id) ?? 0) }));
   return {
     removedLineIds: left.filter(({ count }) => count <= 0).map(({ id }) => id),
     changedLines: left.filter(({ count }) => count > 0),
   };
 }
 
-function refusalOf(ending: Ending, checkoutId: string): Refusal {
+function refusalOf(ending: Ending, checkoutId: string): CheckoutRefusal {
   if (ending.kind === 'refused') return ending.refusal;
   const isTaken = ending.kind === 'taken';
   return {
@@ -164,45 +188,14 @@ function refusalOf(ending: Ending, checkoutId: string): Refusal {
     reason: isTaken ? 'CHECKOUT_CONFLICT' : 'CHECKOUT_ABANDONED',
     domain: 'cart',
     message: isTaken
-      ? 'the checkout came to no order, since its id was taken: press again'
-      : 'the checkout was closed by hand: press again',
+      ? `no order was made, because the id of checkout ${checkoutId} was already taken: call Checkout again`
+      : `an operator closed checkout ${checkoutId} without an order: call Checkout again`,
     values: { checkoutId },
   };
 }
 
-/** What the shopper is told of a checkout that is closed: the order, or why there is none. */
-export function orderOf({ orderId, refusal }: Checkout): bigint {
-  if (refusal === null) return orderId ?? 0n;
-  const { kind, message, reason, domain, values } = refusal;
-  throw new AppError(kind, message, {
-    reason,
-    domain,
-    values,
-    ...(kind === 'unavailable' ? { retryAfterMs: RETRY_AFTER_MS } : {}),
-  });
-}
-
-/** What the shopper is told while nobody knows whether there is an order. */
-export function pending(outcome: Extract<Outcome, { kind: 'busy' | 'unknown' }>): AppError {
-  const message = 'the checkout is not decided yet: press again, with the same idempotency key if you sent one';
-  if (outcome.kind === 'busy') {
-    return new AppError('resource-exhausted', message, {
-      reason: 'CHECKOUT_PENDING',
-      retryAfterMs: outcome.retryAfterMs,
-    });
-  }
-  return new AppError('unavailable', message, {
-    reason: 'CHECKOUT_PENDING',
-    retryAfterMs: RETRY_AFTER_MS,
-    cause: outcome.cause,
-  });
-}
-
-/** Of an empty cart. */
-export function emptyCart(lastOrderId: bigint | undefined): AppError {
-  const hint = lastOrderId === undefined ? '' : `; its last order is ${lastOrderId}`;
-  return new AppError('failed-precondition', `the cart is empty${hint}`, {
-    reason: 'EMPTY_CART',
-    values: lastOrderId === undefined ? {} : { lastOrderId: String(lastOrderId) },
-  });
+/** Returns the order of a checkout that is done. */
+export function orderIdOf({ id, state, orderId }: Checkout): bigint {
+  if (state !== 'done' || orderId === null) throw new Error(`checkout ${id} is ${state} and has no order`);
+  return orderId;
 }

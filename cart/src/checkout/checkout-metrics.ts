@@ -1,14 +1,14 @@
 import { Counter, type Log, type Registry } from '@tally/platform/telemetry';
 
-import type { CheckoutWatch } from './finish.ts';
+import type { CheckoutWatch } from './checkout.ts';
 
 const ALARMS = {
-  taken: 'somebody else used the id of a checkout',
-  contradicted: 'a checkout that is closed turns out to have ended otherwise',
+  taken: 'somebody else used the id of a checkout: it was closed without an order',
+  contradicted: 'a closed checkout turned out to have ended differently: compare its order in loms',
 } as const;
 
-/** Counts what loms said of checkouts, and raises the alarm in log and metric. */
-export function createCheckoutWatch({
+/** Counts the answers of loms to checkouts, and raises alarms in the log and in a metric. */
+export function createCheckoutMetrics({
   log,
   metrics,
 }: {

@@ -3,11 +3,12 @@ import { describe, expect, test } from 'bun:test';
 import { sleep } from '@tally/platform/concurrency';
 import { Code, RpcError } from '@tally/platform/grpc';
 
-import { PENDING, fail, resume, setUpCheckouts } from '../testing/checkout-fixtures.ts';
+import { PENDING, createCheckoutWorld, resume } from '../testing/checkout-world.ts';
+import { transportError } from '../testing/fake-loms.ts';
 
 describe('a press', () => {
-  test('makes one order of what the cart holds, and empties it', async () => {
-    const { fill, press, contents, loms, seen } = setUpCheckouts();
+  test('makes one order of what the cart holds, and empties the cart', async () => {
+    const { fill, press, contents, loms, watched } = createCheckoutWorld();
     await fill();
     expect(await press()).toBe('1');
     expect(await contents()).toEqual([]);
@@ -15,11 +16,11 @@ describe('a press', () => {
       [1, 2],
       [2, 3],
     ]);
-    expect(seen).toEqual(['ordered']);
+    expect(watched).toEqual(['ordered']);
   });
 
-  test('of an empty cart is refused, with its last order for ten minutes', async () => {
-    const { fill, press, clock } = setUpCheckouts();
+  test('of an empty cart is refused, and for ten minutes the refusal names the last order', async () => {
+    const { fill, press, clock } = createCheckoutWorld();
     expect(await press()).toBe('failed-precondition EMPTY_CART');
     await fill();
     await press();
@@ -28,8 +29,8 @@ describe('a press', () => {
     expect(await press()).toBe('failed-precondition EMPTY_CART');
   });
 
-  test('that is short is refused, names the failed order, and leaves the cart', async () => {
-    const { fill, press, contents, loms } = setUpCheckouts();
+  test('that lacks stock is refused with the failed order, and the cart keeps its lines', async () => {
+    const { fill, press, contents, loms } = createCheckoutWorld();
     await fill();
     loms.stock.set(2, 1);
     expect(await press('k')).toBe('failed-precondition INSUFFICIENT_STOCK 1');
@@ -41,8 +42,8 @@ describe('a press', () => {
     expect(await press('k')).toBe('2');
   });
 
-  test('twenty at once make one order, and all callers hear of it', async () => {
-    const { fill, press, loms, clock } = setUpCheckouts();
+  test('makes one order together with 19 others at the same time, and every caller gets its id', async () => {
+    const { fill, press, loms, clock } = createCheckoutWorld();
     await fill();
     loms.onCreate = async (proceed) => {
       await sleep(clock, 50);
@@ -55,8 +56,8 @@ describe('a press', () => {
     expect(new Set(loms.requests.map(({ checkoutId }) => checkoutId)).size).toBe(1);
   });
 
-  test('each key finds its order ever after, also when the cart was filled again', async () => {
-    const { fill, press, loms, clock } = setUpCheckouts();
+  test('with a key gets the same order again, even after the cart was filled again', async () => {
+    const { fill, press, loms, clock } = createCheckoutWorld();
     await fill();
     loms.onCreate = async (proceed) => {
       await sleep(clock, 50);
@@ -74,11 +75,11 @@ describe('a press', () => {
     expect(await next).toBe('2');
   });
 
-  test('leaves what was added, removed and added again meanwhile as it is', async () => {
-    const { fill, put, empty, press, contents, loms } = setUpCheckouts();
+  test('leaves the cart alone that was cleared and filled again while loms was asked', async () => {
+    const { fill, put, clear, press, contents, loms } = createCheckoutWorld();
     await fill();
     loms.onCreate = async (proceed) => {
-      await empty();
+      await clear();
       await put(1, 7);
       await put(3, 1);
       return proceed();
@@ -94,8 +95,8 @@ describe('a press', () => {
     ]);
   });
 
-  test('whose id a stranger used is refused with an alarm, and the next one is a new checkout', async () => {
-    const { fill, press, contents, loms, seen, look } = setUpCheckouts();
+  test('whose checkout id somebody else used is refused with an alarm, and the next press is a new checkout', async () => {
+    const { fill, press, contents, loms, watched, findCheckout } = createCheckoutWorld();
     await fill();
     loms.onCreate = (proceed, { checkoutId }) => {
       if (loms.orders.length > 0) return proceed();
@@ -103,8 +104,8 @@ describe('a press', () => {
       return proceed();
     };
     expect(await press('k')).toBe('unavailable CHECKOUT_CONFLICT');
-    expect(seen).toEqual(['taken', 'alarm: taken']);
-    expect(await look(loms.requests[0]?.checkoutId ?? '')).toMatchObject({ state: 'refused', orderId: null });
+    expect(watched).toEqual(['taken', 'alarm: taken']);
+    expect(await findCheckout(loms.requests[0]?.checkoutId ?? '')).toMatchObject({ state: 'refused', orderId: null });
     expect(await contents()).toEqual([
       [1, 2],
       [2, 3],
@@ -112,8 +113,8 @@ describe('a press', () => {
     expect(await press('k')).toBe('2');
   });
 
-  test('that is being finished is waited for at the end, its caller gone or not', async () => {
-    const { fill, press, checkouts, loms, clock } = setUpCheckouts();
+  test('that is in progress is awaited when the checkouts are disposed, whether or not its caller is still there', async () => {
+    const { fill, press, checkouts, loms, clock } = createCheckoutWorld();
     await fill();
     loms.onCreate = async (proceed) => {
       await sleep(clock, 50);
@@ -130,20 +131,24 @@ describe('a press', () => {
   });
 });
 
-describe('what does not end a checkout', () => {
+describe('an answer that does not end a checkout', () => {
   const codes = Object.values(Code).filter((code): code is Code => typeof code === 'number' && code !== Code.OK);
-  const loms = (code: Code, reason: string) => new RpcError({ code, message: 'as told', domain: 'loms', reason });
+  const loms = (code: Code, reason: string) => new RpcError({ code, message: 'no', domain: 'loms', reason });
   const failures: [string, RpcError, string][] = [
-    ...codes.map((code): [string, RpcError, string] => [`${Code[code]} of the transport`, fail(code), PENDING]),
+    ...codes.map((code): [string, RpcError, string] => [
+      `${Code[code]} from the transport`,
+      transportError(code),
+      PENDING,
+    ]),
     ['QUEUE_FULL', loms(Code.RESOURCE_EXHAUSTED, 'QUEUE_FULL'), 'resource-exhausted CHECKOUT_PENDING'],
-    ['INVALID_ARGUMENT of loms', loms(Code.INVALID_ARGUMENT, 'INVALID_REQUEST'), PENDING],
-    ['INTERNAL of loms', loms(Code.INTERNAL, 'INTERNAL'), PENDING],
+    ['INVALID_ARGUMENT from loms', loms(Code.INVALID_ARGUMENT, 'INVALID_REQUEST'), PENDING],
+    ['INTERNAL from loms', loms(Code.INTERNAL, 'INTERNAL'), PENDING],
     ['LINE_TOO_LARGE', loms(Code.FAILED_PRECONDITION, 'LINE_TOO_LARGE'), PENDING],
-    ['UNAVAILABLE of loms', loms(Code.UNAVAILABLE, 'NOT_DECIDED'), PENDING],
+    ['UNAVAILABLE from loms', loms(Code.UNAVAILABLE, 'NOT_DECIDED'), PENDING],
   ];
   for (const [name, failure, answer] of failures) {
-    test(`${name}: it stays open, pressing again joins it, and the resumer ends it with one order`, async () => {
-      const world = setUpCheckouts();
+    test(`${name}: the checkout stays open, a press joins it, and the resumer finishes it with one order`, async () => {
+      const world = createCheckoutWorld();
       await world.fill();
       world.loms.onCreate = () => Promise.reject(failure);
       expect(await world.press('k')).toBe(answer);
@@ -157,8 +162,8 @@ describe('what does not end a checkout', () => {
       expect(await world.press('k')).toBe('1');
     });
 
-    test(`${name} for ever, for all that has lines: past the moment it ends without an order`, async () => {
-      const world = setUpCheckouts();
+    test(`${name} for every request with lines: after decide_before the checkout ends without an order`, async () => {
+      const world = createCheckoutWorld();
       await world.fill();
       world.loms.onCreate = (proceed, { items }) => (items.length > 0 ? Promise.reject(failure) : proceed());
       expect(await world.press('k')).toBe(answer);

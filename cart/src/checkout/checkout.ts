@@ -1,56 +1,134 @@
-import type { Call } from '@tally/platform/grpc';
+import type { Clock } from '@tally/platform/concurrency';
+import { AppError } from '@tally/platform/errors';
+import type { Call, CallOptions } from '@tally/platform/grpc';
 
-import { type FinishDeps, finish } from './finish.ts';
-import { CLAIM_MARGIN_MS, emptyCart, orderOf, press } from '../carts/intent.ts';
+import type { Checkout } from '../carts/cart.ts';
+import { type ClaimedCheckout, type Ending, closeCheckout, pressCheckout } from '../carts/intent.ts';
+import type { OrderOutcome, Orders } from '../orders/orders.ts';
 import type { Store } from '../store/store.ts';
+import { emptyCart, orderIdOrRefusal, pending } from './checkout-answer.ts';
+
+/** Milliseconds that a claim lasts beyond the deadline of its holder, so that the holder can still close the checkout. */
+export const CLAIM_MARGIN_MS = 1_000;
+/**
+ * Milliseconds for closing a checkout, which is as long as a transaction may take. When the claim ends first, another
+ * instance may close the checkout too: both get the same result.
+ */
+const CLOSE_LIMIT_MS = 4_000;
+
+export interface FinishDeps {
+  readonly store: Pick<Store, 'update'>;
+  readonly orders: Pick<Orders, 'create'>;
+  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly watch: CheckoutWatch;
+}
+
+/** Watches how checkouts end. */
+export interface CheckoutWatch {
+  /** An answer of loms arrived. */
+  outcome(kind: OrderOutcome['kind']): void;
+  /**
+   * Something happened that an operator must look at. `taken`: somebody else used the id of a checkout. `contradicted`:
+   * a closed checkout turned out to have ended differently.
+   */
+  alarm(kind: 'taken' | 'contradicted', fields: Readonly<Record<string, unknown>>): void;
+}
 
 export interface CheckoutDeps extends FinishDeps {
-  readonly store: Pick<Store, 'update'>;
-  /** Draws a UUID. */
+  /** Returns a new UUID. */
   readonly newId: () => string;
-  /** Ends the asking of loms: what is not decided then stays open, and a resumer ends it. */
-  readonly cutOff?: AbortSignal;
+  /** Cancels the calls to loms. The checkouts that they were for stay open, and a resumer finishes them. */
+  readonly cutOff: AbortSignal;
 }
 
 export interface CheckoutCommand {
   readonly userId: bigint;
+  /** The idempotency key of the call. */
   readonly key: string | undefined;
 }
 
-/** Disposing it waits for the checkouts in progress, also for those whose callers went away, until they are cut off. */
+/** Disposing it waits for the checkouts in progress, including those whose callers went away. `cutOff` ends this wait. */
 export interface Checkouts extends AsyncDisposable {
-  /** Resolves with the order's id. */
+  /** Orders what the cart holds, and resolves with the id of the order. */
   press(command: CheckoutCommand, call: Pick<Call, 'deadlineMs'>): Promise<bigint>;
 }
 
 /**
- * Orders what the cart holds, once, however often and from wherever it is pressed.
+ * Runs checkouts: freeze the cart or join its open checkout, ask loms for the order, close the checkout. However often
+ * Checkout is called, and on whichever instance, one order comes of it.
  *
- * A press does not end with its caller's signal: what was frozen is worth finishing, and a caller who went away will ask
- * what became of it.
+ * A checkout does not end when its caller goes away. Whatever was frozen is finished, and the caller can call again to
+ * learn the result.
  */
 export function createCheckouts(deps: CheckoutDeps): Checkouts {
   const { store, clock, newId, cutOff } = deps;
-  const running = new Set<Promise<unknown>>();
+  const inProgress = new Set<Promise<bigint>>();
 
-  async function run({ userId, key }: CheckoutCommand, deadlineMs: number): Promise<bigint> {
+  async function checkOut({ userId, key }: CheckoutCommand, deadlineMs: number): Promise<bigint> {
     const claimMs = Math.max(0, deadlineMs - clock.nowMs()) + CLAIM_MARGIN_MS;
-    const pressed = { key, newId: newId(), claimMs };
-    const limits = { deadlineMs, isRepeatable: true };
-    const answer = await store.update(userId, { checkoutKey: key }, (cart) => press(cart, pressed), limits);
+    const press = { key, newCheckoutId: newId(), claimMs };
+    const answer = await store.update(userId, { checkoutKey: key }, (cart) => pressCheckout(cart, press), {
+      deadlineMs,
+    });
     if (answer.kind === 'empty') throw emptyCart(answer.lastOrderId);
     if (answer.kind === 'ordered') return answer.orderId;
-    return orderOf(await finish(deps, answer, { deadlineMs, ...(cutOff && { signal: cutOff }) }));
+    return orderIdOrRefusal(await finishCheckout(deps, answer, { deadlineMs, signal: cutOff }));
   }
 
   return {
     async press(command, { deadlineMs }) {
-      const press = run(command, deadlineMs);
-      running.add(press);
-      return press.finally(() => running.delete(press));
+      const running = checkOut(command, deadlineMs);
+      inProgress.add(running);
+      return running.finally(() => inProgress.delete(running));
     },
     async [Symbol.asyncDispose]() {
-      await Promise.allSettled(running);
+      await Promise.allSettled(inProgress);
     },
   };
+}
+
+/**
+ * Asks loms what became of an open checkout, and closes it with the answer. Any number of callers may do this at any time:
+ * loms makes one order at most, and all callers resolve with the same closed checkout. Rejects with CHECKOUT_PENDING when
+ * the checkout stays open.
+ */
+export async function finishCheckout(
+  deps: FinishDeps,
+  { checkout, moment }: ClaimedCheckout,
+  options: CallOptions,
+): Promise<Checkout> {
+  // From decide_before on no order can be made. Without lines the request can still learn that, whatever the lines are.
+  const isTooLate = moment.getTime() >= checkout.decideBefore.getTime();
+  const outcome = await deps.orders.create(isTooLate ? withoutLines(checkout) : checkout, options);
+  deps.watch.outcome(outcome.kind);
+  if (outcome.kind === 'busy' || outcome.kind === 'unknown') throw pending(outcome);
+  try {
+    return await endCheckout(deps, checkout, outcome);
+  } catch (error) {
+    throw error instanceof AppError ? pending({ kind: 'unknown', cause: error }) : error;
+  }
+}
+
+/** The request that cannot make an order and only asks what became of the checkout. */
+export const withoutLines = (checkout: Checkout): Checkout => ({ ...checkout, lines: [] });
+
+/**
+ * Closes a checkout, even when its caller is gone. Resolves with the checkout as it was closed, now or before.
+ * `auditReason` is why an operator closes it by hand.
+ */
+export async function endCheckout(
+  { store, clock, watch }: Omit<FinishDeps, 'orders'>,
+  { id, userId }: Checkout,
+  ending: Ending,
+  auditReason?: string,
+): Promise<Checkout> {
+  const closing = await store.update(userId, { checkoutId: id }, (cart) => closeCheckout(cart, ending, auditReason), {
+    deadlineMs: clock.nowMs() + CLOSE_LIMIT_MS,
+  });
+  if (closing === undefined) throw new Error(`checkout ${id} of user ${userId} is not in the database any more`);
+  const { checkout, isContradicted } = closing;
+  const fields = { checkoutId: id, userId: String(userId), state: checkout.state, ending: ending.kind };
+  if (ending.kind === 'taken') watch.alarm('taken', fields);
+  if (isContradicted) watch.alarm('contradicted', fields);
+  return checkout;
 }

@@ -2,40 +2,40 @@ import { AppError } from '@tally/platform/errors';
 import type { CallOptions } from '@tally/platform/grpc';
 
 import { type Checkout, unchanged } from '../carts/cart.ts';
-import { type FinishDeps, end } from './finish.ts';
-import { requestOf } from '../carts/intent.ts';
 import type { Store } from '../store/store.ts';
+import { type FinishDeps, endCheckout, withoutLines } from './checkout.ts';
 
-export interface CheckoutCloseDeps extends FinishDeps {
+export interface CloseByHandDeps extends FinishDeps {
   readonly store: Pick<Store, 'update' | 'findOwner'>;
 }
 
-export interface CheckoutCloseCommand {
+export interface CloseByHandCommand {
   readonly checkoutId: string;
-  /** Kept with the closing. */
-  readonly why: string;
-  /** Close it also where loms does not say how it ended. An order may exist, or follow, that the cart then knows nothing of. */
+  /** Why the operator closes it. Stored in the table `audit`. */
+  readonly reason: string;
+  /** Close the checkout even when loms does not say how it ended. An order of it may then exist without cart's knowledge. */
   readonly isAbandoned: boolean;
 }
 
-/** The last resort for a checkout that stays open: an operator closes it, with what loms says where loms can be asked. */
+/**
+ * Closes an open checkout on behalf of an operator, with what loms says about it if loms can be asked. Resolves with the
+ * closed checkout. The request has no lines, so that closing a checkout never makes its order.
+ */
 export async function closeByHand(
-  deps: CheckoutCloseDeps,
-  { checkoutId, why, isAbandoned }: CheckoutCloseCommand,
+  deps: CloseByHandDeps,
+  { checkoutId, reason, isAbandoned }: CloseByHandCommand,
   options: CallOptions & { readonly deadlineMs: number },
 ): Promise<Checkout> {
   const { store, orders } = deps;
   const userId = await store.findOwner(checkoutId);
   if (userId === undefined) throw unknownCheckout(checkoutId);
-  const limits = { deadlineMs: options.deadlineMs, isRepeatable: true };
-  const checkout = await store.update(userId, { checkoutId }, ({ named }) => unchanged(named), limits);
+  const checkout = await store.update(userId, { checkoutId }, ({ checkoutById }) => unchanged(checkoutById), options);
   if (checkout === undefined) throw unknownCheckout(checkoutId);
   if (checkout.state !== 'open') return checkout;
-  // Only a question: closing must not be what makes the order.
-  const outcome = await orders.create(requestOf(checkout, checkout.decideBefore), options);
-  if (outcome.kind !== 'busy' && outcome.kind !== 'unknown') return end(deps, checkout, outcome, why);
-  if (isAbandoned) return end(deps, checkout, { kind: 'abandoned' }, why);
-  const message = `loms does not say how checkout ${checkoutId} ended. It ends by itself once loms answers at or past ${checkout.decideBefore.toISOString()}`;
+  const outcome = await orders.create(withoutLines(checkout), options);
+  if (outcome.kind !== 'busy' && outcome.kind !== 'unknown') return endCheckout(deps, checkout, outcome, reason);
+  if (isAbandoned) return endCheckout(deps, checkout, { kind: 'abandoned' }, reason);
+  const message = `loms does not say how checkout ${checkoutId} ended; it ends by itself when loms answers at or after ${checkout.decideBefore.toISOString()}`;
   throw new AppError('unavailable', message, {
     reason: 'CHECKOUT_PENDING',
     cause: 'cause' in outcome ? outcome.cause : undefined,

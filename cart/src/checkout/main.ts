@@ -6,7 +6,7 @@ import { openDb } from '@tally/platform/postgres';
 import { openTracing } from '@tally/platform/telemetry';
 import { Loms } from '@tally/proto/loms';
 
-import { createOrders } from '../orders/orders-grpc.ts';
+import { createGrpcOrders } from '../orders/orders-grpc.ts';
 import { createPostgresStore } from '../store/store-postgres.ts';
 import { closeByHand } from './close-by-hand.ts';
 import { readCheckoutCommandConfig } from './config.ts';
@@ -15,20 +15,20 @@ const LIMIT_MS = 10_000;
 
 const close: Command = {
   name: 'checkout close',
-  purpose: "closes it with what loms says of it, and keeps REASON in cart's table audit",
+  purpose: "Closes a checkout with what loms says about it, and stores REASON in cart's table audit.",
   operands: [
     {
       name: 'ID',
       isRequired: true,
-      meaning: 'a UUID, as verify shows it',
+      meaning: 'the id of a checkout: a UUID, as just verify prints it',
       pattern: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i,
     },
-    { name: 'REASON', isRequired: true, meaning: 'the reason, in words', takesRest: true },
+    { name: 'REASON', isRequired: true, meaning: 'why the checkout is closed by hand', takesRest: true },
   ],
   options: [
     {
       name: '--abandon',
-      meaning: 'close it as refused even where loms cannot say: an order of it may exist all the same',
+      meaning: 'close the checkout as refused even when loms cannot be asked; an order of it may exist all the same',
     },
   ],
   run: async (given) => {
@@ -41,12 +41,12 @@ const close: Command = {
     });
     const deps = {
       store: createPostgresStore({ db, clock: systemClock, random: Math.random }),
-      orders: createOrders(loms),
+      orders: createGrpcOrders(loms),
       clock: systemClock,
-      watch: { outcome: () => {}, alarm: (kind: string) => console.error(`attention: ${kind}`) },
+      watch: { outcome: () => {}, alarm: (kind: string) => console.error(`alarm: ${kind}`) },
     };
     const id = given.required('ID').toLowerCase();
-    const command = { checkoutId: id, why: given.required('REASON'), isAbandoned: given.has('--abandon') };
+    const command = { checkoutId: id, reason: given.required('REASON'), isAbandoned: given.has('--abandon') };
     const { state, orderId, refusal } = await closeByHand(deps, command, { deadlineMs: Date.now() + LIMIT_MS });
     console.log(`checkout ${id} is ${state}: ${refusal?.message ?? `order ${orderId}`}`);
     return 0;
@@ -55,7 +55,7 @@ const close: Command = {
 
 const group: CommandGroup = {
   name: 'checkout',
-  purpose: 'the last resort for a checkout that stays open: just verify names those.',
+  purpose: 'The last resort for a checkout that stays open. just verify lists such checkouts.',
   commands: [close],
   notes: ['CART_DATABASE_URL names the database, LOMS_ADDRESS where loms answers.'],
 };

@@ -3,35 +3,37 @@ import { describe, expect, test } from 'bun:test';
 import { AppError } from '@tally/platform/errors';
 import { Code } from '@tally/platform/grpc';
 
-import { PENDING, type World, fail, outcomeOf, resume, setUpCheckouts } from '../testing/checkout-fixtures.ts';
-import { clientOf, createFakeLoms, line } from '../testing/fixtures.ts';
+import { type CheckoutWorld, PENDING, createCheckoutWorld, resume } from '../testing/checkout-world.ts';
+import { clientOf, createFakeLoms, transportError } from '../testing/fake-loms.ts';
 
-describe('stopped between freezing and closing', () => {
-  const lost = () => {
+const unavailable = () => Promise.reject(transportError(Code.UNAVAILABLE));
+
+describe('a checkout that is interrupted between the freeze and the closing', () => {
+  const loseDatabase = () => {
     throw new AppError('unavailable', 'the database does not answer');
   };
-  const stops: Record<string, (world: World) => void> = {
-    'before the order was asked for': ({ loms }) => (loms.onCreate = () => Promise.reject(fail(Code.UNAVAILABLE))),
-    'behind the decision of loms': ({ loms }) => {
+  const interruptions: Record<string, (world: CheckoutWorld) => void> = {
+    'before loms is asked': ({ loms }) => (loms.onCreate = unavailable),
+    'after loms decided': ({ loms }) => {
       loms.onCreate = async (proceed) => {
         await proceed();
-        throw fail(Code.UNAVAILABLE);
+        throw transportError(Code.UNAVAILABLE);
       };
     },
-    'before the closing is written': ({ faults }) => (faults.beforeClose = lost),
-    'behind the closing, its answer lost': ({ faults }) => (faults.afterClose = lost),
+    'before the closing is written': ({ faults }) => (faults.beforeClose = loseDatabase),
+    'after the closing was written, when its answer is lost': ({ faults }) => (faults.afterClose = loseDatabase),
   };
-  for (const [name, stop] of Object.entries(stops)) {
-    const others: Record<string, (world: World) => Promise<unknown>> = {
-      'the resumer': (world) => resume(world),
-      'the next press': (world) => world.press(),
-      both: (world) => Promise.all([world.press(), world.press('other'), resume(world)]),
-    };
-    for (const [who, finish] of Object.entries(others)) {
-      test(`${name}: ${who} ends it with one order; exactly the ordered counts are gone`, async () => {
-        const world = setUpCheckouts();
+  const finishers: Record<string, (world: CheckoutWorld) => Promise<unknown>> = {
+    'the resumer': (world) => resume(world),
+    'the next press': (world) => world.press(),
+    'both together': (world) => Promise.all([world.press(), world.press('other'), resume(world)]),
+  };
+  for (const [when, interrupt] of Object.entries(interruptions)) {
+    for (const [who, finish] of Object.entries(finishers)) {
+      test(`${when}, is finished by ${who} with one order, and exactly the ordered counts leave the cart`, async () => {
+        const world = createCheckoutWorld();
         await world.fill();
-        stop(world);
+        interrupt(world);
         expect(await world.press('k')).toBe(PENDING);
         await world.put(3, 4);
         world.loms.onCreate = (proceed) => proceed();
@@ -46,13 +48,13 @@ describe('stopped between freezing and closing', () => {
         ]);
         expect(await world.contents()).toEqual([[3, 4]]);
         expect(await world.press('k')).toBe('1');
-        expect(world.seen.filter((each) => each.startsWith('alarm'))).toEqual([]);
+        expect(world.watched.filter((each) => each.startsWith('alarm'))).toEqual([]);
       });
     }
   }
 
-  test('a bug while closing is no expected failure', async () => {
-    const world = setUpCheckouts();
+  test('a bug while closing is thrown as it is, and not answered as pending', async () => {
+    const world = createCheckoutWorld();
     await world.fill();
     world.faults.beforeClose = () => {
       throw new TypeError('a bug');
@@ -61,50 +63,54 @@ describe('stopped between freezing and closing', () => {
   });
 });
 
-describe('loms away past decide_before', () => {
-  test('the checkout ends refused, no order appears later, the cart still holds its lines', async () => {
-    const world = setUpCheckouts();
-    const { loms, clock } = world;
+describe('when loms is away until after decide_before', () => {
+  test('the checkout ends refused, no order appears later, and the cart keeps its lines', async () => {
+    const world = createCheckoutWorld();
+    const { loms } = world;
     await world.fill();
-    loms.onCreate = () => Promise.reject(fail(Code.UNAVAILABLE));
+    loms.onCreate = unavailable;
     expect(await world.press('k')).toBe(PENDING);
     const [original] = loms.requests;
+    if (original === undefined) throw new Error('loms was not asked');
     expect((await resume(world, 70_000)).length).toBeGreaterThan(0);
     loms.onCreate = (proceed) => proceed();
     await resume(world);
-    expect(await world.look(original?.checkoutId ?? '')).toMatchObject({ state: 'refused', orderId: 1n });
+    expect(await world.findCheckout(original.checkoutId)).toMatchObject({ state: 'refused', orderId: 1n });
     expect(await world.contents()).toEqual([
       [1, 2],
       [2, 3],
     ]);
-    // The original arrives late.
-    await expect(loms.orderCreate(original as NonNullable<typeof original>)).rejects.toThrow('too late');
+    // The original request arrives late.
+    await expect(loms.orderCreate(original)).rejects.toThrow('too late');
     expect(loms.orders).toHaveLength(1);
     expect(await world.press('k')).toBe('2');
-    expect(clock.nowMs()).toBeGreaterThan(0);
   });
 
-  test('a press at that moment asks without the lines, and is told', async () => {
-    const world = setUpCheckouts();
+  test('loms is asked with the lines before that moment, and without them from then on', async () => {
+    const world = createCheckoutWorld();
     const { loms, clock } = world;
     await world.fill();
-    loms.onCreate = () => Promise.reject(fail(Code.UNAVAILABLE));
+    loms.onCreate = unavailable;
     await world.press();
     await clock.advance(59_999);
     await world.press();
     await clock.advance(1);
     loms.onCreate = (proceed) => proceed();
     expect(await world.press()).toBe('failed-precondition CHECKOUT_EXPIRED 1');
+    const [first, ...others] = loms.requests;
     expect(loms.requests.map(({ items }) => items.length)).toEqual([2, 2, 0]);
+    for (const { user, checkoutId, decideBefore } of others) {
+      expect([user, checkoutId, decideBefore]).toEqual([first?.user, first?.checkoutId, first?.decideBefore] as never);
+    }
   });
 
-  test('where the clock of loms is behind, the checkout stays open until loms says that it is over', async () => {
-    const world = setUpCheckouts();
+  test('the checkout stays open while the clock of loms is behind, until loms says that it is over', async () => {
+    const world = createCheckoutWorld();
     const { clock } = world;
     await world.fill();
-    const behind = createFakeLoms(() => clock.nowMs() - 10_000);
+    const slowLoms = createFakeLoms(() => clock.nowMs() - 10_000);
     world.loms.onCreate = (_, request) =>
-      request.items.length > 0 ? Promise.reject(fail(Code.UNAVAILABLE)) : clientOf(behind).orderCreate(request, {});
+      request.items.length > 0 ? unavailable() : clientOf(slowLoms).orderCreate(request, {});
     await world.press();
     await clock.advance(60_000);
     expect(await world.press()).toBe(PENDING);
@@ -113,11 +119,11 @@ describe('loms away past decide_before', () => {
   });
 
   test('an order that was made just in time is found', async () => {
-    const world = setUpCheckouts();
+    const world = createCheckoutWorld();
     await world.fill();
     world.loms.onCreate = async (proceed) => {
       await proceed();
-      throw fail(Code.UNAVAILABLE);
+      throw transportError(Code.UNAVAILABLE);
     };
     await world.press();
     await world.clock.advance(60_000);
@@ -128,15 +134,15 @@ describe('loms away past decide_before', () => {
 });
 
 describe('the resumer', () => {
-  async function leaveOpen(world: World): Promise<void> {
+  async function leaveOpen(world: CheckoutWorld): Promise<void> {
     await world.fill();
-    world.loms.onCreate = () => Promise.reject(fail(Code.UNAVAILABLE));
+    world.loms.onCreate = unavailable;
     await world.press();
     world.loms.onCreate = (proceed) => proceed();
   }
 
-  test('leaves a checkout to its live caller until a second behind its deadline', async () => {
-    const world = setUpCheckouts();
+  test("leaves a checkout to its live caller until one second after the caller's deadline", async () => {
+    const world = createCheckoutWorld();
     await leaveOpen(world);
     await resume(world, 5_900);
     expect(world.loms.orders).toHaveLength(0);
@@ -144,8 +150,8 @@ describe('the resumer', () => {
     expect(world.loms.orders).toHaveLength(1);
   });
 
-  test('two at once and a press make one order', async () => {
-    const world = setUpCheckouts();
+  test('makes one order together with a second resumer and a press', async () => {
+    const world = createCheckoutWorld();
     await leaveOpen(world);
     await world.clock.advance(10_000);
     await Promise.all([resume(world, 1000), resume(world, 1000), world.press()]);
@@ -153,23 +159,22 @@ describe('the resumer', () => {
     expect(await world.contents()).toEqual([]);
   });
 
-  test('reports what it could not end, and comes again', async () => {
-    const world = setUpCheckouts();
+  test('reports the checkouts that it could not finish, and retries them', async () => {
+    const world = createCheckoutWorld();
     await leaveOpen(world);
-    world.loms.onCreate = () => Promise.reject(fail(Code.UNAVAILABLE));
+    world.loms.onCreate = unavailable;
     const failures = await resume(world, 20_000);
     expect(failures.length).toBeGreaterThanOrEqual(2);
     expect(failures.every((error) => error instanceof AppError && error.reason === 'CHECKOUT_PENDING')).toBe(true);
   });
 
-  test('works off more than it may claim at once without a pause', async () => {
-    const world = setUpCheckouts();
-    const { store, loms, clock } = world;
+  test('goes on without a pause when there are more checkouts than it may claim at once', async () => {
+    const world = createCheckoutWorld();
+    const { loms, clock } = world;
+    loms.onCreate = unavailable;
     for (let userId = 100n; userId < 110n; userId += 1n) {
-      const limits = { deadlineMs: Number.MAX_SAFE_INTEGER, isRepeatable: true };
-      await store.update(userId, {}, () => ({ changes: { addedLine: line(1, 1) }, answer: undefined }), limits);
-      loms.onCreate = () => Promise.reject(fail(Code.UNAVAILABLE));
-      await outcomeOf(world.checkouts.press({ userId, key: undefined }, { deadlineMs: clock.nowMs() }));
+      await world.put(1, 1, userId);
+      await world.press(undefined, userId, 0);
     }
     loms.onCreate = (proceed) => proceed();
     await clock.advance(1_001);

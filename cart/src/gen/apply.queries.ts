@@ -13,22 +13,22 @@ export type numberArray = (number)[];
 
 export type stringArray = (string)[];
 
-/** 'RemoveLines' parameters type */
-export interface IRemoveLinesParams {
+/** 'DeleteLines' parameters type */
+export interface IDeleteLinesParams {
   ids: bigintArray;
   userId: bigint;
 }
 
-/** 'RemoveLines' return type */
-export type IRemoveLinesResult = void;
+/** 'DeleteLines' return type */
+export type IDeleteLinesResult = void;
 
-/** 'RemoveLines' query type */
-export interface IRemoveLinesQuery {
-  params: IRemoveLinesParams;
-  result: IRemoveLinesResult;
+/** 'DeleteLines' query type */
+export interface IDeleteLinesQuery {
+  params: IDeleteLinesParams;
+  result: IDeleteLinesResult;
 }
 
-const removeLinesIR: any = {"usedParamSet":{"userId":true,"ids":true},"params":[{"name":"userId","required":true,"transform":{"type":"scalar"},"locs":[{"a":40,"b":47}]},{"name":"ids","required":true,"transform":{"type":"scalar"},"locs":[{"a":62,"b":66}]}],"statement":"delete from cart_items\n where user_id = :userId! and id = any(:ids!::bigint[])"};
+const deleteLinesIR: any = {"usedParamSet":{"userId":true,"ids":true},"params":[{"name":"userId","required":true,"transform":{"type":"scalar"},"locs":[{"a":40,"b":47}]},{"name":"ids","required":true,"transform":{"type":"scalar"},"locs":[{"a":62,"b":66}]}],"statement":"delete from cart_items\n where user_id = :userId! and id = any(:ids!::bigint[])"};
 
 /**
  * Query generated from SQL:
@@ -37,11 +37,11 @@ const removeLinesIR: any = {"usedParamSet":{"userId":true,"ids":true},"params":[
  *  where user_id = :userId! and id = any(:ids!::bigint[])
  * ```
  */
-export const removeLines = new PreparedQuery<IRemoveLinesParams,IRemoveLinesResult>(removeLinesIR);
+export const deleteLines = new PreparedQuery<IDeleteLinesParams,IDeleteLinesResult>(deleteLinesIR);
 
 
-/** 'ChangeLines' parameters type */
-export interface IChangeLinesParams {
+/** 'UpdateLines' parameters type */
+export interface IUpdateLinesParams {
   counts: numberArray;
   ids: bigintArray;
   names: stringArray;
@@ -49,16 +49,16 @@ export interface IChangeLinesParams {
   userId: bigint;
 }
 
-/** 'ChangeLines' return type */
-export type IChangeLinesResult = void;
+/** 'UpdateLines' return type */
+export type IUpdateLinesResult = void;
 
-/** 'ChangeLines' query type */
-export interface IChangeLinesQuery {
-  params: IChangeLinesParams;
-  result: IChangeLinesResult;
+/** 'UpdateLines' query type */
+export interface IUpdateLinesQuery {
+  params: IUpdateLinesParams;
+  result: IUpdateLinesResult;
 }
 
-const changeLinesIR: any = {"usedParamSet":{"ids":true,"counts":true,"names":true,"prices":true,"userId":true},"params":[{"name":"ids","required":true,"transform":{"type":"scalar"},"locs":[{"a":89,"b":93}]},{"name":"counts","required":true,"transform":{"type":"scalar"},"locs":[{"a":106,"b":113}]},{"name":"names","required":true,"transform":{"type":"scalar"},"locs":[{"a":127,"b":133}]},{"name":"prices","required":true,"transform":{"type":"scalar"},"locs":[{"a":144,"b":151}]},{"name":"userId","required":true,"transform":{"type":"scalar"},"locs":[{"a":213,"b":220}]}],"statement":"update cart_items i\n   set count = l.count, name = l.name, price = l.price\n  from unnest(:ids!::bigint[], :counts!::integer[], :names!::text[], :prices!::bigint[]) as l (id, count, name, price)\n where i.user_id = :userId! and i.id = l.id"};
+const updateLinesIR: any = {"usedParamSet":{"ids":true,"counts":true,"names":true,"prices":true,"userId":true},"params":[{"name":"ids","required":true,"transform":{"type":"scalar"},"locs":[{"a":89,"b":93}]},{"name":"counts","required":true,"transform":{"type":"scalar"},"locs":[{"a":106,"b":113}]},{"name":"names","required":true,"transform":{"type":"scalar"},"locs":[{"a":127,"b":133}]},{"name":"prices","required":true,"transform":{"type":"scalar"},"locs":[{"a":144,"b":151}]},{"name":"userId","required":true,"transform":{"type":"scalar"},"locs":[{"a":213,"b":220}]}],"statement":"update cart_items i\n   set count = l.count, name = l.name, price = l.price\n  from unnest(:ids!::bigint[], :counts!::integer[], :names!::text[], :prices!::bigint[]) as l (id, count, name, price)\n where i.user_id = :userId! and i.id = l.id"};
 
 /**
  * Query generated from SQL:
@@ -69,11 +69,11 @@ const changeLinesIR: any = {"usedParamSet":{"ids":true,"counts":true,"names":tru
  *  where i.user_id = :userId! and i.id = l.id
  * ```
  */
-export const changeLines = new PreparedQuery<IChangeLinesParams,IChangeLinesResult>(changeLinesIR);
+export const updateLines = new PreparedQuery<IUpdateLinesParams,IUpdateLinesResult>(updateLinesIR);
 
 
-/** 'AddLine' parameters type */
-export interface IAddLineParams {
+/** 'InsertLine' parameters type */
+export interface IInsertLineParams {
   count: number;
   name: string;
   price: bigint;
@@ -81,16 +81,16 @@ export interface IAddLineParams {
   userId: bigint;
 }
 
-/** 'AddLine' return type */
-export type IAddLineResult = void;
+/** 'InsertLine' return type */
+export type IInsertLineResult = void;
 
-/** 'AddLine' query type */
-export interface IAddLineQuery {
-  params: IAddLineParams;
-  result: IAddLineResult;
+/** 'InsertLine' query type */
+export interface IInsertLineQuery {
+  params: IInsertLineParams;
+  result: IInsertLineResult;
 }
 
-const addLineIR: any = {"usedParamSet":{"userId":true,"sku":true,"count":true,"name":true,"price":true},"params":[{"name":"userId","required":true,"transform":{"type":"scalar"},"locs":[{"a":66,"b":73}]},{"name":"sku","required":true,"transform":{"type":"scalar"},"locs":[{"a":76,"b":80}]},{"name":"count","required":true,"transform":{"type":"scalar"},"locs":[{"a":83,"b":89}]},{"name":"name","required":true,"transform":{"type":"scalar"},"locs":[{"a":92,"b":97}]},{"name":"price","required":true,"transform":{"type":"scalar"},"locs":[{"a":100,"b":106}]}],"statement":"insert into cart_items (user_id, sku, count, name, price)\nvalues (:userId!, :sku!, :count!, :name!, :price!)"};
+const insertLineIR: any = {"usedParamSet":{"userId":true,"sku":true,"count":true,"name":true,"price":true},"params":[{"name":"userId","required":true,"transform":{"type":"scalar"},"locs":[{"a":66,"b":73}]},{"name":"sku","required":true,"transform":{"type":"scalar"},"locs":[{"a":76,"b":80}]},{"name":"count","required":true,"transform":{"type":"scalar"},"locs":[{"a":83,"b":89}]},{"name":"name","required":true,"transform":{"type":"scalar"},"locs":[{"a":92,"b":97}]},{"name":"price","required":true,"transform":{"type":"scalar"},"locs":[{"a":100,"b":106}]}],"statement":"insert into cart_items (user_id, sku, count, name, price)\nvalues (:userId!, :sku!, :count!, :name!, :price!)"};
 
 /**
  * Query generated from SQL:
@@ -99,27 +99,27 @@ const addLineIR: any = {"usedParamSet":{"userId":true,"sku":true,"count":true,"n
  * values (:userId!, :sku!, :count!, :name!, :price!)
  * ```
  */
-export const addLine = new PreparedQuery<IAddLineParams,IAddLineResult>(addLineIR);
+export const insertLine = new PreparedQuery<IInsertLineParams,IInsertLineResult>(insertLineIR);
 
 
-/** 'KeepAddKey' parameters type */
-export interface IKeepAddKeyParams {
+/** 'InsertAddKey' parameters type */
+export interface IInsertAddKeyParams {
   key: string;
   moment: DateOrString;
   requestHash: Buffer;
   userId: bigint;
 }
 
-/** 'KeepAddKey' return type */
-export type IKeepAddKeyResult = void;
+/** 'InsertAddKey' return type */
+export type IInsertAddKeyResult = void;
 
-/** 'KeepAddKey' query type */
-export interface IKeepAddKeyQuery {
-  params: IKeepAddKeyParams;
-  result: IKeepAddKeyResult;
+/** 'InsertAddKey' query type */
+export interface IInsertAddKeyQuery {
+  params: IInsertAddKeyParams;
+  result: IInsertAddKeyResult;
 }
 
-const keepAddKeyIR: any = {"usedParamSet":{"userId":true,"key":true,"requestHash":true,"moment":true},"params":[{"name":"userId","required":true,"transform":{"type":"scalar"},"locs":[{"a":70,"b":77}]},{"name":"key","required":true,"transform":{"type":"scalar"},"locs":[{"a":80,"b":84}]},{"name":"requestHash","required":true,"transform":{"type":"scalar"},"locs":[{"a":87,"b":99}]},{"name":"moment","required":true,"transform":{"type":"scalar"},"locs":[{"a":102,"b":109}]}],"statement":"insert into add_keys (user_id, key, request_hash, created_at)\nvalues (:userId!, :key!, :requestHash!, :moment!)"};
+const insertAddKeyIR: any = {"usedParamSet":{"userId":true,"key":true,"requestHash":true,"moment":true},"params":[{"name":"userId","required":true,"transform":{"type":"scalar"},"locs":[{"a":70,"b":77}]},{"name":"key","required":true,"transform":{"type":"scalar"},"locs":[{"a":80,"b":84}]},{"name":"requestHash","required":true,"transform":{"type":"scalar"},"locs":[{"a":87,"b":99}]},{"name":"moment","required":true,"transform":{"type":"scalar"},"locs":[{"a":102,"b":109}]}],"statement":"insert into add_keys (user_id, key, request_hash, created_at)\nvalues (:userId!, :key!, :requestHash!, :moment!)"};
 
 /**
  * Query generated from SQL:
@@ -128,11 +128,11 @@ const keepAddKeyIR: any = {"usedParamSet":{"userId":true,"key":true,"requestHash
  * values (:userId!, :key!, :requestHash!, :moment!)
  * ```
  */
-export const keepAddKey = new PreparedQuery<IKeepAddKeyParams,IKeepAddKeyResult>(keepAddKeyIR);
+export const insertAddKey = new PreparedQuery<IInsertAddKeyParams,IInsertAddKeyResult>(insertAddKeyIR);
 
 
-/** 'FreezeCart' parameters type */
-export interface IFreezeCartParams {
+/** 'InsertCheckout' parameters type */
+export interface IInsertCheckoutParams {
   claimMs: number;
   counts: numberArray;
   decideBefore: DateOrString;
@@ -145,16 +145,16 @@ export interface IFreezeCartParams {
   userId: bigint;
 }
 
-/** 'FreezeCart' return type */
-export type IFreezeCartResult = void;
+/** 'InsertCheckout' return type */
+export type IInsertCheckoutResult = void;
 
-/** 'FreezeCart' query type */
-export interface IFreezeCartQuery {
-  params: IFreezeCartParams;
-  result: IFreezeCartResult;
+/** 'InsertCheckout' query type */
+export interface IInsertCheckoutQuery {
+  params: IInsertCheckoutParams;
+  result: IInsertCheckoutResult;
 }
 
-const freezeCartIR: any = {"usedParamSet":{"id":true,"userId":true,"moment":true,"decideBefore":true,"claimMs":true,"lineIds":true,"skus":true,"counts":true,"names":true,"prices":true},"params":[{"name":"id","required":true,"transform":{"type":"scalar"},"locs":[{"a":113,"b":116},{"a":305,"b":308}]},{"name":"userId","required":true,"transform":{"type":"scalar"},"locs":[{"a":119,"b":126}]},{"name":"moment","required":true,"transform":{"type":"scalar"},"locs":[{"a":137,"b":144}]},{"name":"decideBefore","required":true,"transform":{"type":"scalar"},"locs":[{"a":147,"b":160}]},{"name":"claimMs","required":true,"transform":{"type":"scalar"},"locs":[{"a":183,"b":191}]},{"name":"lineIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":368,"b":376}]},{"name":"skus","required":true,"transform":{"type":"scalar"},"locs":[{"a":389,"b":394}]},{"name":"counts","required":true,"transform":{"type":"scalar"},"locs":[{"a":407,"b":414}]},{"name":"names","required":true,"transform":{"type":"scalar"},"locs":[{"a":428,"b":434}]},{"name":"prices","required":true,"transform":{"type":"scalar"},"locs":[{"a":445,"b":452}]}],"statement":"with frozen as (\n  insert into checkouts (id, user_id, state, frozen_at, decide_before, claimed_until)\n  values (:id!, :userId!, 'open', :moment!, :decideBefore!, clock_timestamp() + :claimMs!::integer * interval '1 ms')\n)\ninsert into checkout_lines (checkout_id, line_id, sku, count, name, price)\nselect :id!, l.line_id, l.sku, l.count, l.name, l.price\n  from unnest(:lineIds!::bigint[], :skus!::bigint[], :counts!::integer[], :names!::text[], :prices!::bigint[])\n    as l (line_id, sku, count, name, price)"};
+const insertCheckoutIR: any = {"usedParamSet":{"id":true,"userId":true,"moment":true,"decideBefore":true,"claimMs":true,"lineIds":true,"skus":true,"counts":true,"names":true,"prices":true},"params":[{"name":"id","required":true,"transform":{"type":"scalar"},"locs":[{"a":113,"b":116},{"a":305,"b":308}]},{"name":"userId","required":true,"transform":{"type":"scalar"},"locs":[{"a":119,"b":126}]},{"name":"moment","required":true,"transform":{"type":"scalar"},"locs":[{"a":137,"b":144}]},{"name":"decideBefore","required":true,"transform":{"type":"scalar"},"locs":[{"a":147,"b":160}]},{"name":"claimMs","required":true,"transform":{"type":"scalar"},"locs":[{"a":183,"b":191}]},{"name":"lineIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":368,"b":376}]},{"name":"skus","required":true,"transform":{"type":"scalar"},"locs":[{"a":389,"b":394}]},{"name":"counts","required":true,"transform":{"type":"scalar"},"locs":[{"a":407,"b":414}]},{"name":"names","required":true,"transform":{"type":"scalar"},"locs":[{"a":428,"b":434}]},{"name":"prices","required":true,"transform":{"type":"scalar"},"locs":[{"a":445,"b":452}]}],"statement":"with frozen as (\n  insert into checkouts (id, user_id, state, frozen_at, decide_before, claimed_until)\n  values (:id!, :userId!, 'open', :moment!, :decideBefore!, clock_timestamp() + :claimMs!::integer * interval '1 ms')\n)\ninsert into checkout_lines (checkout_id, line_id, sku, count, name, price)\nselect :id!, l.line_id, l.sku, l.count, l.name, l.price\n  from unnest(:lineIds!::bigint[], :skus!::bigint[], :counts!::integer[], :names!::text[], :prices!::bigint[])\n    as l (line_id, sku, count, name, price)"};
 
 /**
  * Query generated from SQL:
@@ -169,7 +169,7 @@ const freezeCartIR: any = {"usedParamSet":{"id":true,"userId":true,"moment":true
  *     as l (line_id, sku, count, name, price)
  * ```
  */
-export const freezeCart = new PreparedQuery<IFreezeCartParams,IFreezeCartResult>(freezeCartIR);
+export const insertCheckout = new PreparedQuery<IInsertCheckoutParams,IInsertCheckoutResult>(insertCheckoutIR);
 
 
 /** 'ExtendClaim' parameters type */
@@ -200,39 +200,39 @@ const extendClaimIR: any = {"usedParamSet":{"claimMs":true,"id":true},"params":[
 export const extendClaim = new PreparedQuery<IExtendClaimParams,IExtendClaimResult>(extendClaimIR);
 
 
-/** 'KeepCheckoutKey' parameters type */
-export interface IKeepCheckoutKeyParams {
+/** 'UpsertCheckoutKey' parameters type */
+export interface IUpsertCheckoutKeyParams {
   checkoutId: string;
   key: string;
   moment: DateOrString;
   userId: bigint;
 }
 
-/** 'KeepCheckoutKey' return type */
-export type IKeepCheckoutKeyResult = void;
+/** 'UpsertCheckoutKey' return type */
+export type IUpsertCheckoutKeyResult = void;
 
-/** 'KeepCheckoutKey' query type */
-export interface IKeepCheckoutKeyQuery {
-  params: IKeepCheckoutKeyParams;
-  result: IKeepCheckoutKeyResult;
+/** 'UpsertCheckoutKey' query type */
+export interface IUpsertCheckoutKeyQuery {
+  params: IUpsertCheckoutKeyParams;
+  result: IUpsertCheckoutKeyResult;
 }
 
-const keepCheckoutKeyIR: any = {"usedParamSet":{"userId":true,"key":true,"checkoutId":true,"moment":true},"params":[{"name":"userId","required":true,"transform":{"type":"scalar"},"locs":[{"a":176,"b":183}]},{"name":"key","required":true,"transform":{"type":"scalar"},"locs":[{"a":186,"b":190}]},{"name":"checkoutId","required":true,"transform":{"type":"scalar"},"locs":[{"a":193,"b":204}]},{"name":"moment","required":true,"transform":{"type":"scalar"},"locs":[{"a":207,"b":214}]}],"statement":"-- A refused checkout gives its keys back: a press passes over it, and takes the key for another one.\ninsert into checkout_keys (user_id, key, checkout_id, created_at)\nvalues (:userId!, :key!, :checkoutId!, :moment!)\non conflict (user_id, key) do update set checkout_id = excluded.checkout_id, created_at = excluded.created_at"};
+const upsertCheckoutKeyIR: any = {"usedParamSet":{"userId":true,"key":true,"checkoutId":true,"moment":true},"params":[{"name":"userId","required":true,"transform":{"type":"scalar"},"locs":[{"a":157,"b":164}]},{"name":"key","required":true,"transform":{"type":"scalar"},"locs":[{"a":167,"b":171}]},{"name":"checkoutId","required":true,"transform":{"type":"scalar"},"locs":[{"a":174,"b":185}]},{"name":"moment","required":true,"transform":{"type":"scalar"},"locs":[{"a":188,"b":195}]}],"statement":"-- A refused checkout gives up its keys, so a key can move on to another checkout.\ninsert into checkout_keys (user_id, key, checkout_id, created_at)\nvalues (:userId!, :key!, :checkoutId!, :moment!)\non conflict (user_id, key) do update set checkout_id = excluded.checkout_id, created_at = excluded.created_at"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- A refused checkout gives its keys back: a press passes over it, and takes the key for another one.
+ * -- A refused checkout gives up its keys, so a key can move on to another checkout.
  * insert into checkout_keys (user_id, key, checkout_id, created_at)
  * values (:userId!, :key!, :checkoutId!, :moment!)
  * on conflict (user_id, key) do update set checkout_id = excluded.checkout_id, created_at = excluded.created_at
  * ```
  */
-export const keepCheckoutKey = new PreparedQuery<IKeepCheckoutKeyParams,IKeepCheckoutKeyResult>(keepCheckoutKeyIR);
+export const upsertCheckoutKey = new PreparedQuery<IUpsertCheckoutKeyParams,IUpsertCheckoutKeyResult>(upsertCheckoutKeyIR);
 
 
-/** 'CloseCheckout' parameters type */
-export interface ICloseCheckoutParams {
+/** 'UpdateClosedCheckout' parameters type */
+export interface IUpdateClosedCheckoutParams {
   id: string;
   moment: DateOrString;
   orderId?: bigint | null | void;
@@ -240,16 +240,16 @@ export interface ICloseCheckoutParams {
   state: checkout_state;
 }
 
-/** 'CloseCheckout' return type */
-export type ICloseCheckoutResult = void;
+/** 'UpdateClosedCheckout' return type */
+export type IUpdateClosedCheckoutResult = void;
 
-/** 'CloseCheckout' query type */
-export interface ICloseCheckoutQuery {
-  params: ICloseCheckoutParams;
-  result: ICloseCheckoutResult;
+/** 'UpdateClosedCheckout' query type */
+export interface IUpdateClosedCheckoutQuery {
+  params: IUpdateClosedCheckoutParams;
+  result: IUpdateClosedCheckoutResult;
 }
 
-const closeCheckoutIR: any = {"usedParamSet":{"state":true,"moment":true,"orderId":true,"refusal":true,"id":true},"params":[{"name":"state","required":true,"transform":{"type":"scalar"},"locs":[{"a":32,"b":38}]},{"name":"moment","required":true,"transform":{"type":"scalar"},"locs":[{"a":53,"b":60}]},{"name":"orderId","required":false,"transform":{"type":"scalar"},"locs":[{"a":74,"b":81}]},{"name":"refusal","required":false,"transform":{"type":"scalar"},"locs":[{"a":94,"b":101}]},{"name":"id","required":true,"transform":{"type":"scalar"},"locs":[{"a":115,"b":118}]}],"statement":"update checkouts\n   set state = :state!, closed_at = :moment!, order_id = :orderId, refusal = :refusal\n where id = :id! and state = 'open'"};
+const updateClosedCheckoutIR: any = {"usedParamSet":{"state":true,"moment":true,"orderId":true,"refusal":true,"id":true},"params":[{"name":"state","required":true,"transform":{"type":"scalar"},"locs":[{"a":32,"b":38}]},{"name":"moment","required":true,"transform":{"type":"scalar"},"locs":[{"a":53,"b":60}]},{"name":"orderId","required":false,"transform":{"type":"scalar"},"locs":[{"a":74,"b":81}]},{"name":"refusal","required":false,"transform":{"type":"scalar"},"locs":[{"a":94,"b":101}]},{"name":"id","required":true,"transform":{"type":"scalar"},"locs":[{"a":115,"b":118}]}],"statement":"update checkouts\n   set state = :state!, closed_at = :moment!, order_id = :orderId, refusal = :refusal\n where id = :id! and state = 'open'"};
 
 /**
  * Query generated from SQL:
@@ -259,26 +259,26 @@ const closeCheckoutIR: any = {"usedParamSet":{"state":true,"moment":true,"orderI
  *  where id = :id! and state = 'open'
  * ```
  */
-export const closeCheckout = new PreparedQuery<ICloseCheckoutParams,ICloseCheckoutResult>(closeCheckoutIR);
+export const updateClosedCheckout = new PreparedQuery<IUpdateClosedCheckoutParams,IUpdateClosedCheckoutResult>(updateClosedCheckoutIR);
 
 
-/** 'KeepAudit' parameters type */
-export interface IKeepAuditParams {
+/** 'InsertAudit' parameters type */
+export interface IInsertAuditParams {
   action: string;
   reason: string;
   subject: string;
 }
 
-/** 'KeepAudit' return type */
-export type IKeepAuditResult = void;
+/** 'InsertAudit' return type */
+export type IInsertAuditResult = void;
 
-/** 'KeepAudit' query type */
-export interface IKeepAuditQuery {
-  params: IKeepAuditParams;
-  result: IKeepAuditResult;
+/** 'InsertAudit' query type */
+export interface IInsertAuditQuery {
+  params: IInsertAuditParams;
+  result: IInsertAuditResult;
 }
 
-const keepAuditIR: any = {"usedParamSet":{"action":true,"subject":true,"reason":true},"params":[{"name":"action","required":true,"transform":{"type":"scalar"},"locs":[{"a":52,"b":59}]},{"name":"subject","required":true,"transform":{"type":"scalar"},"locs":[{"a":62,"b":70}]},{"name":"reason","required":true,"transform":{"type":"scalar"},"locs":[{"a":73,"b":80}]}],"statement":"insert into audit (action, subject, reason)\nvalues (:action!, :subject!, :reason!)"};
+const insertAuditIR: any = {"usedParamSet":{"action":true,"subject":true,"reason":true},"params":[{"name":"action","required":true,"transform":{"type":"scalar"},"locs":[{"a":52,"b":59}]},{"name":"subject","required":true,"transform":{"type":"scalar"},"locs":[{"a":62,"b":70}]},{"name":"reason","required":true,"transform":{"type":"scalar"},"locs":[{"a":73,"b":80}]}],"statement":"insert into audit (action, subject, reason)\nvalues (:action!, :subject!, :reason!)"};
 
 /**
  * Query generated from SQL:
@@ -287,6 +287,6 @@ const keepAuditIR: any = {"usedParamSet":{"action":true,"subject":true,"reason":
  * values (:action!, :subject!, :reason!)
  * ```
  */
-export const keepAudit = new PreparedQuery<IKeepAuditParams,IKeepAuditResult>(keepAuditIR);
+export const insertAudit = new PreparedQuery<IInsertAuditParams,IInsertAuditResult>(insertAuditIR);
 
 

@@ -129,12 +129,13 @@ export interface IFindCheckoutsQuery {
   result: IFindCheckoutsResult;
 }
 
-const findCheckoutsIR: any = {"usedParamSet":{"userId":true,"key":true,"id":true},"params":[{"name":"userId","required":true,"transform":{"type":"scalar"},"locs":[{"a":327,"b":334},{"a":959,"b":966},{"a":1039,"b":1046},{"a":1188,"b":1195},{"a":1450,"b":1457}]},{"name":"key","required":false,"transform":{"type":"scalar"},"locs":[{"a":348,"b":351},{"a":1209,"b":1212}]},{"name":"id","required":false,"transform":{"type":"scalar"},"locs":[{"a":1280,"b":1282}]}],"statement":"-- The open one, the one of this key, the one of this id, and the last that is done. The array makes it index scans.\nselect c.id, c.state, c.decide_before, c.closed_at, c.order_id, c.refusal,\n       coalesce(c.id = (select k.checkout_id\n                          from checkout_keys k\n                         where k.user_id = :userId! and k.key = :key), false) as \"is_keyed!\",\n       array(select l.line_id from checkout_lines l where l.checkout_id = c.id order by l.sku) as \"line_ids!\",\n       array(select l.sku     from checkout_lines l where l.checkout_id = c.id order by l.sku) as \"skus!\",\n       array(select l.count   from checkout_lines l where l.checkout_id = c.id order by l.sku) as \"counts!\",\n       array(select l.name    from checkout_lines l where l.checkout_id = c.id order by l.sku) as \"names!\",\n       array(select l.price   from checkout_lines l where l.checkout_id = c.id order by l.sku) as \"prices!\"\n  from checkouts c\n where c.user_id = :userId!\n   and c.id = any(array(select o.id from checkouts o where o.user_id = :userId! and o.state = 'open'\n                         union all\n                        select k.checkout_id from checkout_keys k where k.user_id = :userId! and k.key = :key\n                         union all\n                        select :id::uuid\n                         union all\n                        (select d.id\n                           from checkouts d\n                          where d.user_id = :userId! and d.state = 'done'\n                          order by d.closed_at desc\n                          limit 1)))"};
+const findCheckoutsIR: any = {"usedParamSet":{"userId":true,"key":true,"id":true},"params":[{"name":"userId","required":true,"transform":{"type":"scalar"},"locs":[{"a":383,"b":390},{"a":1015,"b":1022},{"a":1095,"b":1102},{"a":1244,"b":1251},{"a":1506,"b":1513}]},{"name":"key","required":false,"transform":{"type":"scalar"},"locs":[{"a":404,"b":407},{"a":1265,"b":1268}]},{"name":"id","required":false,"transform":{"type":"scalar"},"locs":[{"a":1336,"b":1338}]}],"statement":"-- Finds the open checkout, the one that the key belongs to, the one with the id, and the one that was done last. With the\n-- ids in an array, the planner uses index scans.\nselect c.id, c.state, c.decide_before, c.closed_at, c.order_id, c.refusal,\n       coalesce(c.id = (select k.checkout_id\n                          from checkout_keys k\n                         where k.user_id = :userId! and k.key = :key), false) as \"is_keyed!\",\n       array(select l.line_id from checkout_lines l where l.checkout_id = c.id order by l.sku) as \"line_ids!\",\n       array(select l.sku     from checkout_lines l where l.checkout_id = c.id order by l.sku) as \"skus!\",\n       array(select l.count   from checkout_lines l where l.checkout_id = c.id order by l.sku) as \"counts!\",\n       array(select l.name    from checkout_lines l where l.checkout_id = c.id order by l.sku) as \"names!\",\n       array(select l.price   from checkout_lines l where l.checkout_id = c.id order by l.sku) as \"prices!\"\n  from checkouts c\n where c.user_id = :userId!\n   and c.id = any(array(select o.id from checkouts o where o.user_id = :userId! and o.state = 'open'\n                         union all\n                        select k.checkout_id from checkout_keys k where k.user_id = :userId! and k.key = :key\n                         union all\n                        select :id::uuid\n                         union all\n                        (select d.id\n                           from checkouts d\n                          where d.user_id = :userId! and d.state = 'done'\n                          order by d.closed_at desc\n                          limit 1)))"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- The open one, the one of this key, the one of this id, and the last that is done. The array makes it index scans.
+ * -- Finds the open checkout, the one that the key belongs to, the one with the id, and the one that was done last. With the
+ * -- ids in an array, the planner uses index scans.
  * select c.id, c.state, c.decide_before, c.closed_at, c.order_id, c.refusal,
  *        coalesce(c.id = (select k.checkout_id
  *                           from checkout_keys k
@@ -162,35 +163,35 @@ const findCheckoutsIR: any = {"usedParamSet":{"userId":true,"key":true,"id":true
 export const findCheckouts = new PreparedQuery<IFindCheckoutsParams,IFindCheckoutsResult>(findCheckoutsIR);
 
 
-/** 'FindMoment' parameters type */
-export interface IFindMomentParams {
+/** 'FindMomentAndAddKey' parameters type */
+export interface IFindMomentAndAddKeyParams {
   addKey?: string | null | void;
   userId: bigint;
 }
 
-/** 'FindMoment' return type */
-export interface IFindMomentResult {
+/** 'FindMomentAndAddKey' return type */
+export interface IFindMomentAndAddKeyResult {
   moment: Date;
   request_hash: Buffer | null;
 }
 
-/** 'FindMoment' query type */
-export interface IFindMomentQuery {
-  params: IFindMomentParams;
-  result: IFindMomentResult;
+/** 'FindMomentAndAddKey' query type */
+export interface IFindMomentAndAddKeyQuery {
+  params: IFindMomentAndAddKeyParams;
+  result: IFindMomentAndAddKeyResult;
 }
 
-const findMomentIR: any = {"usedParamSet":{"userId":true,"addKey":true},"params":[{"name":"userId","required":true,"transform":{"type":"scalar"},"locs":[{"a":185,"b":192}]},{"name":"addKey","required":false,"transform":{"type":"scalar"},"locs":[{"a":206,"b":212}]}],"statement":"-- The moment is taken behind the lock: whoever waited does not decide by an old clock.\nselect tally_now() as \"moment!\",\n       (select k.request_hash from add_keys k where k.user_id = :userId! and k.key = :addKey) as request_hash"};
+const findMomentAndAddKeyIR: any = {"usedParamSet":{"userId":true,"addKey":true},"params":[{"name":"userId","required":true,"transform":{"type":"scalar"},"locs":[{"a":218,"b":225}]},{"name":"addKey","required":false,"transform":{"type":"scalar"},"locs":[{"a":239,"b":245}]}],"statement":"-- The moment is read after the lock, so that a transaction that waited for the lock does not decide by an earlier time.\nselect tally_now() as \"moment!\",\n       (select k.request_hash from add_keys k where k.user_id = :userId! and k.key = :addKey) as request_hash"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- The moment is taken behind the lock: whoever waited does not decide by an old clock.
+ * -- The moment is read after the lock, so that a transaction that waited for the lock does not decide by an earlier time.
  * select tally_now() as "moment!",
  *        (select k.request_hash from add_keys k where k.user_id = :userId! and k.key = :addKey) as request_hash
  * ```
  */
-export const findMoment = new PreparedQuery<IFindMomentParams,IFindMomentResult>(findMomentIR);
+export const findMomentAndAddKey = new PreparedQuery<IFindMomentAndAddKeyParams,IFindMomentAndAddKeyResult>(findMomentAndAddKeyIR);
 
 
 /** 'FindAddKey' parameters type */

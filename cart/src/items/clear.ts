@@ -1,7 +1,7 @@
-import { clear as clearCart } from '../carts/cart.ts';
+import { clearItems } from '../carts/cart-items.ts';
 import type { Store } from '../store/store.ts';
 
-/** Removes every line. A checkout that froze them goes on with what it froze. */
+/** Removes every line of the cart. An open checkout still orders what it froze. */
 export function clear(store: Pick<Store, 'update'>, userId: bigint, deadlineMs: number): Promise<void> {
-  return store.update(userId, {}, clearCart, { deadlineMs, isRepeatable: true });
+  return store.update(userId, {}, clearItems, { deadlineMs });
 }

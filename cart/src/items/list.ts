@@ -2,15 +2,23 @@ import type { Clock, WorkerPool } from '@tally/platform/concurrency';
 import { AppError } from '@tally/platform/errors';
 import type { Call } from '@tally/platform/grpc';
 
-import type { Products } from './add-item.ts';
-import { type CartLine, isPriced, reprice, totalOf } from '../carts/cart.ts';
+import type { CartLine } from '../carts/cart.ts';
+import { hasPriceOf, repriceItems, totalOf } from '../carts/cart-items.ts';
+import type { Products } from '../products/products.ts';
 import type { Store } from '../store/store.ts';
 
 export interface ListDeps {
   readonly store: Pick<Store, 'update' | 'findLines'>;
   readonly products: Products;
+  /** Runs the look-ups. All List calls share it. */
   readonly pool: Pick<WorkerPool, 'map'>;
   readonly clock: Pick<Clock, 'nowMs'>;
+}
+
+export interface ListCommand {
+  readonly userId: bigint;
+  /** The caller's own token for the product service. */
+  readonly token: string | undefined;
 }
 
 export interface ListedCart {
@@ -19,46 +27,43 @@ export interface ListedCart {
   readonly total: bigint;
 }
 
-/** The cart with today's names and prices. A product that is gone keeps its last ones. */
+/**
+ * Lists the cart with current names and prices, and stores those that changed. A product that no longer exists keeps its
+ * last name and price.
+ *
+ * When the limit of product calls refuses a look-up, the others still run to their end before List fails. They fill the
+ * cache, so a cart with more lines than the limit lets through within one deadline gets further with each retry.
+ */
 export async function list(
   { store, products, pool, clock }: ListDeps,
-  { userId, token }: { readonly userId: bigint; readonly token: string | undefined },
+  { userId, token }: ListCommand,
   { signal, deadlineMs }: Pick<Call, 'signal' | 'deadlineMs'>,
 ): Promise<ListedCart> {
   const stored = await store.findLines(userId, deadlineMs - clock.nowMs());
-  const overLimit: Refusal[] = [];
-  const lookup = async ({ sku }: CartLine, _: number, stop: AbortSignal) => {
+  const refusals: { readonly error: AppError; readonly atMs: number }[] = [];
+  const lookUp = async ({ sku }: CartLine, _: number, stop: AbortSignal) => {
     try {
-      return await products.lookup(sku, { token, signal: stop, deadlineMs });
+      return await products.lookUp(sku, { token, signal: stop, deadlineMs });
     } catch (error) {
       if (!(error instanceof AppError) || error.reason !== 'PRODUCT_LIMIT') throw error;
-      overLimit.push({ error, atMs: clock.nowMs() });
+      refusals.push({ error, atMs: clock.nowMs() });
       return undefined;
     }
   };
-  const found = await pool.map(stored, lookup, { signal });
-  // Only now: look-ups that had a turn have fed the cache, so that a cart too large for one deadline gets on with each try.
-  if (overLimit[0] !== undefined) throw asOfNow(overLimit[0], clock.nowMs());
+  const found = await pool.map(stored, lookUp, { signal });
+  const [refusal] = refusals;
+  if (refusal !== undefined) throw shortenPause(refusal.error, clock.nowMs() - refusal.atMs);
   const lines = stored.map((line, i) => ({ ...line, ...found[i] }));
-  const changed = lines.filter((line, i) => !isPriced(stored[i] as CartLine, line));
+  const changed = lines.filter((line, i) => !hasPriceOf(stored[i] as CartLine, line));
   if (changed.length > 0) {
-    const seen = new Map(changed.map(({ id, name, price }) => [id, { name, price }]));
-    await store.update(userId, {}, (cart) => reprice(cart, seen), { deadlineMs, isRepeatable: true });
+    const newPrices = new Map(changed.map(({ id, name, price }) => [id, { name, price }]));
+    await store.update(userId, {}, (cart) => repriceItems(cart, newPrices), { deadlineMs });
   }
   return { lines, total: totalOf(lines) };
 }
 
-interface Refusal {
-  readonly error: AppError;
-  readonly atMs: number;
-}
-
-/** The pause that it asks for has passed in part. */
-function asOfNow({ error, atMs }: Refusal, nowMs: number): AppError {
+/** Takes the time that has passed since the refusal off the pause that it asks for. */
+function shortenPause(error: AppError, passedMs: number): AppError {
   const { kind, message, reason = '', retryAfterMs = 0 } = error;
-  return new AppError(kind, message, {
-    reason,
-    retryAfterMs: Math.max(1, retryAfterMs - (nowMs - atMs)),
-    cause: error,
-  });
+  return new AppError(kind, message, { reason, retryAfterMs: Math.max(1, retryAfterMs - passedMs), cause: error });
 }

@@ -1,73 +1,52 @@
-import { type CallOptions, type ClientOf, Code, RpcError } from '@tally/platform/grpc';
-import type { Loms } from '@tally/proto/loms';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { type ClientOf, Code, RpcError } from '@tally/platform/grpc';
+import type { Loms } from '@tally/proto/loms';
 
-import type { CartLine, Refusal } from '../carts/cart.ts';
-
-/** What is asked of loms under a checkout's id. Without lines it is a question only. */
-export interface OrderRequest {
-  readonly checkoutId: string;
-  readonly userId: bigint;
-  readonly lines: readonly CartLine[];
-  readonly decideBefore: Date;
-}
-
-/** What an answer to OrderCreate proves. Only the first three end a checkout: nothing else says that no order can follow. */
-export type Outcome =
-  | { readonly kind: 'ordered'; readonly orderId: bigint }
-  /** loms keeps a failed order under this checkout's id. */
-  | { readonly kind: 'refused'; readonly orderId: bigint; readonly refusal: Refusal }
-  /** Somebody else used this checkout's id. */
-  | { readonly kind: 'taken' }
-  | { readonly kind: 'busy'; readonly retryAfterMs: number }
-  | { readonly kind: 'unknown'; readonly cause: unknown };
-
-/** The port to loms. */
-export interface Orders {
-  /** Never rejects: a failure is an outcome. */
-  create(request: OrderRequest, options: CallOptions): Promise<Outcome>;
-  /** Units that can be ordered now. A sku that loms does not know has none. */
-  available(sku: number, options: CallOptions): Promise<bigint>;
-}
+import type { OrderOutcome, Orders } from './orders.ts';
 
 const LOMS = 'loms';
-const REFUSALS = new Set(['INSUFFICIENT_STOCK', 'CHECKOUT_EXPIRED']);
+/** Reasons with which loms refuses a checkout for good. It keeps a failed order under the id of the checkout. */
+const FINAL_REASONS = new Set(['INSUFFICIENT_STOCK', 'CHECKOUT_EXPIRED']);
 const RETRY_AFTER_MS = 1_000;
 
-export function createOrders(client: Pick<ClientOf<typeof Loms>, 'orderCreate' | 'stockInfo'>): Orders {
+/** Asks loms over gRPC. */
+export function createGrpcOrders(client: Pick<ClientOf<typeof Loms>, 'orderCreate' | 'stockInfo'>): Orders {
   return {
-    create: ({ checkoutId, userId, lines, decideBefore }, options) =>
-      client
-        .orderCreate(
-          {
-            user: userId,
-            items: lines.map(({ sku, count, name, price }) => ({ sku, count: BigInt(count), name, price })),
-            checkoutId,
-            decideBefore: timestampFromDate(decideBefore),
-          },
-          options,
-        )
-        .then(({ orderId }) => toOutcome(orderId), toFailedOutcome),
-    available: (sku, options) =>
-      client.stockInfo({ sku }, options).then(
-        ({ count }) => count,
-        (error: unknown) => {
-          if (error instanceof RpcError && error.code === Code.NOT_FOUND) return 0n;
-          throw error;
-        },
-      ),
+    async create({ id, userId, lines, decideBefore }, options) {
+      const request = {
+        user: userId,
+        items: lines.map(({ sku, count, name, price }) => ({ sku, count: BigInt(count), name, price })),
+        checkoutId: id,
+        decideBefore: timestampFromDate(decideBefore),
+      };
+      try {
+        const { orderId } = await client.orderCreate(request, options);
+        if (orderId > 0n) return { kind: 'ordered', orderId };
+        return { kind: 'unknown', cause: new Error(`loms answered with order ${orderId} for checkout ${id}`) };
+      } catch (error) {
+        return toOutcome(error);
+      }
+    },
+    async available(sku, options) {
+      try {
+        return (await client.stockInfo({ sku }, options)).count;
+      } catch (error) {
+        if (error instanceof RpcError && error.code === Code.NOT_FOUND) return 0n;
+        throw error;
+      }
+    },
   };
 }
 
-const toOutcome = (orderId: bigint): Outcome =>
-  orderId > 0n ? { kind: 'ordered', orderId } : { kind: 'unknown', cause: new Error('loms answered without an order') };
-
-/** A code alone proves nothing: loms itself must have decided, and must name what it decided. */
-export function toFailedOutcome(error: unknown): Outcome {
-  const unknown: Outcome = { kind: 'unknown', cause: error };
+/**
+ * Returns what a failed OrderCreate proves. A code alone proves nothing, since a proxy or the transport can produce any
+ * code: loms itself must have decided, for a reason that ends the checkout, and must name the failed order.
+ */
+export function toOutcome(error: unknown): OrderOutcome {
+  const unknown: OrderOutcome = { kind: 'unknown', cause: error };
   if (!(error instanceof RpcError) || error.domain !== LOMS) return unknown;
   const { code, reason = '', message, values } = error;
-  if (code === Code.FAILED_PRECONDITION && REFUSALS.has(reason)) {
+  if (code === Code.FAILED_PRECONDITION && FINAL_REASONS.has(reason)) {
     const orderId = toOrderId(values['orderId']);
     const refusal = { kind: 'failed-precondition', reason, domain: LOMS, message, values } as const;
     return orderId === undefined ? unknown : { kind: 'refused', orderId, refusal };

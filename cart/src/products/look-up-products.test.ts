@@ -1,135 +1,71 @@
 import { describe, expect, test } from 'bun:test';
 
-import { createBreaker, createTokenBucket, createWorkerPool, sleep } from '@tally/platform/concurrency';
-import { AppError } from '@tally/platform/errors';
-import {
-  type CallOptions,
-  Code,
-  RpcError,
-  type Send,
-  detach,
-  hopDeadline,
-  judgeCall,
-  limit,
-  refuseWhileOpen,
-  watch,
-} from '@tally/platform/grpc';
+import { createWorkerPool } from '@tally/platform/concurrency';
+import type { AppError } from '@tally/platform/errors';
+import { Code } from '@tally/platform/grpc';
 import type { ShardedCache } from '@tally/platform/redis';
-import { createLog } from '@tally/platform/telemetry';
-import { createFakeClock } from '@tally/platform/testing';
-import { ProductService } from '@tally/proto/product';
 
-import { USER, line } from '../testing/fixtures.ts';
-import { list } from '../items/list.ts';
-import { createProductCache } from './product-cache-redis.ts';
-import { createProducts } from './look-up-products.ts';
+import { LAMP, createProductWorld } from '../testing/product-world.ts';
 
-type Answer = { name: string; price: number } | Code;
-const LAMP = { name: 'a lamp', price: 100 };
-const METHOD = ProductService.method.getProduct;
-
-interface Asked {
-  readonly token: string;
-  readonly forMs: number;
-  readonly signal: AbortSignal;
-}
-
-/** Look-ups through the real limiter and breaker, to a product service that answers as told after 50 ms. */
-function setUp(answerOf: (sku: number, asked: number) => Answer = () => LAMP, shards?: ShardedCache) {
-  const clock = createFakeClock();
-  const sent: { sku: number; token: string; atMs: number }[] = [];
-  const startMs = clock.nowMs();
-  const send = async ({ sku, token }: { sku: number; token: string }, { signal }: CallOptions) => {
-    sent.push({ sku, token, atMs: clock.nowMs() - startMs });
-    const answer = answerOf(sku, sent.length);
-    await sleep(clock, 50, signal);
-    if (typeof answer === 'number') throw new RpcError({ code: answer, message: 'as told' });
-    return answer;
-  };
-  const bucket = createTokenBucket(clock, { ratePerSecond: 10, burst: 1, maxWaiting: 1000 });
-  const breaker = createBreaker({ clock, judge: judgeCall }, { maxFailures: 5, openMs: 1000 });
-  const interceptors = [
-    hopDeadline(clock.nowMs),
-    refuseWhileOpen(breaker),
-    limit(bucket),
-    watch(breaker),
-    detach(clock.nowMs, 2000),
-  ];
-  const getProduct = interceptors.reduceRight<Send>((next, wrap) => wrap(next, METHOD), send);
-  const products = createProducts({
-    client: { getProduct },
-    clock,
-    random: () => 0,
-    cache: createProductCache({ clock, random: () => 0, shards, count: () => {} }),
-    log: createLog('cart', 'silent'),
-    token: 'ours',
-  });
-  const lookup = (sku: number, { token, forMs = 5000, signal = new AbortController().signal }: Partial<Asked> = {}) =>
-    products.lookup(sku, { token, signal, deadlineMs: clock.nowMs() + forMs }).catch((error: unknown) => {
-      if (!(error instanceof AppError)) return String(error);
-      const { kind, reason, retryAfterMs } = error;
-      return [kind, reason, retryAfterMs && `retry in ${retryAfterMs}`].filter(Boolean).join(' ');
-    });
-  return { clock, sent, lookup, products };
-}
-
-test('callers of one sku share one call, and later ones the cache', async () => {
-  const { clock, sent, lookup } = setUp();
-  const all = Array.from({ length: 10 }, () => lookup(1));
+test('callers that want the same sku at the same time share one call, and later ones read the cache', async () => {
+  const { clock, sent, lookUp } = createProductWorld();
+  const all = Array.from({ length: 10 }, () => lookUp(1));
   await clock.advance(100);
   expect(new Set(await Promise.all(all))).toEqual(new Set([LAMP]));
-  expect(await lookup(1)).toEqual(LAMP);
+  expect(await lookUp(1)).toEqual(LAMP);
   expect(sent).toHaveLength(1);
 });
 
-test('the cache forgets, an unknown sku soon', async () => {
-  const { clock, sent, lookup } = setUp((sku) => (sku === 2 ? Code.NOT_FOUND : LAMP));
-  const both = [lookup(1), lookup(2)];
+test('a product stays in the cache for a minute, and an unknown sku for two seconds', async () => {
+  const { clock, sent, lookUp } = createProductWorld({ answer: (sku) => (sku === 2 ? Code.NOT_FOUND : LAMP) });
+  const both = [lookUp(1), lookUp(2)];
   await clock.advance(1000);
   expect(await Promise.all(both)).toEqual([LAMP, undefined]);
-  expect(await lookup(2)).toBeUndefined();
+  expect(await lookUp(2)).toBeUndefined();
   await clock.advance(2000);
-  const again = [lookup(1), lookup(2)];
+  const again = [lookUp(1), lookUp(2)];
   await clock.advance(1000);
   await Promise.all(again);
   expect(sent.map(({ sku }) => sku)).toEqual([1, 2, 2]);
 });
 
-test('a product service that stays away is asked once a second, and says when', async () => {
-  const { clock, sent, lookup } = setUp(() => Code.UNAVAILABLE);
+test('while the breaker is open a look-up is refused with the time until the next probe', async () => {
+  const { clock, sent, lookUp } = createProductWorld({ answer: () => Code.UNAVAILABLE });
   for (let sku = 1; sku <= 5; sku += 1) {
-    const failed = lookup(sku);
+    const failed = lookUp(sku);
     await clock.advance(200);
     expect(await failed).toBe('unavailable PRODUCT_UNAVAILABLE retry in 1000');
   }
-  // It was opened 150 ms ago.
-  expect(await lookup(6)).toBe('unavailable PRODUCT_UNAVAILABLE retry in 850');
+  // The breaker opened 150 ms ago.
+  expect(await lookUp(6)).toBe('unavailable PRODUCT_UNAVAILABLE retry in 850');
   expect(sent).toHaveLength(5);
 });
 
-test('errors are never kept', async () => {
-  const { clock, sent, lookup } = setUp((_, asked) => (asked === 1 ? Code.UNAVAILABLE : LAMP));
-  const failed = lookup(1);
+test('failures are not cached', async () => {
+  const { clock, sent, lookUp } = createProductWorld({
+    answer: (_, callNumber) => (callNumber === 1 ? Code.UNAVAILABLE : LAMP),
+  });
+  const failed = lookUp(1);
   await clock.advance(100);
   expect(await failed).toBe('unavailable PRODUCT_UNAVAILABLE retry in 1000');
-  const next = lookup(1);
+  const next = lookUp(1);
   await clock.advance(100);
   expect(await next).toEqual(LAMP);
   expect(sent).toHaveLength(2);
 });
 
-test('calls are an interval apart, over all skus', async () => {
-  const { clock, sent, lookup } = setUp();
-  const all = Array.from({ length: 20 }, (_, i) => lookup(i + 1));
+test('calls for different skus are an interval of the limit apart', async () => {
+  const { clock, sent, lookUp } = createProductWorld();
+  const all = Array.from({ length: 20 }, (_, i) => lookUp(i + 1));
   await clock.advance(3000);
   await Promise.all(all);
   expect(sent.map(({ atMs }) => atMs)).toEqual(Array.from({ length: 20 }, (_, i) => i * 100));
 });
 
-test('a caller whose turn would come too late is refused at once as over the limit', async () => {
-  const { clock, sent, lookup } = setUp();
-  const all = Array.from({ length: 5 }, (_, i) => lookup(i + 1));
-  const hurried = lookup(99, { forMs: 300 });
+test('a caller whose turn would come after its deadline is refused at once with PRODUCT_LIMIT', async () => {
+  const { clock, sent, lookUp } = createProductWorld();
+  const all = Array.from({ length: 5 }, (_, i) => lookUp(i + 1));
+  const hurried = lookUp(99, { forMs: 300 });
   await clock.advance(0);
   expect(await hurried).toBe('resource-exhausted PRODUCT_LIMIT retry in 500');
   await clock.advance(2000);
@@ -137,50 +73,50 @@ test('a caller whose turn would come too late is refused at once as over the lim
   expect(sent.map(({ sku }) => sku)).not.toContain(99);
 });
 
-test('a caller that joined a flight with a shorter deadline begins its own', async () => {
-  const { clock, lookup } = setUp();
-  const others = Array.from({ length: 5 }, (_, i) => lookup(i + 1));
-  const hurried = lookup(99, { forMs: 300 });
-  const patient = lookup(99, { forMs: 5000 });
+test('a caller that joined a flight with a shorter deadline starts its own when that one is refused', async () => {
+  const { clock, lookUp } = createProductWorld();
+  const others = Array.from({ length: 5 }, (_, i) => lookUp(i + 1));
+  const hurried = lookUp(99, { forMs: 300 });
+  const patient = lookUp(99, { forMs: 5000 });
   await clock.advance(2000);
   expect(await hurried).toBe('resource-exhausted PRODUCT_LIMIT retry in 500');
   expect(await patient).toEqual(LAMP);
   await Promise.all(others);
 });
 
-test('a look-up that nobody waits for is dropped while it waits for its turn', async () => {
-  const { clock, sent, lookup } = setUp();
+test('a look-up whose callers all went away gives up its turn at the limit', async () => {
+  const { clock, sent, lookUp } = createProductWorld();
   const caller = new AbortController();
-  const first = lookup(1);
-  const dropped = lookup(2, { signal: caller.signal });
-  const behind = lookup(3);
+  const first = lookUp(1);
+  const dropped = lookUp(2, { signal: caller.signal });
+  const next = lookUp(3);
   await clock.advance(10);
   caller.abort(new Error('gone'));
   await clock.advance(1000);
   expect(await dropped).toBe('Error: gone');
-  await Promise.all([first, behind]);
+  await Promise.all([first, next]);
   expect(sent.map(({ sku, atMs }) => [sku, atMs])).toEqual([
     [1, 0],
     [3, 100],
   ]);
 });
 
-test('a caller with too little time for any answer is told so, and one that joined its flight begins its own', async () => {
-  const { clock, lookup } = setUp();
-  const hurried = lookup(1, { forMs: 150 });
-  const patient = lookup(1);
+test('a caller with too little time for any answer is refused, and one that joined its flight starts its own', async () => {
+  const { clock, lookUp } = createProductWorld();
+  const hurried = lookUp(1, { forMs: 150 });
+  const patient = lookUp(1);
   await clock.advance(100);
   expect(await hurried).toBe('deadline-exceeded');
   expect(await patient).toEqual(LAMP);
 });
 
-test('look-ups that end because another one of their List was refused do not begin again', async () => {
-  const { clock, sent, lookup, products } = setUp();
+test('look-ups that are aborted because another one of their List was refused do not start again', async () => {
+  const { clock, sent, lookUp, products } = createProductWorld();
   const pool = createWorkerPool({ workers: 64, maxQueued: 100 });
-  const others = [1, 2, 3, 4].map((sku) => lookup(sku));
+  const others = [1, 2, 3, 4].map((sku) => lookUp(sku));
   const deadlineMs = clock.nowMs() + 700;
   const list = pool.map([1, 2, 3, 4, 5, 6, 7], (sku, _, signal) =>
-    products.lookup(sku, { token: undefined, signal, deadlineMs }),
+    products.lookUp(sku, { token: undefined, signal, deadlineMs }),
   );
   const refused = list.catch((error: unknown) => (error as AppError).reason);
   await clock.advance(2000);
@@ -190,62 +126,40 @@ test('look-ups that end because another one of their List was refused do not beg
   expect(pool.running).toBe(0);
 });
 
-test('a List of more new skus than have a turn in its time gets on with each try', async () => {
-  const { clock, sent, products } = setUp();
-  const stored = Array.from({ length: 100 }, (_, i) => line(i + 1, 1));
-  const store = { findLines: async () => stored, update: async () => undefined as never };
-  const pool = createWorkerPool({ workers: 64, maxQueued: 100 });
-  const tryOnce = async () => {
-    const call = { signal: new AbortController().signal, deadlineMs: clock.nowMs() + 5000 };
-    const answer = list({ store, products, pool, clock }, { userId: USER, token: undefined }, call).catch(
-      (error: unknown) => error as AppError,
-    );
-    await clock.advance(5000);
-    return answer;
-  };
-  const { reason, retryAfterMs } = (await tryOnce()) as AppError;
-  expect([reason, retryAfterMs]).toEqual(['PRODUCT_LIMIT', 50]);
-  expect(sent).toHaveLength(49);
-  await tryOnce();
-  expect(await tryOnce()).toMatchObject({ total: 10_000n });
-  expect(sent).toHaveLength(100);
-  expect(new Set(sent.map(({ sku }) => sku)).size).toBe(100);
-});
-
-test('a look-up that was sent ends by itself and feeds the cache', async () => {
-  const { clock, sent, lookup } = setUp();
+test('a look-up whose call was sent runs to its end and fills the cache, although its caller went away', async () => {
+  const { clock, sent, lookUp } = createProductWorld();
   const caller = new AbortController();
-  const gone = lookup(1, { signal: caller.signal });
+  const gone = lookUp(1, { signal: caller.signal });
   await clock.advance(10);
   caller.abort(new Error('gone'));
   expect(await gone).toBe('Error: gone');
-  const joined = lookup(1);
+  const joined = lookUp(1);
   await clock.advance(200);
-  expect([await joined, await lookup(1)]).toEqual([LAMP, LAMP]);
+  expect([await joined, await lookUp(1)]).toEqual([LAMP, LAMP]);
   expect(sent).toHaveLength(1);
 });
 
-describe('a product service over its limit', () => {
-  test('is asked three times in all, each in its turn', async () => {
-    const { clock, sent, lookup } = setUp(() => Code.RESOURCE_EXHAUSTED);
-    const failed = lookup(1);
+describe('a product service that answers RESOURCE_EXHAUSTED', () => {
+  test('is asked three times in all, each time in a turn of the limit', async () => {
+    const { clock, sent, lookUp } = createProductWorld({ answer: () => Code.RESOURCE_EXHAUSTED });
+    const failed = lookUp(1);
     await clock.advance(2000);
     expect(await failed).toBe('resource-exhausted PRODUCT_LIMIT retry in 1000');
     expect(sent.map(({ atMs }) => atMs)).toEqual([0, 100, 200]);
   });
 
-  test('is asked no more often when many wait for the same', async () => {
-    const { clock, sent, lookup } = setUp(() => Code.RESOURCE_EXHAUSTED);
-    const all = Array.from({ length: 10 }, () => lookup(1));
+  test('is asked no more often when many callers wait for the same sku', async () => {
+    const { clock, sent, lookUp } = createProductWorld({ answer: () => Code.RESOURCE_EXHAUSTED });
+    const all = Array.from({ length: 10 }, () => lookUp(1));
     await clock.advance(2000);
     await Promise.all(all);
     expect(sent).toHaveLength(3);
   });
 
-  test('is not asked again when nobody waits any more', async () => {
-    const { clock, sent, lookup } = setUp(() => Code.RESOURCE_EXHAUSTED);
+  test('is not asked again when no caller waits any more', async () => {
+    const { clock, sent, lookUp } = createProductWorld({ answer: () => Code.RESOURCE_EXHAUSTED });
     const caller = new AbortController();
-    const gone = lookup(1, { signal: caller.signal });
+    const gone = lookUp(1, { signal: caller.signal });
     await clock.advance(10);
     caller.abort(new Error('gone'));
     await clock.advance(2000);
@@ -253,10 +167,10 @@ describe('a product service over its limit', () => {
     expect(sent).toHaveLength(1);
   });
 
-  test('is asked again for a share of the calls only, when it refuses many', async () => {
-    const { clock, sent, lookup } = setUp(() => Code.RESOURCE_EXHAUSTED);
+  test('gets retries for at most a fifth of the calls, and ten more', async () => {
+    const { clock, sent, lookUp } = createProductWorld({ answer: () => Code.RESOURCE_EXHAUSTED });
     for (let sku = 1; sku <= 100; sku += 1) {
-      const failed = lookup(sku);
+      const failed = lookUp(sku);
       await clock.advance(2000);
       await failed;
     }
@@ -264,63 +178,67 @@ describe('a product service over its limit', () => {
     expect(sent.length).toBeLessThanOrEqual(100 + 100 / 5 + 10);
   });
 
-  test('that recovers is not noticed', async () => {
-    const { clock, lookup } = setUp((_, asked) => (asked < 3 ? Code.RESOURCE_EXHAUSTED : LAMP));
-    const found = lookup(1);
+  test('and recovers within the retries goes unnoticed', async () => {
+    const { clock, lookUp } = createProductWorld({
+      answer: (_, callNumber) => (callNumber < 3 ? Code.RESOURCE_EXHAUSTED : LAMP),
+    });
+    const found = lookUp(1);
     await clock.advance(2000);
     expect(await found).toEqual(LAMP);
   });
 });
 
-describe('a product service that stays away', () => {
-  test('is not asked any more after five failures in a row, and no call waits for a turn', async () => {
-    const { clock, sent, lookup } = setUp(() => Code.UNAVAILABLE);
+describe('a product service that is away', () => {
+  test('is not asked after five failures in a row, and look-ups fail without waiting for a turn', async () => {
+    const { clock, sent, lookUp } = createProductWorld({ answer: () => Code.UNAVAILABLE });
     for (let sku = 1; sku <= 5; sku += 1) {
-      const failed = lookup(sku);
+      const failed = lookUp(sku);
       await clock.advance(150);
       expect(await failed).toBe('unavailable PRODUCT_UNAVAILABLE retry in 1000');
     }
-    const refused = [6, 7, 8].map((sku) => lookup(sku));
+    const refused = [6, 7, 8].map((sku) => lookUp(sku));
     await clock.advance(0);
     for (const outcome of await Promise.all(refused))
       expect(outcome).toStartWith('unavailable PRODUCT_UNAVAILABLE retry in');
     expect(sent).toHaveLength(5);
   });
 
-  test('is not sent those calls that waited for their turn while the breaker opened', async () => {
-    const { clock, sent, lookup } = setUp(() => Code.DEADLINE_EXCEEDED);
-    const all = Array.from({ length: 20 }, (_, i) => lookup(i + 1));
+  test('is not sent the calls that waited for their turn while the breaker opened', async () => {
+    const { clock, sent, lookUp } = createProductWorld({ answer: () => Code.DEADLINE_EXCEEDED });
+    const all = Array.from({ length: 20 }, (_, i) => lookUp(i + 1));
     await clock.advance(950);
     expect(sent.length).toBeWithin(5, 7);
     await clock.advance(5000);
     for (const outcome of await Promise.all(all)) expect(outcome).toStartWith('unavailable PRODUCT_UNAVAILABLE');
   });
 
-  test('is asked by one call at a time after a second, and by all once it answers', async () => {
+  test('gets one probe after a second, and every call again once the probe succeeds', async () => {
     let isAway = true;
-    const { clock, sent, lookup } = setUp(() => (isAway ? Code.UNAVAILABLE : LAMP));
+    const { clock, sent, lookUp } = createProductWorld({ answer: () => (isAway ? Code.UNAVAILABLE : LAMP) });
     for (let sku = 1; sku <= 5; sku += 1) {
-      const failed = lookup(sku);
+      const failed = lookUp(sku);
       await clock.advance(150);
       await failed;
     }
     isAway = false;
     await clock.advance(1000);
-    const probe = lookup(6);
+    const probe = lookUp(6);
     await clock.advance(10);
-    expect(await lookup(7)).toStartWith('unavailable PRODUCT_UNAVAILABLE');
+    expect(await lookUp(7)).toStartWith('unavailable PRODUCT_UNAVAILABLE');
     await clock.advance(100);
     expect(await probe).toEqual(LAMP);
-    const next = [8, 9].map((sku) => lookup(sku));
+    const next = [8, 9].map((sku) => lookUp(sku));
     await clock.advance(500);
     expect(await Promise.all(next)).toEqual([LAMP, LAMP]);
     expect(sent.map(({ sku }) => sku)).toEqual([1, 2, 3, 4, 5, 6, 8, 9]);
   });
 
-  test('differs from one that refuses: that does not open the breaker', async () => {
-    const { clock, sent, lookup } = setUp((sku) => (sku % 2 === 0 ? Code.NOT_FOUND : Code.UNAUTHENTICATED));
+  test('opens the breaker, but one that refuses every call does not', async () => {
+    const { clock, sent, lookUp } = createProductWorld({
+      answer: (sku) => (sku % 2 === 0 ? Code.NOT_FOUND : Code.UNAUTHENTICATED),
+    });
     for (let sku = 1; sku <= 20; sku += 1) {
-      const asked = lookup(sku);
+      const asked = lookUp(sku);
       await clock.advance(150);
       await asked;
     }
@@ -328,38 +246,41 @@ describe('a product service that stays away', () => {
   });
 });
 
-test('what the instances know together is not asked for again, and a caller with a token of its own does not see it', async () => {
+test('a product in the shared cache is not looked up again, except for a caller with its own token', async () => {
   const texts = new Map<string, string>();
   const shards: ShardedCache = {
     get: async (key) => texts.get(key),
     set: async (key, value) => void texts.set(key, value),
   };
-  const [one, two] = [setUp(() => LAMP, shards), setUp(() => ({ name: 'theirs', price: 1 }), shards)];
-  const first = one.lookup(1);
+  const [one, two] = [
+    createProductWorld({ shards }),
+    createProductWorld({ answer: () => ({ name: 'theirs', price: 1 }), shards }),
+  ];
+  const first = one.lookUp(1);
   await one.clock.advance(100);
-  expect([await first, await two.lookup(1)]).toEqual([LAMP, LAMP]);
+  expect([await first, await two.lookUp(1)]).toEqual([LAMP, LAMP]);
   expect(two.sent).toHaveLength(0);
-  const theirs = two.lookup(1, { token: 'theirs' });
+  const theirs = two.lookUp(1, { token: 'theirs' });
   await two.clock.advance(100);
   expect(await theirs).toEqual({ name: 'theirs', price: 1 });
   expect(two.sent).toHaveLength(1);
   expect(texts.size).toBe(1);
 });
 
-describe('a token of the request', () => {
-  test('goes with the call, which shares neither flight nor cache', async () => {
-    const { clock, sent, lookup } = setUp();
-    const all = [lookup(1), lookup(1, { token: 'theirs' }), lookup(1, { token: 'theirs' })];
+describe('the token of a caller', () => {
+  test('is sent with the call, which shares neither a flight nor the cache', async () => {
+    const { clock, sent, lookUp } = createProductWorld();
+    const all = [lookUp(1), lookUp(1, { token: 'theirs' }), lookUp(1, { token: 'theirs' })];
     await clock.advance(1000);
     await Promise.all(all);
     expect(sent.map(({ token }) => token).toSorted()).toEqual(['ours', 'theirs', 'theirs']);
   });
 
-  test('lets its caller go at once, and is not sent when nobody waits', async () => {
-    const { clock, sent, lookup } = setUp();
+  test('does not keep its caller waiting after an abort, and a call that still waits for its turn is not sent', async () => {
+    const { clock, sent, lookUp } = createProductWorld();
     const caller = new AbortController();
     const options = { token: 'theirs', signal: caller.signal };
-    const both = [lookup(1, options), lookup(2, options)];
+    const both = [lookUp(1, options), lookUp(2, options)];
     await clock.advance(10);
     caller.abort(new Error('gone'));
     expect(await Promise.all(both)).toEqual(['Error: gone', 'Error: gone']);
@@ -367,16 +288,16 @@ describe('a token of the request', () => {
     expect(sent.map(({ sku }) => sku)).toEqual([1]);
   });
 
-  test("is the caller's, also when it is the same as ours", async () => {
-    const { clock, lookup } = setUp(() => Code.UNAUTHENTICATED);
-    const theirs = lookup(1, { token: 'ours' });
+  test('counts as the token of the caller even when it equals the configured one', async () => {
+    const { clock, lookUp } = createProductWorld({ answer: () => Code.UNAUTHENTICATED });
+    const theirs = lookUp(1, { token: 'ours' });
     await clock.advance(1000);
     expect(await theirs).toBe('unauthenticated WRONG_PRODUCT_TOKEN');
   });
 
-  test('that is wrong is unauthenticated; a wrong configured one is our own trouble', async () => {
-    const { clock, lookup } = setUp(() => Code.UNAUTHENTICATED);
-    const [theirs, ours] = [lookup(1, { token: 'theirs' }), lookup(1)];
+  test('is answered UNAUTHENTICATED when it is wrong, but a wrong configured token is UNAVAILABLE', async () => {
+    const { clock, lookUp } = createProductWorld({ answer: () => Code.UNAUTHENTICATED });
+    const [theirs, ours] = [lookUp(1, { token: 'theirs' }), lookUp(1)];
     await clock.advance(1000);
     expect(await theirs).toBe('unauthenticated WRONG_PRODUCT_TOKEN');
     expect(await ours).toBe('unavailable PRODUCT_UNAVAILABLE retry in 1000');
@@ -392,22 +313,22 @@ const WRONG_ANSWERS = {
 };
 
 for (const [title, answer] of Object.entries(WRONG_ANSWERS)) {
-  test(`${title} is not stored`, async () => {
-    const { clock, sent, lookup } = setUp(() => answer);
-    const failed = lookup(1);
+  test(`${title} is refused and not cached`, async () => {
+    const { clock, sent, lookUp } = createProductWorld({ answer: () => answer });
+    const failed = lookUp(1);
     await clock.advance(100);
     expect(await failed).toBe('unavailable PRODUCT_UNAVAILABLE retry in 1000');
-    const again = lookup(1);
+    const again = lookUp(1);
     await clock.advance(100);
     await again;
     expect(sent).toHaveLength(2);
   });
 }
 
-test('a name of 500 characters is fine, also where each takes two units, and so is the largest price', async () => {
+test('a name of 500 characters is accepted, even of two UTF-16 units each, and so is the largest price', async () => {
   const product = { name: '🪔'.repeat(500), price: 2 ** 32 - 1 };
-  const { clock, lookup } = setUp(() => product);
-  const found = lookup(1);
+  const { clock, lookUp } = createProductWorld({ answer: () => product });
+  const found = lookUp(1);
   await clock.advance(100);
   expect(await found).toEqual(product);
 });

@@ -1,169 +1,77 @@
-import {
-  BreakerOpenError,
-  type Clock,
-  type Flight,
-  LimitError,
-  type RetryBudget,
-  createRetryBudget,
-  createSingleFlight,
-  retry,
-} from '@tally/platform/concurrency';
+import { type Clock, type Flight, LimitError, createSingleFlight } from '@tally/platform/concurrency';
 import { AppError } from '@tally/platform/errors';
-import { type ClientOf, Code, RpcError } from '@tally/platform/grpc';
-import type { Log } from '@tally/platform/telemetry';
-import type { ProductService } from '@tally/proto/product';
 
-import type { Products } from '../items/add-item.ts';
-import type { Product } from '../carts/cart.ts';
-import { type Found, UNKNOWN, isProduct } from '../carts/product.ts';
-import type { ProductCache } from './product-cache-redis.ts';
-
-export type { ProductCache } from './product-cache-redis.ts';
+import {
+  type LookUpOptions,
+  type LookedUp,
+  NO_SUCH_PRODUCT,
+  type ProductCache,
+  type ProductService,
+  type Products,
+} from './products.ts';
 
 export interface ProductsDeps {
-  /** Each call passes the breaker and the limiter, then runs on its own: see `watch`, `limit` and `detach`. */
-  readonly client: Pick<ClientOf<typeof ProductService>, 'getProduct'>;
+  readonly service: ProductService;
   readonly cache: ProductCache;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly log: Log;
-  /** The configured token. A caller may bring one of its own. */
-  readonly token: string;
-}
-
-// Where the product service says that it is over its limit. Each try waits for its turn.
-const TRIES = { maxTries: 3, firstPauseMs: 200, maxPauseMs: 1_000 } as const;
-const RETRY_SHARE = { callsPerRetry: 5, maxSavedRetries: 10 } as const;
-const RETRY_AFTER_MS = 1_000;
-
-interface Question {
-  readonly sku: number;
-  readonly token: string;
-  /** The token is the caller's own. */
-  readonly isCallersToken: boolean;
-  readonly deadlineMs: number;
+  readonly clock: Pick<Clock, 'nowMs'>;
 }
 
 /**
- * Product look-ups: the process's cache in front, and one flight per sku behind it, to the shared cache and then to the
- * product service.
+ * Looks products up: in the cache of this process, then in the shared cache, then in the product service. Callers that
+ * want the same sku at the same time share one look-up (a flight).
  *
- * A flight that nobody waits for is dropped while it waits for its turn; once sent it ends by itself and feeds the cache.
- * A caller with a token of its own shares neither: what it may see is between it and the product service.
+ * A flight that no caller waits for any more is dropped while it waits for its turn at the limit. Once its call was sent
+ * it runs to its end and fills the cache.
+ *
+ * A caller with its own token shares neither flights nor the cache, since the product service decides what that token may
+ * see.
  */
-export function createProducts(deps: ProductsDeps): Products {
-  const { clock, cache } = deps;
-  const flights = createSingleFlight<number | symbol, Found>();
-  const budget = createRetryBudget(RETRY_SHARE);
+export function createProducts({ service, cache, clock }: ProductsDeps): Products {
+  const flights = createSingleFlight<number | symbol, LookedUp>();
 
-  async function askForAll(sku: number, deadlineMs: number, flight: Flight): Promise<Found> {
-    const cached = await cache.far(sku);
+  /** Runs once for all callers that wait for this sku. */
+  async function lookUpForAll(sku: number, deadlineMs: number, flight: Flight): Promise<LookedUp> {
+    const cached = await cache.getShared(sku);
     if (cached !== undefined) return cached;
-    const question = { sku, token: deps.token, isCallersToken: false, deadlineMs };
-    const found = await ask({ ...deps, budget }, question, flight);
-    cache.keep(sku, found);
-    return found;
+    const answer = await service.getProduct({ sku, callerToken: undefined, deadlineMs }, flight);
+    cache.set(sku, answer);
+    return answer;
   }
 
-  async function lookupShared(sku: number, deadlineMs: number, signal: AbortSignal): Promise<Found> {
+  async function lookUpShared(sku: number, { signal, deadlineMs }: LookUpOptions): Promise<LookedUp> {
     for (;;) {
-      const cached = cache.near(sku);
+      const cached = cache.getLocal(sku);
       if (cached !== undefined) return cached;
-      let isMine = false;
-      const begin = (flight: Flight) => {
-        isMine = true;
-        return askForAll(sku, deadlineMs, flight);
+      let isStarter = false;
+      const start = (flight: Flight) => {
+        isStarter = true;
+        return lookUpForAll(sku, deadlineMs, flight);
       };
       try {
-        return await flights.run(sku, begin, signal);
+        return await flights.run(sku, start, signal);
       } catch (error) {
-        // An aborted signal brings a reason, which may be the refusal of another look-up.
-        if (isMine || signal.aborted || !hadTooLittleTime(error, deadlineMs - clock.nowMs())) throw error;
+        // The flight had the deadline of the caller that started it. A caller that joined may have more time left, and
+        // then starts a flight of its own. An aborted caller must not: the reason of its signal can be such an error too.
+        if (isStarter || signal.aborted || !hadTooLittleTime(error, deadlineMs - clock.nowMs())) throw error;
       }
     }
   }
 
-  function lookupAlone(question: Question, signal: AbortSignal): Promise<Found> {
-    return flights.run(Symbol('alone'), (flight) => ask({ ...deps, budget }, question, flight), signal);
+  function lookUpAlone(sku: number, { token, signal, deadlineMs }: LookUpOptions): Promise<LookedUp> {
+    const request = { sku, callerToken: token, deadlineMs };
+    return flights.run(Symbol('alone'), (flight) => service.getProduct(request, flight), signal);
   }
 
   return {
-    async lookup(sku, { token, signal, deadlineMs }) {
-      const found =
-        token === undefined
-          ? await lookupShared(sku, deadlineMs, signal)
-          : await lookupAlone({ sku, token, isCallersToken: true, deadlineMs }, signal);
-      return found === UNKNOWN ? undefined : found;
+    async lookUp(sku, options) {
+      const answer = await (options.token === undefined ? lookUpShared(sku, options) : lookUpAlone(sku, options));
+      return answer === NO_SUCH_PRODUCT ? undefined : answer;
     },
   };
 }
 
-/** Refused for the deadline of whoever began the flight; a caller that has `leftMs` may still do. */
+/** Returns whether a flight failed for want of time, and a caller with `leftMs` has more than it had. */
 function hadTooLittleTime(error: unknown, leftMs: number): boolean {
   if (!(error instanceof AppError)) return false;
   return error.kind === 'deadline-exceeded' || (error.cause instanceof LimitError && error.cause.waitMs <= leftMs);
-}
-
-interface AskDeps extends ProductsDeps {
-  readonly budget: RetryBudget;
-}
-
-async function ask(deps: AskDeps, question: Question, flight: Flight): Promise<Found> {
-  const { sku, token, deadlineMs } = question;
-  const { signal, leave, comeBack } = flight;
-  const tryOnce = async (): Promise<Found> => {
-    try {
-      return toFound(await deps.client.getProduct({ token, sku }, { signal, deadlineMs, onSent: leave }));
-    } catch (error) {
-      if (error instanceof RpcError && error.code === Code.NOT_FOUND) return UNKNOWN;
-      comeBack();
-      throw error;
-    }
-  };
-  try {
-    return await retry(deps, { ...TRIES, isRetryable: isOverItsLimit, signal, deadlineMs }, tryOnce);
-  } catch (error) {
-    throw toRefusal(error, question, deps.log);
-  }
-}
-
-const isOverItsLimit = (error: unknown) => error instanceof RpcError && error.code === Code.RESOURCE_EXHAUSTED;
-
-/** What the product service must not answer is not stored. */
-function toFound(answer: Product): Product {
-  const { name, price } = answer;
-  if (!isProduct(answer)) throw new RpcError({ code: Code.DATA_LOSS, message: 'a name or a price beyond the bounds' });
-  return { name, price };
-}
-
-function toRefusal(error: unknown, { sku, isCallersToken }: Question, log: Log): unknown {
-  if (error instanceof LimitError) return overLimit(Math.max(1, Math.ceil(error.waitMs)), error);
-  // Said once, when it opened.
-  if (error instanceof BreakerOpenError) return unavailable(Math.max(1, Math.ceil(error.retryAfterMs)), error);
-  if (!(error instanceof RpcError)) return error;
-  if (error.code === Code.UNAUTHENTICATED && isCallersToken) {
-    return new AppError('unauthenticated', 'the product service refuses the token of this request', {
-      reason: 'WRONG_PRODUCT_TOKEN',
-      cause: error,
-    });
-  }
-  log.warn({ sku, code: error.code, error }, 'a product look-up failed');
-  if (isOverItsLimit(error)) return overLimit(RETRY_AFTER_MS, error);
-  return unavailable(RETRY_AFTER_MS, error);
-}
-
-function unavailable(retryAfterMs: number, cause: unknown): AppError {
-  return new AppError('unavailable', 'the product service does not answer as it should', {
-    reason: 'PRODUCT_UNAVAILABLE',
-    retryAfterMs,
-    cause,
-  });
-}
-
-function overLimit(retryAfterMs: number, cause: unknown): AppError {
-  return new AppError('resource-exhausted', 'too many product look-ups wait already: try again soon', {
-    reason: 'PRODUCT_LIMIT',
-    retryAfterMs,
-    cause,
-  });
 }

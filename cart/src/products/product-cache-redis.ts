@@ -1,51 +1,41 @@
 import { type Clock, createTtlCache } from '@tally/platform/concurrency';
 import type { ShardedCache } from '@tally/platform/redis';
 
-import { type Found, UNKNOWN, isProduct } from '../carts/product.ts';
-
-/** Products that were looked up before, in two layers. It never fails: what cannot be had is not there. */
-export interface ProductCache {
-  /** What this process knows. */
-  near(sku: number): Found | undefined;
-  /** What the instances know together; this process knows it from then on. */
-  far(sku: number): Promise<Found | undefined>;
-  keep(sku: number, found: Found): void;
-}
-
-export type CacheLayer = 'process' | 'redis';
-export type CacheOutcome = 'hit' | 'miss' | 'error';
+import { isProduct } from '../carts/product.ts';
+import { type LookedUp, NO_SUCH_PRODUCT, type ProductCache } from './products.ts';
 
 export interface ProductCacheDeps {
   readonly clock: Clock;
-  /** 0 to 1. */
+  /** Returns 0 to 1. */
   readonly random: () => number;
-  /** Undefined: there is the process's own layer alone. */
+  /** The shards of Redis. Undefined: this process caches alone. */
   readonly shards: ShardedCache | undefined;
-  /** Told how each question to a layer ended. */
-  readonly count: (layer: CacheLayer, outcome: CacheOutcome) => void;
+  /** Counts how each read of a layer ended, and each write to Redis that failed. */
+  readonly count: (layer: 'process' | 'redis', outcome: 'hit' | 'miss' | 'error') => void;
 }
 
-// A product's name and price hardly ever change, and its service allows ten calls a second in all: five minutes keep 3,000
-// of them at hand. A change is seen after six minutes at the latest: five in Redis and one here.
-const NEAR_TTL_MS = 60_000;
-const FAR_TTL_MS = 300_000;
-const UNKNOWN_TTL_MS = 2_000;
-const MAX_NEAR_PRODUCTS = 100_000;
-/** No product looks like this. */
-const UNKNOWN_TEXT = '"unknown"';
+// Names and prices hardly ever change, and the product service allows ten calls a second over all instances: within five
+// minutes that is 3,000 products. A change is visible after at most six minutes, five in Redis and one in the process.
+const LOCAL_TTL_MS = 60_000;
+const SHARED_TTL_MS = 300_000;
+const NO_SUCH_PRODUCT_TTL_MS = 2_000;
+const MAX_LOCAL_PRODUCTS = 100_000;
+/** How NO_SUCH_PRODUCT is stored. No product is stored as a JSON string. */
+const NO_SUCH_PRODUCT_TEXT = '"unknown"';
 
-export function createProductCache({ clock, random, shards, count }: ProductCacheDeps): ProductCache {
-  const known = createTtlCache<number, Found>({ clock, random }, MAX_NEAR_PRODUCTS);
-  const keepNear = (sku: number, found: Found) =>
-    known.set(sku, found, found === UNKNOWN ? UNKNOWN_TTL_MS : NEAR_TTL_MS);
+/** Caches products in this process and, where there are shards, in Redis. TTLs vary by a fifth, so that they end apart. */
+export function createRedisProductCache({ clock, random, shards, count }: ProductCacheDeps): ProductCache {
+  const local = createTtlCache<number, LookedUp>({ clock, random }, MAX_LOCAL_PRODUCTS);
+  const setLocal = (sku: number, answer: LookedUp) =>
+    local.set(sku, answer, answer === NO_SUCH_PRODUCT ? NO_SUCH_PRODUCT_TTL_MS : LOCAL_TTL_MS);
 
   return {
-    near(sku) {
-      const found = known.get(sku);
-      count('process', found === undefined ? 'miss' : 'hit');
-      return found;
+    getLocal(sku) {
+      const answer = local.get(sku);
+      count('process', answer === undefined ? 'miss' : 'hit');
+      return answer;
     },
-    async far(sku) {
+    async getShared(sku) {
       if (shards === undefined) return undefined;
       try {
         const text = await shards.get(keyOf(sku));
@@ -53,35 +43,35 @@ export function createProductCache({ clock, random, shards, count }: ProductCach
           count('redis', 'miss');
           return undefined;
         }
-        const found = fromText(text);
+        const answer = fromText(text);
         count('redis', 'hit');
-        keepNear(sku, found);
-        return found;
+        setLocal(sku, answer);
+        return answer;
       } catch {
         count('redis', 'error');
         return undefined;
       }
     },
-    keep(sku, found) {
-      keepNear(sku, found);
-      const ttlMs = (found === UNKNOWN ? UNKNOWN_TTL_MS : FAR_TTL_MS) * (1 - random() / 5);
-      // Nobody waits for it; one that fails is asked for again.
-      shards?.set(keyOf(sku), toText(found), ttlMs).catch(() => count('redis', 'error'));
+    set(sku, answer) {
+      setLocal(sku, answer);
+      const ttlMs = (answer === NO_SUCH_PRODUCT ? NO_SUCH_PRODUCT_TTL_MS : SHARED_TTL_MS) * (1 - random() / 5);
+      // Nobody waits for this write. When it fails, the product is looked up once more.
+      shards?.set(keyOf(sku), toText(answer), ttlMs).catch(() => count('redis', 'error'));
     },
   };
 }
 
-/** With the version of what lies under it: another form of it gets another one. */
+/** The 1 is the version of the stored format: raise it when the format changes. */
 const keyOf = (sku: number) => `tally:product:1:${sku}`;
 
-function toText(found: Found): string {
-  return found === UNKNOWN ? UNKNOWN_TEXT : JSON.stringify({ name: found.name, price: found.price });
+function toText(answer: LookedUp): string {
+  return answer === NO_SUCH_PRODUCT ? NO_SUCH_PRODUCT_TEXT : JSON.stringify({ name: answer.name, price: answer.price });
 }
 
-/** Others may write into Redis too: throws where it is nothing that we would have written. */
-function fromText(text: string): Found {
-  if (text === UNKNOWN_TEXT) return UNKNOWN;
+/** Parses what Redis holds. Others can write to Redis too, so whatever is not a product within the bounds throws. */
+function fromText(text: string): LookedUp {
+  if (text === NO_SUCH_PRODUCT_TEXT) return NO_SUCH_PRODUCT;
   const value: unknown = JSON.parse(text);
-  if (!isProduct(value)) throw new Error('what lies in the cache is no product');
+  if (!isProduct(value)) throw new Error('the product cache in Redis holds something that is not a product');
   return { name: value.name, price: value.price };
 }

@@ -1,12 +1,12 @@
 import type { Clock } from '@tally/platform/concurrency';
 
 import type { Cart, CartLine, Changes, Checkout } from '../carts/cart.ts';
-import type { Store } from './store.ts';
+import type { Store, Wanted } from './store.ts';
 
 export interface MemoryStoreDeps {
-  /** clock_timestamp(). */
+  /** Stands for clock_timestamp(). */
   readonly clock: Pick<Clock, 'nowMs'>;
-  /** tally_now(); the same where it is absent. */
+  /** Stands for tally_now(). Defaults to the clock. */
   readonly tallyNowMs?: () => number;
 }
 
@@ -19,13 +19,13 @@ interface Tables {
   nextLineId: bigint;
   readonly lines: Map<bigint, { readonly userId: bigint; readonly line: CartLine }>;
   readonly checkouts: Map<string, Checkout>;
-  /** Of open checkouts, until when. */
+  /** When the claim on each open checkout ends. */
   readonly claims: Map<string, number>;
   readonly addKeys: Map<string, Key & { readonly requestHash: Buffer }>;
   readonly checkoutKeys: Map<string, Key & { readonly checkoutId: string }>;
 }
 
-/** The store of fast tests and the simulation. A decision runs in one turn of the event loop, which is its lock. */
+/** A store in memory, for fast tests. A decision runs in one turn of the event loop, which takes the place of the lock. */
 export function createMemoryStore({ clock, tallyNowMs = clock.nowMs }: MemoryStoreDeps): Store {
   const tables: Tables = {
     nextLineId: 1n,
@@ -35,51 +35,24 @@ export function createMemoryStore({ clock, tallyNowMs = clock.nowMs }: MemorySto
     addKeys: new Map(),
     checkoutKeys: new Map(),
   };
-  const { lines, checkouts, claims, addKeys, checkoutKeys } = tables;
-  const keyOf = (userId: bigint, key: string) => `${userId} ${key}`;
-  const linesOf = (userId: bigint) =>
-    [...lines.values()]
-      .filter((each) => each.userId === userId)
-      .map(({ line }) => line)
-      .toSorted((a, b) => a.sku - b.sku);
-
-  function load(userId: bigint, wanted: Parameters<Store['update']>[1]): Cart {
-    const own = [...checkouts.values()].filter((checkout) => checkout.userId === userId);
-    const keyed = checkoutKeys.get(keyOf(userId, wanted.checkoutKey ?? ''));
-    const closedMs = ({ closedAt }: Checkout) => closedAt?.getTime() ?? 0;
-    return {
-      userId,
-      moment: new Date(tallyNowMs()),
-      lines: linesOf(userId),
-      open: own.find(({ state }) => state === 'open'),
-      keyed: own.find(({ id }) => id === keyed?.checkoutId),
-      named: own.find(({ id }) => id === wanted.checkoutId),
-      lastDone: own.filter(({ state }) => state === 'done').toSorted((a, b) => closedMs(b) - closedMs(a))[0],
-      addKeyHash: addKeys.get(keyOf(userId, wanted.addKey ?? ''))?.requestHash,
-    };
-  }
+  const { checkouts, claims, addKeys, checkoutKeys } = tables;
 
   return {
     async update(userId, wanted, decide) {
-      const cart = load(userId, wanted);
+      const cart = load(tables, userId, wanted, new Date(tallyNowMs()));
       const { changes, answer } = decide(cart);
-      const stamp = { userId, createdMs: cart.moment.getTime() };
-      applyLines(tables, userId, changes);
-      applyCheckout(tables, clock.nowMs(), changes);
-      const { addKey, checkoutKey } = changes;
-      if (addKey) addKeys.set(keyOf(userId, addKey.text), { ...stamp, requestHash: addKey.requestHash });
-      if (checkoutKey) {
-        checkoutKeys.set(keyOf(userId, checkoutKey.key), { ...stamp, checkoutId: checkoutKey.checkoutId });
-      }
+      writeLines(tables, userId, changes);
+      writeCheckout(tables, clock.nowMs(), changes);
+      writeKeys(tables, cart, changes);
       return answer;
     },
-    findLines: async (userId) => linesOf(userId),
-    findAddKey: async (userId, key) => addKeys.get(keyOf(userId, key))?.requestHash,
+    findLines: async (userId) => linesOf(tables, userId),
+    findAddKey: async (userId, key) => addKeys.get(idOf(userId, key))?.requestHash,
     findOwner: async (checkoutId) => checkouts.get(checkoutId)?.userId,
     async claimOpen(limit, claimMs) {
       const nowMs = clock.nowMs();
       const due = [...claims]
-        .filter(([, untilMs]) => untilMs < nowMs)
+        .filter(([, endsMs]) => endsMs < nowMs)
         .toSorted(([, a], [, b]) => a - b)
         .slice(0, limit);
       for (const [id] of due) claims.set(id, nowMs + claimMs);
@@ -97,7 +70,35 @@ export function createMemoryStore({ clock, tallyNowMs = clock.nowMs }: MemorySto
   };
 }
 
-function applyLines(
+const idOf = (userId: bigint, key: string) => `${userId} ${key}`;
+
+function linesOf({ lines }: Tables, userId: bigint): CartLine[] {
+  const own = [...lines.values()].filter((entry) => entry.userId === userId);
+  return own.map(({ line }) => line).toSorted((a, b) => a.sku - b.sku);
+}
+
+function load(
+  tables: Tables,
+  userId: bigint,
+  { addKey = '', checkoutKey = '', checkoutId }: Wanted,
+  moment: Date,
+): Cart {
+  const own = [...tables.checkouts.values()].filter((checkout) => checkout.userId === userId);
+  const idByKey = tables.checkoutKeys.get(idOf(userId, checkoutKey))?.checkoutId;
+  const closedMs = ({ closedAt }: Checkout) => closedAt?.getTime() ?? 0;
+  return {
+    userId,
+    moment,
+    lines: linesOf(tables, userId),
+    openCheckout: own.find(({ state }) => state === 'open'),
+    checkoutByKey: own.find(({ id }) => id === idByKey),
+    checkoutById: own.find(({ id }) => id === checkoutId),
+    lastDone: own.filter(({ state }) => state === 'done').toSorted((a, b) => closedMs(b) - closedMs(a))[0],
+    addKeyHash: tables.addKeys.get(idOf(userId, addKey))?.requestHash,
+  };
+}
+
+function writeLines(
   tables: Tables,
   userId: bigint,
   { removedLineIds = [], changedLines = [], addedLine }: Changes,
@@ -109,17 +110,30 @@ function applyLines(
   tables.nextLineId += 1n;
 }
 
-function applyCheckout(tables: Tables, nowMs: number, { frozen, extended, closed }: Changes): void {
-  const { checkouts, claims } = tables;
+function writeCheckout({ checkouts, claims }: Tables, nowMs: number, changes: Changes): void {
+  const { frozen, extendedClaim, closed } = changes;
   if (frozen) {
     checkouts.set(frozen.checkout.id, frozen.checkout);
     claims.set(frozen.checkout.id, nowMs + frozen.claimMs);
   }
-  if (extended) {
-    const { checkoutId, claimMs } = extended;
+  if (extendedClaim) {
+    const { checkoutId, claimMs } = extendedClaim;
     claims.set(checkoutId, Math.max(claims.get(checkoutId) ?? 0, nowMs + claimMs));
   }
-  if (closed === undefined) return;
-  checkouts.set(closed.id, closed);
-  claims.delete(closed.id);
+  if (closed) {
+    checkouts.set(closed.id, closed);
+    claims.delete(closed.id);
+  }
+}
+
+function writeKeys(
+  { addKeys, checkoutKeys }: Tables,
+  { userId, moment }: Cart,
+  { addKey, checkoutKey }: Changes,
+): void {
+  const created = { userId, createdMs: moment.getTime() };
+  if (addKey) addKeys.set(idOf(userId, addKey.text), { ...created, requestHash: addKey.requestHash });
+  if (checkoutKey) {
+    checkoutKeys.set(idOf(userId, checkoutKey.key), { ...created, checkoutId: checkoutKey.checkoutId });
+  }
 }

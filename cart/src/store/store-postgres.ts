@@ -2,17 +2,17 @@ import { type Clock, sleep } from '@tally/platform/concurrency';
 import { AppError } from '@tally/platform/errors';
 import { type Db, type Transaction, failureOf } from '@tally/platform/postgres';
 
-import type { Cart, CartLine, Changes, Checkout, Decision, Refusal } from '../carts/cart.ts';
+import type { Cart, CartLine, Changes, Checkout, CheckoutRefusal, Decision } from '../carts/cart.ts';
 import {
-  addLine,
-  changeLines,
-  closeCheckout,
+  deleteLines,
   extendClaim,
-  freezeCart,
-  keepAddKey,
-  keepAudit,
-  keepCheckoutKey,
-  removeLines,
+  insertAddKey,
+  insertAudit,
+  insertCheckout,
+  insertLine,
+  updateClosedCheckout,
+  updateLines,
+  upsertCheckoutKey,
 } from '../gen/apply.queries.ts';
 import { deleteOldAddKeys, deleteOldCheckoutKeys } from '../gen/key-expiry.queries.ts';
 import {
@@ -22,25 +22,28 @@ import {
   findAddKey,
   findCheckouts,
   findLines,
-  findMoment,
+  findMomentAndAddKey,
   lockCart,
 } from '../gen/load.queries.ts';
 import { claimOpenCheckouts, findOwner } from '../gen/resume.queries.ts';
-import type { Store, UpdateLimits, Wanted } from './store.ts';
+import type { Store, Wanted } from './store.ts';
 
 export interface PostgresStoreDeps {
   readonly db: Db;
   readonly clock: Clock;
-  /** 0 to 1, for the pause before another try. */
+  /** Returns 0 to 1. Spreads the pauses between attempts. */
   readonly random: () => number;
 }
 
-const MAX_TRIES = 4;
+const MAX_ATTEMPTS = 4;
 const PAUSE_MS = 50;
 
-/** A decision takes two round trips: one flush that begins, locks and loads, and one that writes and commits. */
+/**
+ * Stores carts in PostgreSQL. An update takes two round trips: the first begins the transaction, locks and loads; the
+ * second writes and commits. Closing a checkout takes a third.
+ */
 export function createPostgresStore({ db, clock, random }: PostgresStoreDeps): Store {
-  async function once<A>(
+  async function attempt<A>(
     userId: bigint,
     wanted: Wanted,
     decide: (cart: Cart) => Decision<A>,
@@ -50,9 +53,9 @@ export function createPostgresStore({ db, clock, random }: PostgresStoreDeps): S
       async (tx) => {
         const cart = await load(tx, userId, wanted);
         const { changes, answer } = decide(cart);
-        // Seen before the commit: what goes with a closing must not be written without it.
-        if (changes.closed !== undefined) await close(tx, cart, changes.closed);
-        tx.sendWithCommit(Promise.all(apply(tx, cart, changes)));
+        // Awaited before the commit: when the checkout was closed by somebody else, nothing else may be written.
+        if (changes.closed !== undefined) await writeClosed(tx, cart, changes.closed);
+        tx.sendWithCommit(Promise.all(write(tx, cart, changes)));
         return answer;
       },
       { timeoutMs },
@@ -60,16 +63,16 @@ export function createPostgresStore({ db, clock, random }: PostgresStoreDeps): S
   }
 
   return {
-    async update(userId, wanted, decide, limits) {
-      for (let tries = 1; ; tries += 1) {
-        const timeoutMs = limits.deadlineMs - clock.nowMs();
+    async update(userId, wanted, decide, { deadlineMs, isRepeatable = true }) {
+      for (let attempts = 1; ; attempts += 1) {
+        const timeoutMs = deadlineMs - clock.nowMs();
         if (timeoutMs <= 0) throw new AppError('deadline-exceeded', 'the deadline passed before the cart was free');
         try {
-          return await once(userId, wanted, decide, timeoutMs);
+          return await attempt(userId, wanted, decide, timeoutMs);
         } catch (error) {
-          if (tries === MAX_TRIES || !mayRunAgain(error, limits)) throw error;
+          if (attempts === MAX_ATTEMPTS || !mayRetry(error, isRepeatable)) throw error;
         }
-        await sleep(clock, PAUSE_MS * tries * (0.5 + random() / 2));
+        await sleep(clock, PAUSE_MS * attempts * (0.5 + random() / 2));
       }
     },
     async findLines(userId, timeoutMs) {
@@ -93,28 +96,29 @@ export function createPostgresStore({ db, clock, random }: PostgresStoreDeps): S
     },
     async deleteOldKeys(maxAgeMs, limit) {
       const parameters = { maxAgeSeconds: Math.ceil(maxAgeMs / 1000), limit };
-      const added = await deleteOldAddKeys.runWithCounts(parameters, db);
-      const checkedOut = await deleteOldCheckoutKeys.runWithCounts(parameters, db);
-      return added.rowCount + checkedOut.rowCount;
+      const addKeys = await deleteOldAddKeys.runWithCounts(parameters, db);
+      const checkoutKeys = await deleteOldCheckoutKeys.runWithCounts(parameters, db);
+      return addKeys.rowCount + checkoutKeys.rowCount;
     },
   };
 }
 
-/** A conflict rolled back for certain. Behind the others, the commit may have gone through. */
-function mayRunAgain(error: unknown, { isRepeatable }: UpdateLimits): boolean {
+/** After a conflict the transaction was certainly rolled back. After a timeout or a lost connection it may be committed. */
+function mayRetry(error: unknown, isRepeatable: boolean): boolean {
   const failure = failureOf(error);
   return failure === 'conflict' || (isRepeatable && (failure === 'timeout' || failure === 'lost'));
 }
 
 async function load(tx: Transaction, userId: bigint, wanted: Wanted): Promise<Cart> {
   const { addKey = null, checkoutKey = null, checkoutId = null } = wanted;
-  // Started together, so they leave in one flush; the server runs them one after another, the look-ups behind the lock.
+  // These are started together and leave in one flush. The server runs them in this order, so that the reads come after
+  // the lock.
   const [, , lines, rows, moments] = await Promise.all([
     ensureCart.run({ userId }, tx),
     lockCart.run({ userId }, tx),
     findLines.run({ userId }, tx),
     findCheckouts.run({ userId, key: checkoutKey, id: checkoutId }, tx),
-    findMoment.run({ userId, addKey }, tx),
+    findMomentAndAddKey.run({ userId, addKey }, tx),
   ]);
   const [{ moment, request_hash }] = moments as [(typeof moments)[number]];
   const checkouts = rows.map((row) => ({ ...toCheckout(userId, row), isKeyed: row.is_keyed }));
@@ -124,9 +128,9 @@ async function load(tx: Transaction, userId: bigint, wanted: Wanted): Promise<Ca
     userId,
     moment,
     lines: lines.map(toLine),
-    open: checkouts.find(({ state }) => state === 'open'),
-    keyed: checkouts.find(({ isKeyed }) => isKeyed),
-    named: checkouts.find(({ id }) => id === checkoutId),
+    openCheckout: checkouts.find(({ state }) => state === 'open'),
+    checkoutByKey: checkouts.find(({ isKeyed }) => isKeyed),
+    checkoutById: checkouts.find(({ id }) => id === checkoutId),
     lastDone: done[0],
     addKeyHash: request_hash ?? undefined,
   };
@@ -148,47 +152,61 @@ function toCheckout(userId: bigint, row: Omit<IFindCheckoutsResult, 'is_keyed'>)
     decideBefore: row.decide_before,
     closedAt: row.closed_at,
     orderId: row.order_id,
-    refusal: row.refusal as Refusal | null,
-    lines: row.line_ids.map((id, i) => ({
-      id,
-      sku: Number(row.skus[i]),
-      count: row.counts[i] ?? 0,
-      name: row.names[i] ?? '',
-      price: Number(row.prices[i]),
-    })),
+    refusal: row.refusal as CheckoutRefusal | null,
+    lines: row.line_ids.map((id, i) => {
+      const [sku, count, name, price] = [row.skus[i], row.counts[i], row.names[i], row.prices[i]];
+      if (sku === undefined || count === undefined || name === undefined || price === undefined) {
+        throw new Error(`checkout ${row.id}: its columns of lines have different lengths`);
+      }
+      return { id, sku: Number(sku), count, name, price: Number(price) };
+    }),
   };
 }
 
-async function close(tx: Transaction, { moment }: Cart, { id, state, orderId, refusal }: Checkout): Promise<void> {
-  const kept = refusal === null ? null : { ...refusal, values: { ...refusal.values } };
-  const { rowCount } = await closeCheckout.runWithCounts({ id, state, moment, orderId, refusal: kept }, tx);
+async function writeClosed(
+  tx: Transaction,
+  { moment }: Cart,
+  { id, state, orderId, refusal }: Checkout,
+): Promise<void> {
+  const json = refusal === null ? null : { ...refusal, values: { ...refusal.values } };
+  const { rowCount } = await updateClosedCheckout.runWithCounts({ id, state, moment, orderId, refusal: json }, tx);
   if (rowCount !== 1) throw new Error(`checkout ${id} was closed by somebody who did not lock its cart`);
 }
 
-function apply(tx: Transaction, { userId, moment }: Cart, changes: Changes): Promise<unknown>[] {
-  const { removedLineIds = [], changedLines = [], addedLine, addKey, frozen, extended, checkoutKey, audit } = changes;
+/** Starts every write of a decision except closing a checkout. */
+function write(tx: Transaction, { userId, moment }: Cart, changes: Changes): Promise<unknown>[] {
+  const {
+    removedLineIds = [],
+    changedLines = [],
+    addedLine,
+    addKey,
+    frozen,
+    extendedClaim,
+    checkoutKey,
+    audit,
+  } = changes;
   const started: Promise<unknown>[] = [];
-  if (removedLineIds.length > 0) started.push(removeLines.run({ userId, ids: [...removedLineIds] }, tx));
-  if (changedLines.length > 0) started.push(changeLines.run({ userId, ...toColumns(changedLines) }, tx));
+  if (removedLineIds.length > 0) started.push(deleteLines.run({ userId, ids: [...removedLineIds] }, tx));
+  if (changedLines.length > 0) started.push(updateLines.run({ userId, ...toColumns(changedLines) }, tx));
   if (addedLine) {
-    const { sku, price, ...line } = addedLine;
-    started.push(addLine.run({ userId, ...line, sku: BigInt(sku), price: BigInt(price) }, tx));
+    const { sku, count, name, price } = addedLine;
+    started.push(insertLine.run({ userId, sku: BigInt(sku), count, name, price: BigInt(price) }, tx));
   }
   if (addKey) {
-    started.push(keepAddKey.run({ userId, moment, key: addKey.text, requestHash: addKey.requestHash }, tx));
+    started.push(insertAddKey.run({ userId, moment, key: addKey.text, requestHash: addKey.requestHash }, tx));
   }
   if (frozen) {
-    const { checkout, claimMs } = frozen;
-    const { ids: lineIds, ...columns } = toColumns(checkout.lines);
-    const { id, decideBefore } = checkout;
-    const claim = { id, userId, moment, decideBefore, claimMs: Math.ceil(claimMs) };
-    started.push(freezeCart.run({ ...claim, ...columns, lineIds }, tx));
+    const { id, decideBefore, lines } = frozen.checkout;
+    const { ids: lineIds, ...columns } = toColumns(lines);
+    const claimMs = Math.ceil(frozen.claimMs);
+    started.push(insertCheckout.run({ id, userId, moment, decideBefore, claimMs, lineIds, ...columns }, tx));
   }
-  if (extended) {
-    started.push(extendClaim.run({ id: extended.checkoutId, claimMs: Math.ceil(extended.claimMs) }, tx));
+  if (extendedClaim) {
+    const { checkoutId: id, claimMs } = extendedClaim;
+    started.push(extendClaim.run({ id, claimMs: Math.ceil(claimMs) }, tx));
   }
-  if (checkoutKey) started.push(keepCheckoutKey.run({ userId, moment, ...checkoutKey }, tx));
-  if (audit) started.push(keepAudit.run(audit, tx));
+  if (checkoutKey) started.push(upsertCheckoutKey.run({ userId, moment, ...checkoutKey }, tx));
+  if (audit) started.push(insertAudit.run(audit, tx));
   return started;
 }
 

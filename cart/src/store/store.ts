@@ -1,46 +1,41 @@
-import type { Cart, CartLine, Checkout, Decision } from '../carts/cart.ts';
+import type { Cart, CartLine, Decision } from '../carts/cart.ts';
+import type { ClaimedCheckout } from '../carts/intent.ts';
 
-/** What a decision needs to see beside the cart itself. */
+/** What a decision reads besides the cart, its open checkout and its last order. */
 export interface Wanted {
-  /** A key of AddItem. */
+  /** An idempotency key of AddItem. */
   readonly addKey?: string | undefined;
-  /** A key of Checkout. */
+  /** An idempotency key of Checkout. */
   readonly checkoutKey?: string | undefined;
   readonly checkoutId?: string;
 }
 
-export interface UpdateLimits {
-  /** Milliseconds since the epoch. No try begins at or past it, and each ends with what is left. */
+export interface UpdateOptions {
+  /** Milliseconds since the epoch. No attempt begins at or after it, and each attempt gets the time that is left. */
   readonly deadlineMs: number;
   /**
-   * Whether running it again is right even where the first run was written and only its answer got lost. Then that is done.
+   * Whether the update may run again when an attempt failed but may have been committed. True by default: most decisions
+   * find their own result and change nothing.
    */
-  readonly isRepeatable: boolean;
+  readonly isRepeatable?: boolean;
 }
 
-/** An open checkout that the caller may finish: nobody else claims it before the claim ends. */
-export interface Claimed {
-  readonly checkout: Checkout;
-  /** tally_now() of the claim. */
-  readonly moment: Date;
-}
-
-/**
- * Where carts and checkouts live.
- *
- * `update` locks the cart, loads, lets `decide` decide, and writes its changes, all or nothing. It runs again, within its
- * limits, where another transaction was in the way. A `decide` that throws changes nothing.
- */
+/** Where carts and checkouts are stored. */
 export interface Store {
-  update<A>(userId: bigint, wanted: Wanted, decide: (cart: Cart) => Decision<A>, limits: UpdateLimits): Promise<A>;
-  /** Reads take no lock. They end with what their caller has left. */
+  /**
+   * Locks the cart of a user, loads it, lets `decide` decide, and writes all changes in one transaction. Resolves with the
+   * answer of the decision once the changes are committed. Retries within its deadline when another transaction was in the
+   * way. Nothing is changed when `decide` throws.
+   */
+  update<A>(userId: bigint, wanted: Wanted, decide: (cart: Cart) => Decision<A>, options: UpdateOptions): Promise<A>;
+  /** Returns the lines of a cart, by sku. Takes no lock. */
   findLines(userId: bigint, timeoutMs: number): Promise<CartLine[]>;
-  /** The request that this key of AddItem was used for. */
+  /** Returns the hash of the request that a key of AddItem was used with. Takes no lock. */
   findAddKey(userId: bigint, key: string, timeoutMs: number): Promise<Buffer | undefined>;
-  /** Whose checkout it is. */
+  /** Returns the user whose checkout this is. */
   findOwner(checkoutId: string): Promise<bigint | undefined>;
-  /** Claims open checkouts whose claim has ended, by the database's own clock, the longest ended first. */
-  claimOpen(limit: number, claimMs: number): Promise<Claimed[]>;
+  /** Claims open checkouts whose claims have ended, by the clock of the database. Those that ended first come first. */
+  claimOpen(limit: number, claimMs: number): Promise<ClaimedCheckout[]>;
   /** Deletes at most `limit` idempotency keys of AddItem and as many of Checkout. Resolves with the number deleted. */
   deleteOldKeys(maxAgeMs: number, limit: number): Promise<number>;
 }

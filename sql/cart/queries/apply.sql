@@ -1,26 +1,26 @@
 /*
-  What a decision writes, always under the lock of its cart.
+  The writes of a decision. Each of them runs while the cart is locked.
 */
 
-/* @name removeLines */
+/* @name deleteLines */
 delete from cart_items
  where user_id = :userId! and id = any(:ids!::bigint[]);
 
-/* @name changeLines */
+/* @name updateLines */
 update cart_items i
    set count = l.count, name = l.name, price = l.price
   from unnest(:ids!::bigint[], :counts!::integer[], :names!::text[], :prices!::bigint[]) as l (id, count, name, price)
  where i.user_id = :userId! and i.id = l.id;
 
-/* @name addLine */
+/* @name insertLine */
 insert into cart_items (user_id, sku, count, name, price)
 values (:userId!, :sku!, :count!, :name!, :price!);
 
-/* @name keepAddKey */
+/* @name insertAddKey */
 insert into add_keys (user_id, key, request_hash, created_at)
 values (:userId!, :key!, :requestHash!, :moment!);
 
-/* @name freezeCart */
+/* @name insertCheckout */
 with frozen as (
   insert into checkouts (id, user_id, state, frozen_at, decide_before, claimed_until)
   values (:id!, :userId!, 'open', :moment!, :decideBefore!, clock_timestamp() + :claimMs!::integer * interval '1 ms')
@@ -35,17 +35,17 @@ update checkouts
    set claimed_until = greatest(claimed_until, clock_timestamp() + :claimMs!::integer * interval '1 ms')
  where id = :id! and state = 'open';
 
-/* @name keepCheckoutKey */
--- A refused checkout gives its keys back: a press passes over it, and takes the key for another one.
+/* @name upsertCheckoutKey */
+-- A refused checkout gives up its keys, so a key can move on to another checkout.
 insert into checkout_keys (user_id, key, checkout_id, created_at)
 values (:userId!, :key!, :checkoutId!, :moment!)
 on conflict (user_id, key) do update set checkout_id = excluded.checkout_id, created_at = excluded.created_at;
 
-/* @name closeCheckout */
+/* @name updateClosedCheckout */
 update checkouts
    set state = :state!, closed_at = :moment!, order_id = :orderId, refusal = :refusal
  where id = :id! and state = 'open';
 
-/* @name keepAudit */
+/* @name insertAudit */
 insert into audit (action, subject, reason)
 values (:action!, :subject!, :reason!);

@@ -1,6 +1,6 @@
 /*
-  Keys of more than a day. Skipping locked rows keeps the sweeps of two instances, and a press that takes a key again, out
-  of each other's way.
+  Deletes old idempotency keys. Locked rows are skipped, so that two instances do not wait for each other, nor for a press
+  that moves a key to a new checkout.
 */
 
 /* @name deleteOldAddKeys */

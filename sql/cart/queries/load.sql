@@ -1,6 +1,6 @@
 /*
-  What a decision about one cart needs to see. Each of these is a statement of its own behind the lock, so that it sees
-  what the lock waited for.
+  What a decision about one cart reads. Each of these is a statement of its own that runs after lockCart, so that its
+  snapshot includes whatever the lock waited for.
 */
 
 /* @name ensureCart */
@@ -19,7 +19,8 @@ select i.id, i.sku, i.count, i.name, i.price
  order by i.sku;
 
 /* @name findCheckouts */
--- The open one, the one of this key, the one of this id, and the last that is done. The array makes it index scans.
+-- Finds the open checkout, the one that the key belongs to, the one with the id, and the one that was done last. With the
+-- ids in an array, the planner uses index scans.
 select c.id, c.state, c.decide_before, c.closed_at, c.order_id, c.refusal,
        coalesce(c.id = (select k.checkout_id
                           from checkout_keys k
@@ -43,8 +44,8 @@ select c.id, c.state, c.decide_before, c.closed_at, c.order_id, c.refusal,
                           order by d.closed_at desc
                           limit 1)));
 
-/* @name findMoment */
--- The moment is taken behind the lock: whoever waited does not decide by an old clock.
+/* @name findMomentAndAddKey */
+-- The moment is read after the lock, so that a transaction that waited for the lock does not decide by an earlier time.
 select tally_now() as "moment!",
        (select k.request_hash from add_keys k where k.user_id = :userId! and k.key = :addKey) as request_hash;
 

@@ -1,6 +1,6 @@
 /* @name claimOpenCheckouts */
--- Skips what another instance claims at this moment. The inner select makes the clock a constant of the statement, so
--- that the partial index serves; the array is filled once, so that the limit holds.
+-- Skips checkouts that another instance is claiming. The inner select makes the clock a constant of the statement, so that
+-- the partial index can be used. The array is filled once, so that the limit holds.
 update checkouts c
    set claimed_until = clock_timestamp() + :claimMs!::integer * interval '1 ms'
  where c.state = 'open'
