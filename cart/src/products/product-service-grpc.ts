@@ -30,15 +30,15 @@ export function createGrpcProductService(deps: ProductServiceDeps): ProductServi
   const budget = createRetryBudget(RETRY_SHARE);
 
   return {
-    async getProduct(request, { signal, leave, comeBack }) {
+    async getProduct(request, { signal, preventCancel, allowCancel }) {
       const { sku, callerToken, deadlineMs } = request;
       const message = { sku, token: callerToken ?? deps.token };
       const call = async (): Promise<LookedUp> => {
         try {
-          return toProduct(await client.getProduct(message, { signal, deadlineMs, onSent: leave }));
+          return toProduct(await client.getProduct(message, { signal, deadlineMs, onSent: preventCancel }));
         } catch (error) {
           if (error instanceof RpcError && error.code === Code.NOT_FOUND) return NO_SUCH_PRODUCT;
-          comeBack();
+          allowCancel();
           throw error;
         }
       };

@@ -13,7 +13,7 @@ function setUp() {
   const breaker = createBreaker(
     {
       clock,
-      judge: (error) => (error instanceof Away ? 'is away' : error instanceof Refused ? 'is there' : 'nothing'),
+      judge: (error) => (error instanceof Away ? 'failure' : error instanceof Refused ? 'success' : 'unrelated'),
       onChange: (state) => states.push(state),
     },
     { maxFailures: 3, openMs: 1000 },
@@ -36,7 +36,7 @@ function setUp() {
   return { clock, breaker, states, call, away, there, open, asked: () => asked };
 }
 
-test('so many failures in a row open it, and then nothing is asked', async () => {
+test('as many failures in a row as allowed open the breaker, and then no call passes', async () => {
   const { call, away, there, asked, states } = setUp();
   expect([await call(away), await call(away), await call(there), await call(away), await call(away)]).toEqual([
     'failed',
@@ -51,7 +51,7 @@ test('so many failures in a row open it, and then nothing is asked', async () =>
   expect([await call(there), asked()]).toEqual(['open for 1000', 6]);
 });
 
-test('after its rest one probe at a time is let through, and an answer closes it', async () => {
+test('after its pause the breaker lets one probe at a time pass, and an answer closes it', async () => {
   const { clock, call, there, open, asked, states } = setUp();
   await open();
   await clock.advance(999);
@@ -65,7 +65,7 @@ test('after its rest one probe at a time is let through, and an answer closes it
   expect([await call(there), asked(), states]).toEqual(['answered', 5, ['open', 'half-open', 'closed']]);
 });
 
-test('a failed probe opens it for another rest', async () => {
+test('a failed probe opens the breaker for another pause', async () => {
   const { clock, call, away, there, open, states } = setUp();
   await open();
   await clock.advance(1000);
@@ -85,7 +85,7 @@ test('a probe that was never sent makes room for the next one', async () => {
   expect(await call(there)).toBe('answered');
 });
 
-test('a refusal is an answer', async () => {
+test('a refusal by the destination closes the breaker', async () => {
   const { clock, call, open, breaker } = setUp();
   await open();
   await clock.advance(1000);
@@ -93,7 +93,7 @@ test('a refusal is an answer', async () => {
   expect(breaker.state).toBe('closed');
 });
 
-test('what was asked before it opened does not open or close it later', async () => {
+test('a call that began before the breaker opened neither opens nor closes it later', async () => {
   const { clock, call, there, open, breaker } = setUp();
   const late = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
   const calls = late.map(({ promise }) => call(() => promise));
@@ -108,10 +108,10 @@ test('what was asked before it opened does not open or close it later', async ()
   expect(breaker.state).toBe('closed');
 });
 
-test('a clock that is set back does not keep it open', async () => {
+test('a clock that was set back does not keep the breaker open', async () => {
   let nowMs = 10_000_000;
   const breaker = createBreaker(
-    { clock: { nowMs: () => nowMs }, judge: () => 'is away' },
+    { clock: { nowMs: () => nowMs }, judge: () => 'failure' },
     { maxFailures: 1, openMs: 1000 },
   );
   await breaker.run(() => Promise.reject(new Away())).catch(() => {});

@@ -1,67 +1,74 @@
 import type { Clock } from './clock.ts';
 
+/** `closed`: calls pass. `open`: calls are refused. `half-open`: one call at a time passes as a probe. */
 export type BreakerState = 'closed' | 'open' | 'half-open';
-type BreakerEvent = 'gave in' | 'rested' | 'succeeded';
 
-/** What each event makes of each state. Where there is nothing, the event changes nothing. */
+/** What an error says about the destination. `unrelated`: it was not called, or the error is the caller's own. */
+export type BreakerVerdict = 'failure' | 'success' | 'unrelated';
+
+type BreakerEvent = 'failed' | 'waited' | 'succeeded';
+
+/** The next state for each event. An event that is missing changes nothing. */
 const TRANSITIONS: Readonly<Record<BreakerState, Partial<Record<BreakerEvent, BreakerState>>>> = {
-  closed: { 'gave in': 'open' },
-  open: { rested: 'half-open' },
-  'half-open': { 'gave in': 'open', succeeded: 'closed' },
+  closed: { failed: 'open' },
+  open: { waited: 'half-open' },
+  'half-open': { failed: 'open', succeeded: 'closed' },
 };
 
+/** What a circuit breaker needs from outside. */
 export interface BreakerDeps {
   readonly clock: Pick<Clock, 'nowMs'>;
-  /** What an error says of the place that was called. `nothing`: it was not asked, or the error is the caller's own. */
-  readonly judge: (error: unknown) => 'is away' | 'is there' | 'nothing';
+  /** Judges an error of the work. A refusal by the destination is a `success`: the destination answers. */
+  readonly judge: (error: unknown) => BreakerVerdict;
   readonly onChange?: (state: BreakerState) => void;
 }
 
+/** Bounds of a circuit breaker. */
 export interface BreakerLimits {
-  /** Failures in a row that open it. */
+  /** Number of failures in a row that open it. */
   readonly maxFailures: number;
-  /** From opening to the first probe, and from one failed probe to the next. */
+  /** Milliseconds that it stays open before a probe, and after a failed probe. */
   readonly openMs: number;
 }
 
-/** The place that is called stays away: nothing was sent. */
+/** The breaker is open, or another call is probing. The work was not run. */
 export class BreakerOpenError extends Error {
   override readonly name = 'BreakerOpenError';
-  /** When the next probe may be made. */
+  /** Milliseconds until the next probe may be made. */
   readonly retryAfterMs: number;
 
   constructor(retryAfterMs: number) {
-    super(`it did not answer several times in a row: it is asked again in ${Math.ceil(retryAfterMs)} ms`);
+    super(`the circuit breaker is open: the next probe is due in ${Math.ceil(retryAfterMs)} ms`);
     this.retryAfterMs = retryAfterMs;
   }
 }
 
-/** Keeps callers from waiting for a place that stays away. */
+/** Refuses calls to a destination that has stopped answering, so that callers need not wait for their timeouts. */
 export interface Breaker {
   /**
-   * Runs the work, or rejects at once with BreakerOpenError. Half open, one call at a time is let through to see. The work
-   * must end by itself: a probe that never ends would hold the place for ever.
+   * Runs the work, or rejects at once with BreakerOpenError. When half open, only one call at a time runs. The work must end
+   * by itself, because a probe that never ends keeps the breaker half open forever.
    */
   run<T>(work: () => Promise<T>): Promise<T>;
-  /** Throws BreakerOpenError when a call would be refused now. For callers that have to wait for something else first. */
+  /** Throws BreakerOpenError when a call would be refused now. Lets a caller fail before it waits for something else. */
   check(): void;
   readonly state: BreakerState;
 }
 
-/** A circuit breaker (M. Nygard, "Release It!", 2007): closed, open, half open. */
+/** Creates a circuit breaker with the states closed, open and half open (M. Nygard, "Release It!", 2007). */
 export function createBreaker({ clock, judge, onChange }: BreakerDeps, limits: BreakerLimits): Breaker {
   let state: BreakerState = 'closed';
   let failures = 0;
   let openUntilMs = 0;
   let isProbing = false;
-  /** Counts changes of state: what a call of an earlier state brings back says nothing of this one. */
-  let era = 0;
+  /** Number of state changes. The outcome of a call that began in an earlier state says nothing about this one. */
+  let generation = 0;
 
   function on(event: BreakerEvent): void {
     const next = TRANSITIONS[state][event];
     if (next === undefined) return;
     state = next;
-    era += 1;
+    generation += 1;
     failures = 0;
     isProbing = false;
     if (state === 'open') openUntilMs = clock.nowMs() + limits.openMs;
@@ -70,22 +77,22 @@ export function createBreaker({ clock, judge, onChange }: BreakerDeps, limits: B
 
   function check(): void {
     const leftMs = openUntilMs - clock.nowMs();
-    // A clock that was set back must not keep it open for longer than it rests.
-    if (state === 'open' && (leftMs <= 0 || leftMs > limits.openMs)) on('rested');
+    // More than openMs can only be left when the clock was set back, which must not keep the breaker open.
+    if (state === 'open' && (leftMs <= 0 || leftMs > limits.openMs)) on('waited');
     if (state === 'open') throw new BreakerOpenError(leftMs);
     if (isProbing) throw new BreakerOpenError(limits.openMs);
   }
 
-  function settle(verdict: ReturnType<BreakerDeps['judge']>): void {
+  function count(verdict: BreakerVerdict): void {
     isProbing = false;
-    if (verdict === 'nothing') return;
-    if (verdict === 'is there') {
+    if (verdict === 'unrelated') return;
+    if (verdict === 'success') {
       failures = 0;
       on('succeeded');
       return;
     }
     failures += 1;
-    if (state === 'half-open' || failures >= limits.maxFailures) on('gave in');
+    if (state === 'half-open' || failures >= limits.maxFailures) on('failed');
   }
 
   return {
@@ -93,15 +100,15 @@ export function createBreaker({ clock, judge, onChange }: BreakerDeps, limits: B
     async run(work) {
       check();
       isProbing = state === 'half-open';
-      const begunIn = era;
-      let verdict: ReturnType<BreakerDeps['judge']> = 'is there';
+      const begunIn = generation;
+      let verdict: BreakerVerdict = 'success';
       try {
         return await work();
       } catch (error) {
         verdict = judge(error);
         throw error;
       } finally {
-        if (begunIn === era) settle(verdict);
+        if (begunIn === generation) count(verdict);
       }
     },
     get state() {

@@ -1,13 +1,14 @@
-/** Time as a dependency, so that a test or a simulation can drive it. */
+/** Time as a dependency, so that a test or a simulation can control it. */
 export interface Clock {
-  /** Milliseconds since the epoch. May be set, also back. */
+  /** Returns the milliseconds since the epoch. The system clock may be set, also back. */
   nowMs(): number;
-  /** Milliseconds since some moment. Is never set, and may stand still while the machine sleeps. */
+  /** Returns the milliseconds since some fixed moment. Nobody sets this clock; it may stop while the machine sleeps. */
   monotonicMs(): number;
-  /** Runs `work` once, `delayMs` from now. Returns what cancels it; cancelling after the run is fine. */
+  /** Runs `work` once, after `delayMs`. Returns a function that cancels it; after the run, that function does nothing. */
   schedule(delayMs: number, work: () => void): () => void;
 }
 
+/** The clock of the operating system. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
@@ -17,7 +18,10 @@ export const systemClock: Clock = {
   },
 };
 
-/** Returns what says how long ago this was, in ms: by the clock that says more, so that none makes it younger than it is. */
+/**
+ * Starts to measure time. The returned function gives the milliseconds since then, by the clock that shows more of the two,
+ * because one may be set back and the other may stand still.
+ */
 export function startAge(clock: Pick<Clock, 'nowMs' | 'monotonicMs'>): () => number {
   const [startedMs, monotonicMs] = [clock.nowMs(), clock.monotonicMs()];
   return () => Math.max(clock.nowMs() - startedMs, clock.monotonicMs() - monotonicMs);

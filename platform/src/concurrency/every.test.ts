@@ -23,7 +23,7 @@ function setUp(workMs: number, options = {}) {
   return { clock, begun, errors, loop, answerWith: (next: boolean | Error) => (answer = next) };
 }
 
-test('runs at once, then an interval after the end of the run before', async () => {
+test('runs at once, and again an interval after the end of each run', async () => {
   const { clock, begun, loop } = setUp(30);
   await clock.advance(300);
   expect(begun).toEqual([0, 130, 260]);
@@ -32,21 +32,21 @@ test('runs at once, then an interval after the end of the run before', async () 
   await stopped;
 });
 
-test('goes on after a failure, and reports it', async () => {
+test('continues after a failure and reports it', async () => {
   const { clock, begun, errors, answerWith } = setUp(0);
   answerWith(new Error('broken'));
   await clock.advance(250);
   expect([begun.length, errors.length]).toEqual([3, 3]);
 });
 
-test('runs again without a pause while something is left undone', async () => {
+test('runs again without a pause while the work leaves something undone', async () => {
   const { clock, begun, answerWith } = setUp(10);
   answerWith(true);
   await clock.advance(35);
   expect(begun).toEqual([0, 10, 20, 30]);
 });
 
-test('a wake ends the pause; during a run it means once more', async () => {
+test('wake ends the pause, and during a run it lets another run follow', async () => {
   const { clock, begun, loop } = setUp(10);
   await clock.advance(50);
   loop.wake();
@@ -56,7 +56,7 @@ test('a wake ends the pause; during a run it means once more', async () => {
   expect(begun).toEqual([0, 50, 60]);
 });
 
-test('the shortest pause holds also when it was woken', async () => {
+test('the shortest pause holds even when the loop is woken', async () => {
   const { clock, begun, loop } = setUp(0, { minPauseMs: 20 });
   for (let i = 0; i < 10; i += 1) {
     loop.wake();
@@ -65,7 +65,7 @@ test('the shortest pause holds also when it was woken', async () => {
   expect(begun).toEqual([0, 20, 40]);
 });
 
-test('stopping aborts the signal, waits for the run, and leaves no timer', async () => {
+test('disposing aborts the signal, waits for the run, and leaves no timer', async () => {
   const { clock, begun, loop } = setUp(1000);
   await clock.advance(10);
   const stopped = loop[Symbol.asyncDispose]();

@@ -1,29 +1,31 @@
 import type { Clock } from './clock.ts';
 
+/** What a loop needs from outside. */
 export interface EveryDeps {
   readonly clock: Clock;
-  /** 0 to 1. */
+  /** Returns a number from 0 to 1. */
   readonly random: () => number;
-  /** Told of each failure; the loop goes on. */
+  /** Receives the error of each failed run. The loop continues. */
   readonly onError: (error: unknown) => void;
 }
 
+/** Pauses of a loop. */
 export interface EveryOptions {
-  /** Pause between two runs, give or take a tenth, so that instances drift apart. */
+  /** Milliseconds between the end of a run and the next run. Varies by a tenth at random, so that instances drift apart. */
   readonly intervalMs: number;
-  /** Shortest pause behind a run, also when it was woken. */
+  /** Shortest pause after a run, even when `wake` is called or work is left. 0 by default. */
   readonly minPauseMs?: number;
 }
 
-/** A loop that runs on its own. Disposing it aborts its signal and waits for the run in progress. */
+/** A running loop. Disposing it aborts the signal of the work and waits until the current run has ended. */
 export interface Loop extends AsyncDisposable {
-  /** Runs soon: at once while it pauses, once more when it is running. */
+  /** Ends the pause. During a run, it lets another run follow without a pause. */
   wake(): void;
 }
 
 /**
- * Runs `work` at its own pace: the first time at once, then an interval after the run before it ended. Never two at a time.
- * `work` returns true to run again without the interval, when it left something undone.
+ * Runs `work` at once, and again `intervalMs` after the end of each run. Two runs never overlap. When `work` resolves with
+ * true, because it left something undone, the next run follows without a pause.
  */
 export function startEvery(
   { clock, random, onError }: EveryDeps,
@@ -31,7 +33,7 @@ export function startEvery(
   work: (signal: AbortSignal) => Promise<boolean | void>,
 ): Loop {
   const stopping = new AbortController();
-  let woken = false;
+  let isWoken = false;
   let endPause: (() => void) | undefined;
 
   const pause = (delayMs: number, isWakeable: boolean) =>
@@ -49,7 +51,7 @@ export function startEvery(
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
-      woken = false;
+      isWoken = false;
       let isUndone = false;
       try {
         isUndone = (await work(stopping.signal)) === true;
@@ -57,7 +59,7 @@ export function startEvery(
         if (!stopping.signal.aborted) onError(error);
       }
       if (minPauseMs > 0 && !stopping.signal.aborted) await pause(minPauseMs, false);
-      if (isUndone || woken || stopping.signal.aborted) continue;
+      if (isUndone || isWoken || stopping.signal.aborted) continue;
       await pause(intervalMs * (0.9 + random() / 5), true);
     }
   }
@@ -65,7 +67,7 @@ export function startEvery(
   const ended = run();
   return {
     wake() {
-      woken = true;
+      isWoken = true;
       endPause?.();
     },
     async [Symbol.asyncDispose]() {

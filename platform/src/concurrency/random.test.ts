@@ -7,7 +7,7 @@ const take = (seed: number, count: number) => {
   return Array.from({ length: count }, random);
 };
 
-test('the same seed gives the same row, another one another', () => {
+test('the same seed gives the same sequence, another seed another one', () => {
   expect(take(7, 100)).toEqual(take(7, 100));
   expect(take(7, 100)).not.toEqual(take(8, 100));
 });

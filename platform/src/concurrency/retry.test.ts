@@ -5,7 +5,7 @@ import { type RetryOptions, createRetryBudget, retry } from './retry.ts';
 
 const OPTIONS = { maxTries: 4, firstPauseMs: 100, maxPauseMs: 300, isRetryable: () => true };
 
-/** Work that fails `failures` times, each time with its number. */
+/** Work whose first `failures` attempts fail with their number. `tries` lists when each attempt began. */
 function setUp(failures: number, more: Partial<RetryOptions> = {}, random = () => 1) {
   const clock = createFakeClock();
   const startMs = clock.nowMs();
@@ -19,7 +19,7 @@ function setUp(failures: number, more: Partial<RetryOptions> = {}, random = () =
   return { clock, startMs, tries, run };
 }
 
-test('tries again until it succeeds, with pauses that double up to their bound', async () => {
+test('retries until the work succeeds, with pauses that double up to their bound', async () => {
   const { clock, tries, run } = setUp(3);
   const outcome = run();
   await clock.advance(10_000);
@@ -27,7 +27,7 @@ test('tries again until it succeeds, with pauses that double up to their bound',
   expect(tries).toEqual([0, 100, 300, 600]);
 });
 
-test('each pause is a random part of the longest one', async () => {
+test('each pause is a random part of its upper bound', async () => {
   const { clock, tries, run } = setUp(3, {}, () => 0.5);
   const outcome = run();
   await clock.advance(10_000);
@@ -35,7 +35,7 @@ test('each pause is a random part of the longest one', async () => {
   expect(tries).toEqual([0, 50, 150, 300]);
 });
 
-test('gives up with the last error after so many tries in all', async () => {
+test('rejects with the last error after the maximum number of attempts', async () => {
   const { clock, tries, run } = setUp(9);
   const outcome = run();
   await clock.advance(10_000);
@@ -43,7 +43,7 @@ test('gives up with the last error after so many tries in all', async () => {
   expect(tries).toHaveLength(4);
 });
 
-test('a failure that another try cannot mend is the last one', async () => {
+test('an error that is not retryable is final', async () => {
   const { clock, tries, run } = setUp(9, { isRetryable: (error) => String(error) !== 'Error: failure 2' });
   const outcome = run();
   await clock.advance(10_000);
@@ -51,7 +51,7 @@ test('a failure that another try cannot mend is the last one', async () => {
   expect(tries).toHaveLength(2);
 });
 
-test('a pause that would end past the deadline is not begun', async () => {
+test('a pause that would end after the deadline is not begun', async () => {
   const { clock, startMs, tries, run } = setUp(9, { deadlineMs: Date.parse('2026-11-24T12:00:00Z') + 299 });
   expect(startMs).toBe(Date.parse('2026-11-24T12:00:00Z'));
   const outcome = run();
@@ -60,7 +60,7 @@ test('a pause that would end past the deadline is not begun', async () => {
   expect([tries, clock.pending]).toEqual([[0, 100], 0]);
 });
 
-test('the signal ends a pause, and one that has aborted already tries nothing', async () => {
+test('the signal ends a pause, and a signal that has already aborted prevents the first attempt', async () => {
   const caller = new AbortController();
   const { clock, tries, run } = setUp(9, { signal: caller.signal });
   const outcome = run();
@@ -72,7 +72,7 @@ test('the signal ends a pause, and one that has aborted already tries nothing', 
 });
 
 describe('a budget', () => {
-  test('keeps the retries of all calls to a share of them', async () => {
+  test('bounds the retries of all calls to a share of them', async () => {
     const clock = createFakeClock();
     const budget = createRetryBudget({ callsPerRetry: 10, maxSavedRetries: 5 });
     let tries = 0;
@@ -89,7 +89,7 @@ describe('a budget', () => {
     expect(tries - 1000).toBeLessThanOrEqual(1000 / 10 + 5);
   });
 
-  test('saves up no more than its bound, however many calls went well', () => {
+  test('saves no more retries than its bound, however many calls succeed', () => {
     const budget = createRetryBudget({ callsPerRetry: 10, maxSavedRetries: 2 });
     for (let i = 0; i < 1000; i += 1) budget.noteCall();
     expect([budget.take(), budget.take(), budget.take()]).toEqual([true, true, false]);

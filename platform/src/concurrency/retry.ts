@@ -1,32 +1,35 @@
 import { type Clock, sleep } from './clock.ts';
 
+/** What retries need from outside. */
 export interface RetryDeps {
   readonly clock: Clock;
-  /** 0 to 1. */
+  /** Returns a number from 0 to 1. */
   readonly random: () => number;
-  /** Shared by all calls to one place. Without one, only `maxTries` bounds the retries. */
+  /** Shared by all calls to one destination. Without a budget, only `maxTries` bounds the retries. */
   readonly budget?: RetryBudget;
 }
 
+/** How often and how long to retry. */
 export interface RetryOptions {
-  /** In all, the first one included. */
+  /** Maximum number of attempts, the first one included. */
   readonly maxTries: number;
-  /** The longest pause behind the first try; it doubles from try to try, up to `maxPauseMs`. */
+  /** Upper bound of the pause after the first attempt. It doubles with each attempt, up to `maxPauseMs`. */
   readonly firstPauseMs: number;
   readonly maxPauseMs: number;
-  /** Which failures another try may mend. What is tried must bear being done twice. */
+  /** Returns whether a retry may succeed after this error. The work must be safe to repeat. */
   readonly isRetryable: (error: unknown) => boolean;
-  /** Ends a pause. A try in progress is the work's own to end. */
+  /** Ends a pause. An attempt in progress must watch the signal by itself. */
   readonly signal?: AbortSignal;
-  /** Milliseconds since the epoch: a pause that would end past it is not begun. */
+  /** Milliseconds since the epoch. A pause that would end later is not begun. */
   readonly deadlineMs?: number;
 }
 
 /**
- * Runs `work` until it succeeds, and rejects with its last error when another try is not allowed or would not help.
+ * Runs `work` until it succeeds. Rejects with the last error when no retry is allowed or when it would not help, and with
+ * the signal's reason when the signal aborts during a pause.
  *
- * Pauses are exponential backoff with full jitter: evenly random from 0 to the longest pause, so that callers that failed
- * together do not come back together (M. Brooker, "Exponential Backoff And Jitter", 2015).
+ * The pauses are exponential backoff with full jitter: evenly random between 0 and the upper bound, so that callers which
+ * failed together do not retry together (M. Brooker, "Exponential Backoff And Jitter", 2015).
  */
 export async function retry<T>(
   { clock, random, budget }: RetryDeps,
@@ -47,23 +50,25 @@ export async function retry<T>(
   }
 }
 
-/** Keeps retries to a share of the calls: without one, a place that is down is asked several times as often. */
+/** Bounds the share of calls that are retried. Without it, a destination that is down gets several times its usual load. */
 export interface RetryBudget {
+  /** Counts a first attempt. */
   noteCall(): void;
-  /** True: one retry may be made. */
+  /** Takes one retry from the budget. Returns false when none is left. */
   take(): boolean;
 }
 
+/** How a budget fills. */
 export interface RetryBudgetLimits {
-  /** So many calls earn one retry. */
+  /** Number of calls that add one retry to the budget. */
   readonly callsPerRetry: number;
-  /** Retries that may be saved up; there are as many at the start, for places that are seldom called. */
+  /** Maximum number of retries in the budget, and their number at the start, for destinations that are seldom called. */
   readonly maxSavedRetries: number;
 }
 
-/** In any stretch of time at most `calls / callsPerRetry + maxSavedRetries` retries. */
+/** Creates a budget. Over any number of calls it allows at most `calls / callsPerRetry + maxSavedRetries` retries. */
 export function createRetryBudget({ callsPerRetry, maxSavedRetries }: RetryBudgetLimits): RetryBudget {
-  // Counted in calls: whole numbers stay exact.
+  // The balance is counted in calls, because whole numbers stay exact.
   const maxSaved = maxSavedRetries * callsPerRetry;
   let saved = maxSaved;
   return {

@@ -23,7 +23,7 @@ const settled = (promise: Promise<unknown>) =>
     (error: unknown) => String(error),
   );
 
-test('callers of one key share a run, others do not', async () => {
+test('callers with the same key share a run, others do not', async () => {
   const { clock, flights, work, runs } = setUp();
   const all = ['a', 'a', 'a', 'b'].map((key) => flights.run(key, work));
   await clock.advance(100);
@@ -32,7 +32,7 @@ test('callers of one key share a run, others do not', async () => {
   expect(runs()).toBe(2);
 });
 
-test('a run that has ended is not joined, also when it failed', async () => {
+test('a run that has ended is not joined, even when it failed', async () => {
   const { clock, flights, work, runs } = setUp();
   const failed = settled(flights.run('a', () => Promise.reject(new Error('no'))));
   expect(await failed).toBe('Error: no');
@@ -53,7 +53,7 @@ test('a caller that gives up leaves the others waiting', async () => {
   expect(await stays).toBe('run 1');
 });
 
-test('a run is dropped when nobody waits for it any more, and the next caller starts anew', async () => {
+test('a run is cancelled when nobody waits for it any more, and the next caller starts a new one', async () => {
   const { clock, flights, work, runs } = setUp();
   const caller = new AbortController();
   const gone = settled(flights.run('a', work, caller.signal));
@@ -66,11 +66,11 @@ test('a run is dropped when nobody waits for it any more, and the next caller st
   expect(runs()).toBe(2);
 });
 
-test('a run that has left ends by itself, and a later caller joins it', async () => {
+test('a run that must not be cancelled continues without callers, and a later caller joins it', async () => {
   const { clock, flights, runs } = setUp();
   const caller = new AbortController();
-  const sent = async ({ signal, leave }: Flight) => {
-    leave();
+  const sent = async ({ signal, preventCancel }: Flight) => {
+    preventCancel();
     await sleep(clock, 100, signal);
     return 'sent';
   };
@@ -83,11 +83,11 @@ test('a run that has left ends by itself, and a later caller joins it', async ()
   expect(runs()).toBe(0);
 });
 
-test('a run that has left and ended is not joined, also when nobody heard its end', async () => {
+test('a run that ended while nobody waited is not joined', async () => {
   const { clock, flights, work } = setUp();
   const caller = new AbortController();
-  const sent = async ({ leave }: Flight) => {
-    leave();
+  const sent = async ({ preventCancel }: Flight) => {
+    preventCancel();
     await sleep(clock, 100);
     return 'sent';
   };
@@ -100,14 +100,14 @@ test('a run that has left and ended is not joined, also when nobody heard its en
   expect(await next).toBe('run 1');
 });
 
-test('a run that came back is called off when nobody waits any more', async () => {
+test('a run that may be cancelled again is cancelled when nobody waits', async () => {
   const { clock, flights, runs } = setUp();
   const caller = new AbortController();
   let ended: unknown;
-  const sentTwice = async ({ signal, leave, comeBack }: Flight) => {
-    leave();
+  const sentTwice = async ({ signal, preventCancel, allowCancel }: Flight) => {
+    preventCancel();
     await sleep(clock, 100, signal);
-    comeBack();
+    allowCancel();
     ended = await settled(sleep(clock, 100, signal));
     return 'sent twice';
   };
@@ -119,12 +119,12 @@ test('a run that came back is called off when nobody waits any more', async () =
   expect([clock.pending, runs()]).toEqual([0, 0]);
 });
 
-test('a run that came back goes on for whoever still waits', async () => {
+test('a run that may be cancelled again continues while a caller waits', async () => {
   const { clock, flights } = setUp();
-  const sentTwice = async ({ signal, leave, comeBack }: Flight) => {
-    leave();
+  const sentTwice = async ({ signal, preventCancel, allowCancel }: Flight) => {
+    preventCancel();
     await sleep(clock, 100, signal);
-    comeBack();
+    allowCancel();
     await sleep(clock, 100, signal);
     return 'sent twice';
   };
@@ -133,7 +133,7 @@ test('a run that came back goes on for whoever still waits', async () => {
   expect(await stays).toBe('sent twice');
 });
 
-test('work that throws before it begins to wait is a failed run like others', async () => {
+test('work that throws synchronously is a failed run like any other', async () => {
   const { clock, flights, work } = setUp();
   const broken = () => {
     throw new Error('no');
@@ -144,13 +144,13 @@ test('work that throws before it begins to wait is a failed run like others', as
   expect(await next).toBe('run 1');
 });
 
-test('a caller that has given up already starts nothing', async () => {
+test('a caller whose signal has already aborted starts nothing', async () => {
   const { flights, work, runs } = setUp();
   expect(await settled(flights.run('a', work, AbortSignal.abort(new Error('gone'))))).toBe('Error: gone');
   expect(runs()).toBe(0);
 });
 
-test('waits at random: every caller gets its answer or its own reason, and no run outlives its callers', async () => {
+test('with random waits, every caller gets the result or its own reason, and no run outlives its callers', async () => {
   for (let seed = 0; seed < 30; seed += 1) {
     const clock = createFakeClock();
     const flights = createSingleFlight<number, number>();

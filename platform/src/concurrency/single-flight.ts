@@ -1,74 +1,78 @@
-/** What a flight's work gets to see. */
+/** A shared run, as its work sees it. */
 export interface Flight {
-  /** Aborts when nobody waits for the flight any more, unless it has left. */
+  /** Aborts when no caller waits for the run any more, unless `preventCancel` was called. */
   readonly signal: AbortSignal;
-  /** From here on it costs more to call it off than to let it end: it ends by itself, whoever still waits. */
-  readonly leave: () => void;
-  /** It can be called off again. When nobody waits any more, it is. */
-  readonly comeBack: () => void;
+  /** Lets the run end by itself even when nobody waits, because to cancel it now would cost more than to finish it. */
+  readonly preventCancel: () => void;
+  /** Undoes `preventCancel`. Cancels the run at once when nobody waits. */
+  readonly allowCancel: () => void;
 }
 
+/** Runs work at most once at a time for each key. */
 export interface SingleFlight<K, V> {
   /**
-   * Runs `work`, or joins the run of the same key that is under way. The signal ends this caller's wait, not the others'.
-   * A failure reaches all who wait; the next caller starts anew.
+   * Runs `work`, or joins the run of the same key that is in progress. When `signal` aborts, this caller stops waiting with
+   * its reason; the others go on. A failure reaches all callers that wait; the next caller starts a new run.
    */
   run(key: K, work: (flight: Flight) => Promise<V>, signal?: AbortSignal): Promise<V>;
 }
 
-interface Running<V> {
+interface Run<V> {
   readonly result: Promise<V>;
-  readonly nobodyWaits: AbortController;
+  readonly cancel: AbortController;
   waiting: number;
-  hasLeft: boolean;
+  isCancellable: boolean;
 }
 
-/** One run of a key at a time, in this process: whoever wants the same waits for the same answer. */
+/**
+ * Creates a single flight: callers that want the same key at the same time share one run and its result. A run that is
+ * cancelled because its last caller left is forgotten at once, so the next caller starts a new one.
+ */
 export function createSingleFlight<K, V>(): SingleFlight<K, V> {
-  const flights = new Map<K, Running<V>>();
+  const runs = new Map<K, Run<V>>();
 
-  function start(key: K, work: (flight: Flight) => Promise<V>): Running<V> {
-    const nobodyWaits = new AbortController();
+  function start(key: K, work: (flight: Flight) => Promise<V>): Run<V> {
+    const cancel = new AbortController();
     const { promise, resolve } = Promise.withResolvers<V>();
-    const flight: Running<V> = { result: promise, nobodyWaits, waiting: 0, hasLeft: false };
-    flights.set(key, flight);
+    const run: Run<V> = { result: promise, cancel, waiting: 0, isCancellable: true };
+    runs.set(key, run);
     const forget = () => {
-      if (flights.get(key) === flight) flights.delete(key);
+      if (runs.get(key) === run) runs.delete(key);
     };
-    const leave = () => {
-      flight.hasLeft = true;
+    const preventCancel = () => {
+      run.isCancellable = false;
     };
-    const comeBack = () => {
-      flight.hasLeft = false;
-      dropIfAlone(key, flight);
+    const allowCancel = () => {
+      run.isCancellable = true;
+      cancelIfAbandoned(key, run);
     };
-    const run = async () => work({ signal: nobodyWaits.signal, leave, comeBack });
-    resolve(run().finally(forget));
-    // A flight that nobody waits for any more may fail unheard.
+    const begin = async () => work({ signal: cancel.signal, preventCancel, allowCancel });
+    resolve(begin().finally(forget));
+    // Without this, the failure of a run that nobody waits for would count as an unhandled rejection.
     promise.catch(() => {});
-    return flight;
+    return run;
   }
 
-  function dropIfAlone(key: K, flight: Running<V>): void {
-    if (flight.waiting > 0 || flight.hasLeft || flights.get(key) !== flight) return;
-    flights.delete(key);
-    flight.nobodyWaits.abort();
+  function cancelIfAbandoned(key: K, run: Run<V>): void {
+    if (run.waiting > 0 || !run.isCancellable || runs.get(key) !== run) return;
+    runs.delete(key);
+    run.cancel.abort();
   }
 
   return {
     async run(key, work, signal) {
       signal?.throwIfAborted();
-      const flight = flights.get(key) ?? start(key, work);
-      flight.waiting += 1;
-      const gone = Promise.withResolvers<never>();
-      const onAbort = () => gone.reject(signal?.reason);
+      const run = runs.get(key) ?? start(key, work);
+      run.waiting += 1;
+      const left = Promise.withResolvers<never>();
+      const onAbort = () => left.reject(signal?.reason);
       signal?.addEventListener('abort', onAbort, { once: true });
       try {
-        return await Promise.race([flight.result, gone.promise]);
+        return await Promise.race([run.result, left.promise]);
       } finally {
         signal?.removeEventListener('abort', onAbort);
-        flight.waiting -= 1;
-        dropIfAlone(key, flight);
+        run.waiting -= 1;
+        cancelIfAbandoned(key, run);
       }
     },
   };

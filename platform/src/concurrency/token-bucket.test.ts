@@ -8,7 +8,7 @@ import { LimitError, createTokenBucket } from './token-bucket.ts';
 
 const LIMITS = { ratePerSecond: 10, burst: 1, maxWaiting: 1000 };
 
-/** Each timer fires late by what `lateMs` says. */
+/** A bucket whose timers each fire `lateMs()` too late. */
 function setUp(limits = {}, lateMs = () => 0) {
   const fake = createFakeClock();
   const clock = { ...fake, schedule: (ms: number, work: () => void) => fake.schedule(ms + lateMs(), work) };
@@ -24,7 +24,7 @@ function setUp(limits = {}, lateMs = () => 0) {
   return { clock, startMs, turns, take };
 }
 
-test('turns come first come, first served, an interval apart', async () => {
+test('callers go first come, first served, an interval apart', async () => {
   const { clock, turns, take } = setUp();
   const all = ['a', 'b', 'c'].map((name) => take(name));
   await clock.advance(1000);
@@ -36,7 +36,7 @@ test('turns come first come, first served, an interval apart', async () => {
   ]);
 });
 
-/** Checks every window of a second that begins with a turn: no other window can have more. */
+/** Checks every window of a second that begins with a turn. No other window can have more turns. */
 function expectAtMostInASecond(turns: readonly [name: string, atMs: number][], most: number): void {
   for (const [, from] of turns) {
     expect(turns.filter(([, atMs]) => atMs >= from && atMs < from + 1000).length).toBeLessThanOrEqual(most);
@@ -54,7 +54,7 @@ test('any second has at most 11 turns, and at least 9 while callers wait', async
   }
 });
 
-test('timers that fire late by up to a quarter of an interval cost no turns', async () => {
+test('timers that are late by up to a quarter of an interval cost no turns', async () => {
   const random = createRandom(1);
   const { clock, turns, take } = setUp({}, () => random() * 25);
   const all = range(100).map((n) => take(String(n)));
@@ -64,7 +64,7 @@ test('timers that fire late by up to a quarter of an interval cost no turns', as
   expectAtMostInASecond(turns, 11);
 });
 
-test('callers that come, hurry and leave at random never get more than 11 turns in a second', async () => {
+test('any second has at most 11 turns while callers come, hurry and leave at random', async () => {
   for (const seed of range(30)) {
     const random = createRandom(seed);
     const { clock, startMs, turns, take } = setUp({ maxWaiting: 30 }, () => random() ** 4 * 300);
@@ -84,7 +84,7 @@ test('callers that come, hurry and leave at random never get more than 11 turns 
   }
 });
 
-test('a clock that is set back makes nobody wait for it to catch up', async () => {
+test('after the clock was set back, nobody waits for it to catch up', async () => {
   const { clock, take } = setUp();
   let backMs = 0;
   const bucket = createTokenBucket({ ...clock, nowMs: () => clock.nowMs() - backMs }, LIMITS);
@@ -97,7 +97,7 @@ test('a clock that is set back makes nobody wait for it to catch up', async () =
   await Promise.all([next, take('unused')]);
 });
 
-test('a rest saves up no more than the burst', async () => {
+test('a pause saves no more turns than the burst', async () => {
   for (const burst of [1, 3]) {
     const { clock, turns, take } = setUp({ burst });
     await clock.advance(60_000);
@@ -128,7 +128,7 @@ test('a caller whose deadline is shorter than its wait is refused at once and ta
   ]);
 });
 
-test('a waiter that goes away gives its turn to those behind it', async () => {
+test('a caller that leaves the queue gives its turn to the next one', async () => {
   const { clock, turns, take } = setUp();
   const leaver = new AbortController();
   const all = [take('a'), take('gone', { signal: leaver.signal }), take('c')];
@@ -142,7 +142,7 @@ test('a waiter that goes away gives its turn to those behind it', async () => {
   ]);
 });
 
-test('a waiter whose deadline has passed when its turn comes, because turns came late, takes none', async () => {
+test('a caller whose deadline has passed when its turn comes late is refused', async () => {
   let lateMs = 0;
   const { clock, startMs, turns, take } = setUp({}, () => lateMs);
   await take('a');
@@ -153,7 +153,7 @@ test('a waiter whose deadline has passed when its turn comes, because turns came
   expect(turns.map(([name]) => name)).toEqual(['a', 'b', 'd']);
 });
 
-test('the last waiter that goes away leaves no timer behind', async () => {
+test('no timer is left when the last caller leaves the queue', async () => {
   const { clock, take } = setUp();
   const leaver = new AbortController();
   await take('a');
@@ -163,7 +163,7 @@ test('the last waiter that goes away leaves no timer behind', async () => {
   expect(clock.pending).toBe(0);
 });
 
-test('more than may wait are refused', async () => {
+test('a caller is refused when too many wait', async () => {
   const { clock, turns, take } = setUp({ maxWaiting: 2 });
   const all = range(4).map((n) => take(String(n)));
   await clock.advance(1000);
@@ -171,7 +171,7 @@ test('more than may wait are refused', async () => {
   expect([turns.length, errors.length]).toEqual([3, 1]);
 });
 
-test('where nobody may wait, whoever need not wait still goes', async () => {
+test('with no place to wait, a caller that need not wait still goes', async () => {
   const { clock, turns, take } = setUp({ maxWaiting: 0 });
   const all = [take('a'), take('b')];
   await clock.advance(100);

@@ -1,37 +1,40 @@
 import type { Clock } from './clock.ts';
 
+/** How long one caller waits for a token. */
 export interface TakeOptions {
   readonly signal?: AbortSignal;
-  /** Milliseconds since the epoch: whoever would have to wait longer is refused at once. */
+  /** Milliseconds since the epoch. A caller that would have to wait longer is refused at once. */
   readonly deadlineMs?: number;
 }
 
-/** Limits how often something is done. */
+/** Limits how often something may be done. */
 export interface TokenBucket {
   /**
-   * Resolves when its turn has come, first come, first served. Rejects with LimitError when the turn would come past the
-   * deadline or too many wait already, and with the signal's reason when that aborts; neither takes a turn from others.
+   * Resolves when the caller may go, first come, first served. Rejects with LimitError when that would be after the deadline
+   * or when too many callers wait, and with the signal's reason when the signal aborts. A caller that is rejected takes no
+   * token.
    */
   take(options?: TakeOptions): Promise<void>;
 }
 
-/** Too many want the same: nothing was done. */
+/** The limit is reached. Nothing was done. */
 export class LimitError extends Error {
   override readonly name = 'LimitError';
-  /** How far away a turn is now. */
+  /** Milliseconds until a token could be taken. */
   readonly waitMs: number;
 
   constructor(waitMs: number) {
-    super(`over the limit: the next free turn is ${Math.ceil(waitMs)} ms away`);
+    super(`the rate limit is reached: the next token is ${Math.ceil(waitMs)} ms away`);
     this.waitMs = waitMs;
   }
 }
 
+/** Bounds of a token bucket. */
 export interface TokenBucketLimits {
   readonly ratePerSecond: number;
-  /** How many may go at once after a rest. */
+  /** Maximum number of tokens that can be taken at once after a pause. */
   readonly burst: number;
-  /** Callers whose turn has not come; the next one is refused. */
+  /** Maximum number of callers that wait. Further callers are refused. */
   readonly maxWaiting: number;
 }
 
@@ -42,25 +45,25 @@ interface Waiter {
 }
 
 /**
- * A token bucket in this process: the virtual scheduling form of the generic cell rate algorithm (ITU-T I.371), with a
- * queue.
+ * Creates a token bucket for this process: the virtual scheduling form of the generic cell rate algorithm (ITU-T I.371),
+ * with a queue.
  *
- * Turns have places in time, an interval of 1 / rate apart. A timer that fires late delays its own turn but, up to a
- * quarter of the interval, no later one: else a busy process would give out less than its rate. So with a burst of 1 any
- * window of a second, wherever it begins, has at most rate + 1 turns, and callers that wait get the rate.
+ * Tokens are due at points in time that are 1 / rate apart. A timer that fires late delays its own token but, for up to a
+ * quarter of the interval, not the following ones; otherwise a busy process would hand out less than its rate. With a burst
+ * of 1, any window of one second therefore has at most rate + 1 tokens, and waiting callers get the full rate.
  */
 export function createTokenBucket(clock: Clock, { ratePerSecond, burst, maxWaiting }: TokenBucketLimits): TokenBucket {
   const intervalMs = 1000 / ratePerSecond;
   const toleranceMs = (burst - 1) * intervalMs;
   const latenessMs = intervalMs / 4;
   const waiting: Waiter[] = [];
-  /** When the bucket would be full again, had nobody come since. */
+  /** Time at which the bucket is full again if no more tokens are taken. */
   let fullMs = Number.NEGATIVE_INFINITY;
   let cancelTimer: (() => void) | undefined;
 
   const dueMs = (place: number) => fullMs - toleranceMs + place * intervalMs;
 
-  /** The clock may be set back: nobody waits longer for that. */
+  /** Reads the clock. If it was set back, waiting callers do not wait longer for that. */
   function now(): number {
     const nowMs = clock.nowMs();
     fullMs = Math.min(fullMs, nowMs + burst * intervalMs);
@@ -72,7 +75,7 @@ export function createTokenBucket(clock: Clock, { ratePerSecond, burst, maxWaiti
     const nowMs = now();
     for (let first = waiting[0]; first !== undefined && dueMs(0) <= nowMs; first = waiting[0]) {
       waiting.shift();
-      // Turns that came late have moved those behind them.
+      // Tokens that came late may have delayed this one past the caller's deadline.
       if (first.deadlineMs < nowMs) {
         first.refuse();
         continue;

@@ -1,30 +1,32 @@
 import { type Clock, sleep } from './clock.ts';
 import { LimitError, type TakeOptions, type TokenBucket } from './token-bucket.ts';
 
-/** Where turns come from, over all processes that share them. */
+/** Hands out the turns that several processes share. */
 export interface TurnSource {
   /**
-   * Reserves the next free turn, unless it is further away than `maxWaitMs`: then it reserves nothing. A failure is for the
-   * caller that is first in the queue.
+   * Reserves the next free turn, unless it is more than `maxWaitMs` away; then it reserves nothing. A rejection is passed on
+   * to the first caller of the queue.
    */
   reserve(maxWaitMs: number): Promise<Reservation>;
-  /** Told when a turn is taken. */
+  /** Called when a reserved turn is used. */
   used(): void;
-  /** How far apart the turns of this process are now, as far as is known. */
+  /** Milliseconds between two turns of this process now, as an estimate. */
   readonly gapMs: number;
-  /** How far apart they are at least. */
+  /** Lower bound of the milliseconds between two turns. */
   readonly minGapMs: number;
 }
 
+/** The answer of a source: whether a turn was reserved, and how far the next turn is away. */
 export interface Reservation {
   readonly isGranted: boolean;
   readonly waitMs: number;
 }
 
+/** Bounds of a turn queue. */
 export interface TurnQueueLimits {
-  /** Callers whose turn has not come; the next one is refused. */
+  /** Maximum number of callers that wait. Further callers are refused. */
   readonly maxWaiting: number;
-  /** A turn that could not be taken for longer than this behind its moment is given up for a new one. */
+  /** A reserved turn that nobody took this long after it was due is discarded, and a new one is reserved. */
   readonly maxLateMs: number;
 }
 
@@ -35,10 +37,10 @@ interface Waiter {
 }
 
 /**
- * The callers of this process in a row, for turns that are reserved somewhere else, one at a time.
+ * Creates a queue of this process's callers for turns that are reserved elsewhere, one at a time.
  *
- * The turn belongs to the queue and not to the caller it was reserved for: when that one leaves, the next in the row takes
- * it. So at most one turn of each process is lost, when all its callers leave. One at a time is also what makes the
+ * A reserved turn belongs to the queue and not to one caller: if the first caller leaves, the next one takes the turn. At most
+ * one turn of each process is therefore wasted, when all its callers leave. Reserving one turn at a time also makes the
  * sharing fair: processes that want turns get them in rotation.
  */
 export function createTurnQueue(
@@ -47,26 +49,26 @@ export function createTurnQueue(
   source: TurnSource,
 ): TokenBucket {
   const waiting: Waiter[] = [];
-  /** When the reserved turn comes. */
+  /** Time of the reserved turn; undefined when none is reserved. */
   let heldMs: number | undefined;
-  /** How far ahead it lay when it was reserved. */
+  /** How far the reserved turn was away when it was reserved. */
   let heldWaitMs = 0;
   let isServing = false;
 
   function isStale(): boolean {
     if (heldMs === undefined) return true;
-    // A clock that is set back makes nobody wait for longer than was said.
+    // After the clock was set back, nobody waits longer than was announced.
     heldMs = Math.min(heldMs, clock.nowMs() + heldWaitMs);
     return clock.nowMs() > heldMs + maxLateMs;
   }
 
-  /** A guess for who comes now: others may come and go. What is sure is only known to `refuseLate`. */
+  /** Estimates the wait of a new caller. Other processes may come and go, so only `refuseLate` knows what is certain. */
   function expectedWaitMs(): number {
     const firstMs = isStale() || heldMs === undefined ? 0 : Math.max(0, heldMs - clock.nowMs());
     return firstMs + waiting.length * source.gapMs;
   }
 
-  /** Those whose turn cannot come in time even if nobody else wants one: they take no place from others. */
+  /** Refuses callers whose turn would be too late even if no other process wanted one, so that they hold up nobody. */
   function refuseLate(firstMs: number): void {
     const turns = waiting.map((waiter, place) => ({ waiter, turnMs: firstMs + place * source.minGapMs }));
     for (const { waiter, turnMs } of turns) {
@@ -86,7 +88,7 @@ export function createTurnQueue(
         heldMs = clock.nowMs() + waitMs;
         heldWaitMs = waitMs;
       }
-      // It may have left meanwhile.
+      // The caller may have left during the reservation.
       else if (waiting.includes(first)) refuse(first, new LimitError(waitMs));
     } catch (error) {
       if (waiting.includes(first)) refuse(first, error);
@@ -111,7 +113,7 @@ export function createTurnQueue(
       source.used();
       waiting.shift()?.go();
     }
-    // Before whoever got the last turn goes on, and may want another one.
+    // This runs before the caller that got the last turn continues, which may want another turn at once.
     isServing = false;
   }
 

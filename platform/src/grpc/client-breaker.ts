@@ -1,4 +1,4 @@
-import type { Breaker } from '../concurrency/index.ts';
+import type { Breaker, BreakerVerdict } from '../concurrency/index.ts';
 import type { ClientInterceptor } from './client.ts';
 import { Code, RpcError } from './rpc-error.ts';
 
@@ -19,7 +19,7 @@ export function watch(breaker: Breaker): ClientInterceptor {
 }
 
 /** For `createBreaker`: an answer of any kind is one; only silence and no connection are not. */
-export function judgeCall(error: unknown): 'is away' | 'is there' | 'nothing' {
-  if (!(error instanceof RpcError)) return 'nothing';
-  return error.code === Code.UNAVAILABLE || error.code === Code.DEADLINE_EXCEEDED ? 'is away' : 'is there';
+export function judgeCall(error: unknown): BreakerVerdict {
+  if (!(error instanceof RpcError)) return 'unrelated';
+  return error.code === Code.UNAVAILABLE || error.code === Code.DEADLINE_EXCEEDED ? 'failure' : 'success';
 }

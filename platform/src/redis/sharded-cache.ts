@@ -25,7 +25,7 @@ const PATIENCE = { maxFailures: 3, openMs: 1_000 } as const;
 /** A cache whose keys lie on shards by rendezvous hashing: see `createRendezvous`. */
 export function createShardedCache({ clock, shards }: ShardedCacheDeps): ShardedCache {
   const place = createRendezvous(shards.map(({ address }) => address));
-  const judge = (error: unknown) => (error instanceof RedisAwayError ? 'is away' : 'is there');
+  const judge = (error: unknown) => (error instanceof RedisAwayError ? 'failure' : 'success');
   const guarded = shards.map((shard): { shard: Pick<Redis, 'send'>; breaker: Breaker } => ({
     shard,
     breaker: createBreaker({ clock, judge }, PATIENCE),

@@ -93,7 +93,7 @@ export function createSharedTokenBucket(deps: SharedTokenBucketDeps, limits: Sha
 
 function createSource(deps: SharedTokenBucketDeps, limits: SharedTokenBucketLimits, intervalMs: number): TurnSource {
   const { clock, onChange } = deps;
-  const breaker = createBreaker({ clock, judge: () => 'is away' }, { maxFailures: 1, openMs: PROBE_PAUSE_MS });
+  const breaker = createBreaker({ clock, judge: () => 'failure' }, { maxFailures: 1, openMs: PROBE_PAUSE_MS });
   const part = createPart(clock, limits);
   let isShared = true;
   let lastDueMs = 0;
