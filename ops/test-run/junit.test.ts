@@ -8,7 +8,7 @@ import { readJunit } from './junit.ts';
 const dir = mkdtempSync(join(tmpdir(), 'tally-junit-'));
 afterAll(() => rmSync(dir, { recursive: true }));
 
-test('counts what passed, failed and was skipped, also where a case without a body stands before one with a body', () => {
+test('counts passed, failed and skipped tests, also where a case without a body precedes one with a body', () => {
   const path = join(dir, 'junit.xml');
   writeFileSync(
     path,
@@ -17,13 +17,13 @@ test('counts what passed, failed and was skipped, also where a case without a bo
        <testcase name="two &gt; deep" />
        <testcase name="three"><failure type="AssertionError" /></testcase>
        <testcase name="four" />
-       <testcase name="five"><skipped /></testcase>
+       <testcase name="five &lt; six: no &quot;java&quot;" classname="inner &gt; outer"><skipped /></testcase>
        <testcase name="six"><error /></testcase>
      </testsuite></testsuites>`,
   );
-  expect(readJunit(path)).toEqual({ passed: 3, failed: 2, skipped: ['five'] });
+  expect(readJunit(path)).toEqual({ passed: 3, failed: 2, skipped: ['outer > inner > five < six: no "java"'] });
 });
 
-test('no report: nothing ran', () => {
+test('a missing report counts as no test', () => {
   expect(readJunit(join(dir, 'none.xml'))).toEqual({ passed: 0, failed: 0, skipped: [] });
 });
