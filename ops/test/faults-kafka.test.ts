@@ -1,11 +1,12 @@
-import { expect, test } from 'bun:test';
+import { expect } from 'bun:test';
 
-import { withoutKafka } from '@tally/platform/testing';
+import { missingKafka, testWith } from '@tally/platform/testing';
 
 import { KAFKA_FAULTS, runFault } from '../faults/kafka.ts';
 import { openLaboratory } from '../faults/laboratory.ts';
 
-test.skipIf(withoutKafka() !== undefined)(
+testWith(
+  await missingKafka(),
   'a broker that leads a partition is killed under load: no event is lost, and each is recorded once and in order',
   async () => {
     await using stack = new AsyncDisposableStack();

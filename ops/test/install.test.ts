@@ -1,11 +1,11 @@
-import { afterAll, expect, test } from 'bun:test';
+import { afterAll, expect } from 'bun:test';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 import { $ } from 'bun';
 
-import { waitUntil } from '@tally/platform/testing';
+import { testWith, waitUntil } from '@tally/platform/testing';
 
 const ROOT = resolve(import.meta.dir, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'tally-install-'));
@@ -22,7 +22,9 @@ async function makeCheckout(): Promise<void> {
   mkdirSync(join(folder, 'node_modules'));
 }
 
-test.skipIf(Bun.which('flock') === null)('two commands that install at once take turns', async () => {
+const missing = Bun.which('flock') === null ? 'flock is not on PATH' : undefined;
+
+testWith(missing, 'two commands that install at once take turns', async () => {
   await makeCheckout();
   await using first = Bun.spawn(['flock', '.local/install.lock', 'sh', '-c', 'touch begun; read line'], {
     cwd: folder,

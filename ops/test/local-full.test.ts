@@ -1,11 +1,11 @@
-import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { afterAll, expect, setDefaultTimeout, test } from 'bun:test';
 import { chmodSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { systemClock } from '@tally/platform/concurrency';
 import { listPids, readCommand } from '@tally/platform/embedded';
-import { quietPorts, withoutKafka } from '@tally/platform/testing';
+import { describeWith, missingKafka, quietPorts } from '@tally/platform/testing';
 
 import { call, openClients, untilKnown } from '../demo/clients.ts';
 import { checkOut } from '../demo/rush.ts';
@@ -31,12 +31,10 @@ const env: Record<string, string> = {
   ...Object.fromEntries(PORT_VARIABLES.map((name, i) => [name, String(ports[i])])),
 };
 const config = readLocalConfig(env, CHECKOUT);
-const hasPgbouncer = await preparePgbouncer(
-  config,
-  createSteps(systemClock, () => {}),
-).then(
-  () => true,
-  () => false,
+const silent = createSteps(systemClock, () => {});
+const missingPgbouncer = await preparePgbouncer(config, silent).then(
+  () => undefined,
+  (error: Error) => error.message,
 );
 
 async function just(command: string, ...args: readonly string[]) {
@@ -85,7 +83,7 @@ async function verifySettled(): Promise<Report> {
   return report!;
 }
 
-describe.skipIf(withoutKafka() !== undefined || !hasPgbouncer)('the full system', () => {
+describeWith((await missingKafka()) ?? missingPgbouncer, 'the full system', () => {
   afterAll(async () => {
     await just('down', '--remove');
     rmSync(stateDir, { recursive: true, force: true });

@@ -1,10 +1,10 @@
 import { expect, test } from 'bun:test';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { systemClock } from '@tally/platform/concurrency';
-import { quietPorts, withoutKafka } from '@tally/platform/testing';
+import { quietPorts, missingKafka, testWith } from '@tally/platform/testing';
 
 import { CHECKOUT, readLocalConfig } from '../local/config.ts';
 import { type LocalKafka, createKafka } from '../local/parts/kafka.ts';
@@ -12,7 +12,7 @@ import { refuseStrangers } from '../local/run/launcher.ts';
 import { SHAPES } from '../local/plan/shape.ts';
 import { createSteps } from '../local/run/steps.ts';
 
-const onKafka = test.skipIf(withoutKafka() !== undefined);
+const missing = await missingKafka();
 
 const brokerOf = (kafka: LocalKafka) => kafka.brokers[0]!.find();
 
@@ -48,7 +48,8 @@ function openBench() {
   };
 }
 
-onKafka(
+testWith(
+  missing,
   'the broker starts once, is found again, moves to another port, and ends',
   async () => {
     await using bench = openBench();
@@ -70,22 +71,31 @@ onKafka(
   60_000,
 );
 
-test('without Java nothing is started, and one sentence says what to install', async () => {
-  const stateDir = mkdtempSync(join(tmpdir(), 'tally-no-java-'));
-  const child = Bun.spawn([process.execPath, join(CHECKOUT, 'ops/local/commands/up.ts'), 'kafka'], {
-    env: { PATH: '/nonexistent', TALLY_STATE_DIR: stateDir },
-    stdout: 'ignore',
-    stderr: 'pipe',
+test('a Kafka that cannot be fetched is reported before anything is started', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'tally-no-java-'));
+  const module = (path: string) => JSON.stringify(join(CHECKOUT, path));
+  const script = `const { readLocalConfig } = await import(${module('ops/local/config.ts')});
+    const { raiseShape } = await import(${module('ops/local/run/raise-shape.ts')});
+    const { createSteps } = await import(${module('ops/local/run/steps.ts')});
+    const { toRunFiles } = await import(${module('ops/local/run/run-files.ts')});
+    const { systemClock } = await import('@tally/platform/concurrency');
+    const config = readLocalConfig({ TALLY_STATE_DIR: ${JSON.stringify(join(root, 'state'))} }, ${JSON.stringify(root)});
+    const deps = { clock: systemClock, files: toRunFiles(config.stateDir), steps: createSteps(systemClock, () => {}) };
+    await raiseShape(deps, config, 'kafka').catch(({ message }) => console.log(message));`;
+  const child = Bun.spawn([process.execPath, '-e', script], {
+    cwd: join(CHECKOUT, 'ops'),
+    env: { PATH: '/nonexistent' },
+    stdout: 'pipe',
   });
-  const said = await new Response(child.stderr).text();
-  rmSync(stateDir, { recursive: true });
-  expect(await child.exited).toBe(1);
-  expect(said.trim()).toBe(
-    'up: Kafka needs Java 17 or newer: install it (on Debian: apt-get install openjdk-17-jre-headless).',
-  );
+  const said = await new Response(child.stdout).text();
+  const made = readdirSync(root);
+  rmSync(root, { recursive: true });
+  expect(said).toStartWith('Kafka needs Java 17 or newer');
+  expect(made).toEqual(['.local']);
 });
 
-onKafka(
+testWith(
+  missing,
   'a port that somebody else holds is named, with the variable that moves it',
   async () => {
     await using bench = openBench();

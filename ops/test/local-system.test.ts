@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-import { quietPorts, redisForTests } from '@tally/platform/testing';
+import { missingRedis, quietPorts, testWith } from '@tally/platform/testing';
 
 import { findOwnProcesses, signal } from '../local/machine/processes.ts';
 import { until } from './local-fake-system.ts';
@@ -24,8 +24,8 @@ const PORT_VARIABLES = [
   'TALLY_REDIS_PORT',
 ];
 // Redis is there where one can be had.
-const hasRedis = (await redisForTests()) !== undefined;
-const NAMES = ['cart', 'loms', 'notifier', 'product', ...(hasRedis ? ['redis'] : []), 'supervisor'];
+const withoutRedis = await missingRedis();
+const NAMES = ['cart', 'loms', 'notifier', 'product', ...(withoutRedis === undefined ? ['redis'] : []), 'supervisor'];
 
 const stateDir = realpathSync(mkdtempSync(join(tmpdir(), 'tally system ')));
 chmodSync(stateDir, 0o755);
@@ -139,7 +139,7 @@ test('loms killed with -9 comes back by itself', async () => {
   await until('all is well again', async () => (await just('status')).code === 0, 30_000);
 });
 
-test.skipIf(!hasRedis)('redis killed with -9 comes back by itself, and status, logs and cart know of it', async () => {
+testWith(withoutRedis, 'redis killed with -9 comes back by itself, and status, logs and cart know of it', async () => {
   const before = find('redis')!;
   signal(before, 'SIGKILL');
   await until('another redis runs', () => ![undefined, before.pid].includes(find('redis')?.pid));

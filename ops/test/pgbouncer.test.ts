@@ -1,11 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { systemClock } from '@tally/platform/concurrency';
+import type { Program } from '@tally/platform/embedded';
 import { type Db, failureOf, openDb } from '@tally/platform/postgres';
-import { type TestServer, openTestServer, quietPorts } from '@tally/platform/testing';
+import { type TestServer, describeWith, openTestServer, quietPorts } from '@tally/platform/testing';
 
 import { CHECKOUT, readLocalConfig } from '../local/config.ts';
 import { planPgbouncer, preparePgbouncer } from '../local/parts/pgbouncer.ts';
@@ -14,9 +15,9 @@ import { createSteps } from '../local/run/steps.ts';
 import { until } from './local-fake-system.ts';
 
 const silent = createSteps(systemClock, () => {});
-const programs = await preparePgbouncer(readLocalConfig({}, CHECKOUT), silent).catch(() => undefined);
+const program = await preparePgbouncer(readLocalConfig({}, CHECKOUT), silent).catch((error: Error) => error.message);
 
-describe.skipIf(programs === undefined)('a database behind pgbouncer', () => {
+describeWith(typeof program === 'string' ? program : undefined, 'a database behind pgbouncer', () => {
   const stack = new AsyncDisposableStack();
   let server: TestServer;
   let db: Db;
@@ -27,7 +28,12 @@ describe.skipIf(programs === undefined)('a database behind pgbouncer', () => {
     mkdirSync(toRunFiles(stateDir).run);
     server = stack.use(await openTestServer());
     const env = { TALLY_STATE_DIR: stateDir, TALLY_PGBOUNCER_LOMS_PORT: String(quietPorts(1)[0]) };
-    const planned = planPgbouncer(programs!, 'loms', readLocalConfig(env, CHECKOUT), await server.database('loms'));
+    const planned = planPgbouncer(
+      program as Program,
+      'loms',
+      readLocalConfig(env, CHECKOUT),
+      await server.database('loms'),
+    );
     for (const [path, text] of Object.entries(planned.files ?? {})) writeFileSync(path, text, { mode: 0o600 });
     const child = Bun.spawn([...planned.command], { env: planned.env, stdout: 'ignore', stderr: 'ignore' });
     stack.defer(async () => {

@@ -1,7 +1,7 @@
-import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test';
 
 import { freePort } from '@tally/platform/embedded';
-import { type TestRedis, openTestRedis, redisForTests } from '@tally/platform/testing';
+import { type TestRedis, describeWith, missingRedis, openTestRedis } from '@tally/platform/testing';
 
 import { type Instance, type SharedProducts, listAt, openSharedProducts, startLoad } from './shared-products.ts';
 
@@ -12,7 +12,7 @@ const LINES = 20;
 // The limit is not what is tested here.
 const FAST = { callsPerSecond: 5_000, instances: 1 };
 
-describe.skipIf((await redisForTests()) === undefined)('the product cache on two shards of Redis', () => {
+describeWith(await missingRedis(), 'the product cache on two shards of Redis', () => {
   let stack: AsyncDisposableStack;
   let shards: readonly [TestRedis, TestRedis];
   let shop: SharedProducts;

@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test';
 
 import { pingRedis } from '@tally/platform/embedded';
 import { SHARED_AGAIN_MS } from '@tally/platform/redis';
-import { type TestRedis, openTestRedis, redisForTests } from '@tally/platform/testing';
+import { type TestRedis, describeWith, missingRedis, openTestRedis } from '@tally/platform/testing';
 
 import type { Second } from '../product/calls.ts';
 import { type Instance, type SharedProducts, listAt, openSharedProducts, startLoad } from './shared-products.ts';
@@ -16,7 +16,7 @@ const CALLERS = 16;
 // longer than this, fewer calls are nobody's fault.
 const HELD_UP_MS = 40;
 
-describe.skipIf((await redisForTests()) === undefined)('two instances of cart with one limit in Redis', () => {
+describeWith(await missingRedis(), 'two instances of cart with one limit in Redis', () => {
   const stack = new AsyncDisposableStack();
   let redis: TestRedis;
   let shop: SharedProducts;

@@ -1,8 +1,16 @@
-import { expect, test } from 'bun:test';
+import { expect } from 'bun:test';
 
 import { openKafkaLog } from '@tally/platform/events/kafka';
 import { systemClock } from '@tally/platform/concurrency';
-import { type TestKafka, openTestKafka, range, waitUntil, withTimeout, withoutKafka } from '@tally/platform/testing';
+import {
+  type TestKafka,
+  openTestKafka,
+  range,
+  waitUntil,
+  withTimeout,
+  missingKafka,
+  testWith,
+} from '@tally/platform/testing';
 
 import { verify } from '../verify/verify.ts';
 import { type TestSystem, openSystem } from './system.ts';
@@ -30,9 +38,10 @@ async function brokenIn(system: TestSystem): Promise<string[]> {
   return invariants.filter(({ verdict }) => verdict === 'violated' || verdict === 'late').map(({ name }) => name);
 }
 
-const onKafka = test.skipIf(withoutKafka() !== undefined);
+const missing = await missingKafka();
 
-onKafka(
+testWith(
+  missing,
   'shoppers can order while Kafka is down from the start or killed later, and every event is notified in the end',
   async () => {
     await using kafka = await openTestKafka();
@@ -58,7 +67,8 @@ onKafka(
   120_000,
 );
 
-onKafka(
+testWith(
+  missing,
   'verify finds on Kafka what it finds on PostgreSQL',
   async () => {
     await using kafka = await openTestKafka();

@@ -1,33 +1,35 @@
 import { expect, test } from 'bun:test';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const MODULE = join(import.meta.dir, '../src/embedded/kafka.ts');
+const MODULE = join(import.meta.dir, '../src/embedded/index.ts');
 
-/** What is missing where only these programs are installed, of which Java answers with this version. */
-async function missingWith(programs: readonly string[], version: string): Promise<string> {
+/** Fetches Kafka where only these programs are installed, of which Java reports this version. Returns the error. */
+async function fetchWith(programs: readonly string[], version: string): Promise<string> {
   const dir = mkdtempSync(join(tmpdir(), 'tally-path-'));
   try {
+    mkdirSync(join(dir, 'bin'));
     for (const name of programs) {
-      writeFileSync(join(dir, name), `#!/bin/sh\necho 'openjdk version "${version}" 2025-04-15' >&2\n`);
-      chmodSync(join(dir, name), 0o755);
+      writeFileSync(join(dir, 'bin', name), `#!/bin/sh\necho 'openjdk version "${version}" 2025-04-15' >&2\nexit 1\n`);
+      chmodSync(join(dir, 'bin', name), 0o755);
     }
-    const script = `import { missingForKafka } from '${MODULE}';
-      console.log(missingForKafka({ pom: '${dir}/pom.xml', dir: '${dir}' }) ?? 'nothing');`;
-    const child = Bun.spawn([process.execPath, '-e', script], { env: { PATH: dir }, stdout: 'pipe', stderr: 'pipe' });
+    const script = `import { fetchKafka } from '${MODULE}';
+      await fetchKafka({ pom: '${dir}/pom.xml', dir: '${dir}/kafka' }).catch(({ message }) => console.log(message));`;
+    const child = Bun.spawn([process.execPath, '-e', script], { env: { PATH: join(dir, 'bin') }, stdout: 'pipe' });
     return (await new Response(child.stdout).text()).trim();
   } finally {
     rmSync(dir, { recursive: true });
   }
 }
 
-test('what Kafka needs and does not find is said in one sentence', async () => {
-  const java = 'Kafka needs Java 17 or newer: install it (on Debian: apt-get install openjdk-17-jre-headless).';
-  expect(await missingWith([], '')).toBe(java);
-  expect(await missingWith(['java', 'mvn'], '11.0.2')).toBe(java);
-  expect(await missingWith(['java'], '17.0.15')).toBe(
-    'Kafka is fetched by Maven: install it once (on Debian: apt-get install maven).',
+test('one sentence says what Kafka needs that cannot be had', async () => {
+  const java =
+    "Kafka needs Java 17 or newer, which could not be unpacked from Debian's packages: install it as root (on Debian: apt-get install default-jre-headless).";
+  expect(await fetchWith([], '')).toBe(java);
+  expect(await fetchWith(['java', 'mvn'], '11.0.2')).toBe(java);
+  expect(await fetchWith(['java'], '17.0.15')).toBe(
+    "Kafka is fetched by Maven, which could not be unpacked from Debian's packages: install it as root (on Debian: apt-get install maven).",
   );
-  expect(await missingWith(['java', 'mvn'], '21')).toBe('nothing');
+  expect(await fetchWith(['java', 'mvn', 'env'], '21')).toStartWith('Maven could not fetch Kafka');
 });

@@ -9,7 +9,7 @@ import { eventLogContract } from './event-log-contract.ts';
 import { type EventLog, type LoggedEvent, RecordRefusedError } from '../src/events/index.ts';
 import { type KafkaLogDeps, openKafkaLog } from '../src/events/kafka/index.ts';
 import { createGroupMembership } from '../src/events/kafka/group-membership.ts';
-import { kafkaOfThisRun, openTestKafka, waitUntil, withoutKafka } from '../src/testing/index.ts';
+import { kafkaOfThisRun, missingKafka, openTestKafka, waitUntil } from '../src/testing/index.ts';
 
 const openLog = (
   brokers: readonly string[],
@@ -456,7 +456,7 @@ async function setBack(brokers: readonly string[], group: string, topic: string,
   await zombie.close(true);
 }
 
-const missing = withoutKafka();
+const missing = await missingKafka();
 if (missing === undefined) {
   eventLogContract('Kafka', async () => {
     const { brokers } = await kafkaOfThisRun();

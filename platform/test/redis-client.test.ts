@@ -1,14 +1,21 @@
-import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test';
 
 import { systemClock } from '../src/concurrency/index.ts';
 import { type Redis, RedisAwayError, createSharedTokenBucket, openRedis } from '../src/redis/index.ts';
 import { freePort } from '../src/embedded/index.ts';
-import { type TestRedis, openProxy, openTestRedis, redisForTests, waitUntil } from '../src/testing/index.ts';
+import {
+  type TestRedis,
+  describeWith,
+  missingRedis,
+  openProxy,
+  openTestRedis,
+  waitUntil,
+} from '../src/testing/index.ts';
 
 const LIMIT_MS = 200;
 setDefaultTimeout(30_000);
 
-describe.skipIf((await redisForTests()) === undefined)('a connection to Redis', () => {
+describeWith(await missingRedis(), 'a connection to Redis', () => {
   let server: TestRedis;
   let redis: Redis;
   let changes: string[];

@@ -1,14 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { afterAll, beforeAll, expect, test } from 'bun:test';
 
 import { LimitError, type TokenBucket, createTokenBucket, systemClock } from '../src/concurrency/index.ts';
 import { createSharedTokenBucket, openRedis } from '../src/redis/index.ts';
-import { type TestRedis, openTestRedis, redisForTests } from '../src/testing/index.ts';
+import { type TestRedis, describeWith, missingRedis, openTestRedis } from '../src/testing/index.ts';
 
 /* What every token bucket keeps, in real time: 20 turns a second, burst 1. */
 
 const LIMITS = { ratePerSecond: 20, burst: 1, maxWaiting: 5 } as const;
 const INTERVAL_MS = 1000 / LIMITS.ratePerSecond;
-const hasRedis = (await redisForTests()) !== undefined;
+const missing = await missingRedis();
 
 interface Opened {
   readonly bucket: TokenBucket;
@@ -19,19 +19,19 @@ let redis: TestRedis;
 let buckets = 0;
 
 beforeAll(async () => {
-  if (hasRedis) redis = await openTestRedis();
+  if (missing === undefined) redis = await openTestRedis();
 });
 afterAll(async () => {
   await redis?.[Symbol.asyncDispose]();
 });
 
-const makers: Record<string, { readonly isThere: boolean; readonly open: () => Promise<Opened> }> = {
+const makers: Record<string, { readonly missing: string | undefined; readonly open: () => Promise<Opened> }> = {
   'in process': {
-    isThere: true,
+    missing: undefined,
     open: async () => ({ bucket: createTokenBucket(systemClock, LIMITS), close: async () => {} }),
   },
   'in Redis': {
-    isThere: hasRedis,
+    missing,
     async open() {
       const client = openRedis({ url: redis.url, name: 'test', commandLimitMs: 1000, random: Math.random });
       await client.untilReady(2000);
@@ -46,8 +46,8 @@ const makers: Record<string, { readonly isThere: boolean; readonly open: () => P
   },
 };
 
-for (const [name, { isThere, open }] of Object.entries(makers)) {
-  describe.skipIf(!isThere)(`a token bucket ${name}`, () => {
+for (const [name, { missing, open }] of Object.entries(makers)) {
+  describeWith(missing, `a token bucket ${name}`, () => {
     const withBucket = (sentence: string, work: (bucket: TokenBucket) => Promise<void>) =>
       test(sentence, async () => {
         const { bucket, close } = await open();
@@ -129,7 +129,7 @@ for (const [name, { isThere, open }] of Object.entries(makers)) {
   });
 }
 
-describe.skipIf(!hasRedis)('the script in Redis', () => {
+describeWith(missing, 'the script in Redis', () => {
   /** Processes of their own, as far as Redis can tell, which share 20 turns a second. */
   async function openProcesses(stack: AsyncDisposableStack, count: number) {
     buckets += 1;

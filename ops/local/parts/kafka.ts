@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 
-import { AppError } from '@tally/platform/errors';
 import {
   type EmbeddedBroker,
   type KafkaNode,
@@ -8,7 +7,6 @@ import {
   fetchKafka,
   findEmbeddedBroker,
   isKafkaFetched,
-  missingForKafka,
   readStat,
   startEmbeddedKafka,
 } from '@tally/platform/embedded';
@@ -88,8 +86,6 @@ export function createKafka({ root, stateDir, ports }: LocalConfig, shape: Shape
     brokers,
     addresses: () => brokers.map(({ node, find }) => `127.0.0.1:${find()?.port ?? node.port}`),
     async prepare(steps) {
-      const missing = missingForKafka(fetching);
-      if (missing !== undefined) throw new AppError('failed-precondition', missing);
       if (isKafkaFetched(fetching)) return;
       await steps.run('kafka', async () => {
         await fetchKafka(fetching);

@@ -1,12 +1,7 @@
 import { join } from 'node:path';
 
 import { AppError } from '@tally/platform/errors';
-import {
-  type ServerPackage,
-  type ServerPrograms,
-  fetchServerPrograms,
-  findServerPrograms,
-} from '@tally/platform/embedded';
+import { type DebianProgram, type Program, fetchProgram, findProgram } from '@tally/platform/embedded';
 
 import type { LocalConfig, PortName } from '../config.ts';
 import { toFingerprint } from '../plan/fingerprint.ts';
@@ -14,7 +9,7 @@ import type { PlannedProcess } from '../plan/plan.ts';
 import { toRunFiles } from '../run/run-files.ts';
 import type { Steps } from '../run/steps.ts';
 
-const PACKAGE: ServerPackage = { packages: ['pgbouncer'], path: 'usr/sbin/pgbouncer' };
+const PACKAGE: DebianProgram = { packages: ['pgbouncer'], path: 'usr/sbin/pgbouncer' };
 const MISSING = 'pgbouncer is missing: install it (on Debian: apt-get install pgbouncer).';
 const STOP_LIMIT_MS = 5_000;
 const ROOT = 0;
@@ -31,22 +26,22 @@ const PORTS: Record<BouncerName, PortName> = {
 
 export const bouncerOf = (name: BouncerName) => `pgbouncer-${name}`;
 
-/** A pgbouncer: see `fetchServerPrograms`. Throws one AppError that says what to install where there is none. */
-export async function preparePgbouncer({ root }: LocalConfig, steps: Steps): Promise<ServerPrograms> {
+/** A pgbouncer: see `fetchProgram`. Throws one AppError that says what to install where there is none. */
+export async function preparePgbouncer({ root }: LocalConfig, steps: Steps): Promise<Program> {
   const dir = join(root, '.local/pgbouncer');
-  let programs = findServerPrograms(PACKAGE, dir);
-  if (programs !== undefined) return programs;
+  let program = findProgram(PACKAGE, dir);
+  if (program !== undefined) return program;
   await steps.run('pgbouncer', async () => {
-    programs = await fetchServerPrograms(PACKAGE, dir);
-    return programs === undefined ? 'is not to be had' : `comes from ${programs.origin}`;
+    program = await fetchProgram(PACKAGE, dir);
+    return program === undefined ? 'is not to be had' : `comes from ${program.origin}`;
   });
-  if (programs === undefined) throw new AppError('failed-precondition', MISSING);
-  return programs;
+  if (program === undefined) throw new AppError('failed-precondition', MISSING);
+  return program;
 }
 
 /** One before the database of a service, at whose own URL the pgbouncer asks. */
 export function planPgbouncer(
-  { server, env: ownEnv }: ServerPrograms,
+  { path, env: ownEnv }: Program,
   name: BouncerName,
   { root, stateDir, ports }: LocalConfig,
   databaseUrl: string,
@@ -60,7 +55,7 @@ export function planPgbouncer(
   };
   // It does not run as root; it reads its files before it changes the user.
   const user = process.getuid?.() === ROOT ? ['-u', 'nobody'] : [];
-  const command = [server, ...user, `${base}.ini`];
+  const command = [path, ...user, `${base}.ini`];
   const env = { ...ownEnv, TZ: 'UTC' };
   return {
     name: bouncerOf(name),

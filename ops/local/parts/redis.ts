@@ -2,9 +2,10 @@ import { join } from 'node:path';
 
 import {
   type EmbeddedRedisOptions,
-  type RedisPrograms,
-  fetchRedisPrograms,
-  findRedisPrograms,
+  type Program,
+  REDIS,
+  fetchProgram,
+  findProgram,
   toRedisCommand,
 } from '@tally/platform/embedded';
 
@@ -26,32 +27,32 @@ const EVICTIONS: Record<RedisShape['holds'], EmbeddedRedisOptions['eviction']> =
 };
 
 /**
- * A redis-server for the limit and the cache, where one can be had: see `fetchRedisPrograms`. Undefined where none can, and
+ * A redis-server for the limit and the cache, where one can be had: see `fetchProgram`. Undefined where none can, and
  * where the environment names others for both; the system then runs as well, with less in common.
  */
-export async function prepareRedis({ root, env }: LocalConfig, steps: Steps): Promise<RedisPrograms | undefined> {
+export async function prepareRedis({ root, env }: LocalConfig, steps: Steps): Promise<Program | undefined> {
   if (env['LIMITER_REDIS_URL'] && env['CACHE_REDIS_URLS']) return undefined;
   // In the checkout, like Bun: other state folders share it.
   const dir = join(root, '.local/redis');
-  let programs = findRedisPrograms(dir);
-  if (programs !== undefined) return programs;
+  let program = findProgram(REDIS, dir);
+  if (program !== undefined) return program;
   await steps.run('redis', async () => {
-    programs = await fetchRedisPrograms(dir);
-    if (programs === undefined) return 'no redis-server can be had here: limit and cache stay in process';
-    return `redis-server comes from ${programs.origin}`;
+    program = await fetchProgram(REDIS, dir);
+    if (program === undefined) return 'no redis-server can be had here: limit and cache stay in process';
+    return `redis-server comes from ${program.origin}`;
   });
-  return programs;
+  return program;
 }
 
 export function planRedis(
-  programs: RedisPrograms,
+  program: Program,
   { name, port: portName, holds }: RedisShape,
   { ports, root, stateDir }: LocalConfig,
 ): PlannedProcess {
   const port = ports[portName];
   const eviction = EVICTIONS[holds];
-  const command = toRedisCommand({ programs, port: port.port, maxMemoryMib: MEMORY_MIB, eviction });
-  const env = { ...programs.env, TZ: 'UTC' };
+  const command = toRedisCommand({ program, port: port.port, maxMemoryMib: MEMORY_MIB, eviction });
+  const env = { ...program.env, TZ: 'UTC' };
   return {
     name,
     command,

@@ -10,7 +10,7 @@ type Env = Readonly<Record<string, string>>;
 
 const toUrl = (database: DatabaseName) => `postgres://tally:secret@127.0.0.1:1/${database}`;
 const postgres = { servers: [], url: toUrl };
-const programs = { server: '/bin/redis-server', env: { LD_LIBRARY_PATH: '/lib' }, origin: 'a test' };
+const programs = { path: '/bin/redis-server', env: { LD_LIBRARY_PATH: '/lib' }, origin: 'a test' };
 
 function planOf(shape: Shape, env: Env = {}, parts: Partial<SystemParts> = {}) {
   const config = readLocalConfig(env, CHECKOUT);
@@ -93,7 +93,7 @@ test('where there is a redis-server, cart finds it, unless the environment names
 });
 
 function planFull(env: Env = {}) {
-  const pgbouncer = { server: '/sbin/pgbouncer', env: {}, origin: 'a test' };
+  const pgbouncer = { path: '/sbin/pgbouncer', env: {}, origin: 'a test' };
   return planOf(SHAPES.full, env, { redis: programs, pgbouncer, prometheus: '/bin/prometheus' });
 }
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import { type RedisPrograms, type ServerPrograms } from '@tally/platform/embedded';
+import type { Program as DebianProgram } from '@tally/platform/embedded';
 
 import type { LocalConfig, PortName } from '../config.ts';
 import { toFingerprint } from './fingerprint.ts';
@@ -102,9 +102,9 @@ export interface SystemParts {
   readonly postgres: Pick<LocalPostgres, 'servers' | 'url'>;
   readonly kafka: Pick<LocalKafka, 'brokers'>;
   /** For the limit and the cache, where there is a program for it. */
-  readonly redis?: RedisPrograms | undefined;
+  readonly redis?: DebianProgram | undefined;
   /** Before the databases; without it the services ask them themselves. */
-  readonly pgbouncer?: ServerPrograms | undefined;
+  readonly pgbouncer?: DebianProgram | undefined;
   readonly prometheus?: string | undefined;
 }
 

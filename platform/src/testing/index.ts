@@ -8,3 +8,4 @@ export * from './range.ts';
 export * from './redis.ts';
 export * from './rpc.ts';
 export * from './wait-until.ts';
+export * from './needs.ts';

@@ -4,41 +4,57 @@ import { join, resolve } from 'node:path';
 
 import {
   type EmbeddedBroker,
+  type KafkaPrograms,
   fetchKafka,
-  missingForKafka,
   startEmbeddedBroker,
   startEmbeddedKafka,
 } from '../embedded/index.ts';
+import { AppError } from '../errors/index.ts';
 import { quietPorts } from './ports.ts';
 
-/** A Kafka cluster of a test's own, whose brokers are stopped, killed and started again on their ports. */
+/** A Kafka cluster of one test, whose brokers are stopped, killed and started again on their ports. */
 export interface TestKafka extends AsyncDisposable {
   /** `host:port` of every broker. */
   readonly brokers: readonly string[];
-  /** Of every broker; the first one has id 1. */
+  /** Returns the pid of every broker. */
   readonly pids: () => readonly number[];
+  /** Ends the broker with this id; the first broker has id 1. */
   kill(id?: number): Promise<void>;
   stop(id?: number): Promise<void>;
-  /** With one broker it serves when this returns. */
+  /** Starts a broker again. If it is the only one, it serves when this returns. */
   start(id?: number): Promise<void>;
 }
 
 const ROOT = resolve(import.meta.dir, '../../..');
 const PROGRAMS = { pom: join(ROOT, 'ops/local/kafka/pom.xml'), dir: join(ROOT, '.local/kafka') };
 
-/** Why tests cannot have a Kafka here; undefined when they can. */
-export const withoutKafka = (): string | undefined => missingForKafka(PROGRAMS);
+let programs: Promise<KafkaPrograms> | undefined;
+
+function fetchPrograms(): Promise<KafkaPrograms> {
+  programs ??= fetchKafka(PROGRAMS);
+  return programs;
+}
+
+/** Fetches Kafka, and returns why tests cannot have one; undefined when they can. */
+export async function missingKafka(): Promise<string | undefined> {
+  try {
+    await fetchPrograms();
+    return undefined;
+  } catch (error) {
+    if (error instanceof AppError) return error.message;
+    throw error;
+  }
+}
 
 export async function openTestKafka(count = 1): Promise<TestKafka> {
   const dir = mkdtempSync(join(tmpdir(), 'tally-kafka-'));
-  const programs = await fetchKafka(PROGRAMS);
   const ports = quietPorts(2 * count);
   const nodes = Array.from({ length: count }, (_, i) => ({
     id: i + 1,
     port: ports[2 * i] ?? 0,
     controllerPort: ports[2 * i + 1] ?? 0,
   }));
-  const options = { dir, programs, nodes, lifetime: 'parent' } as const;
+  const options = { dir, programs: await fetchPrograms(), nodes, lifetime: 'parent' } as const;
   const running = new Map<number, EmbeddedBroker>();
   for (const broker of await startEmbeddedKafka(options)) running.set(broker.id, broker);
   return {
@@ -58,13 +74,13 @@ export async function openTestKafka(count = 1): Promise<TestKafka> {
 
 let shared: Promise<TestKafka> | undefined;
 
-/** One broker for all tests of this process; its topics are told apart by their names. */
+/** Returns one broker for all tests of this process, which use topics of different names. */
 export function kafkaOfThisRun(): Promise<TestKafka> {
   shared ??= openTestKafka();
   return shared;
 }
 
-/** Ends what this process started; called behind the last test. */
+/** Ends the broker of `kafkaOfThisRun`. Called after the last test. */
 export async function closeTestKafka(): Promise<void> {
   await (await shared)?.[Symbol.asyncDispose]();
 }

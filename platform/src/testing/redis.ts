@@ -3,33 +3,40 @@ import { join, resolve } from 'node:path';
 import {
   type EmbeddedRedis,
   type EmbeddedRedisOptions,
-  type RedisPrograms,
-  fetchRedisPrograms,
+  type Program,
+  REDIS,
+  fetchProgram,
   freePort,
   startEmbeddedRedis,
 } from '../embedded/index.ts';
 
 const ROOT = resolve(import.meta.dir, '../../..');
 const MAX_MEMORY_MIB = 16;
+const MISSING = "there is no redis-server on PATH, and it could not be unpacked from Debian's packages";
 
-let programs: Promise<RedisPrograms | undefined> | undefined;
+let program: Promise<Program | undefined> | undefined;
 
-/** A redis-server for tests; undefined where none can be had, and then what needs one is skipped by name. */
-export function redisForTests(): Promise<RedisPrograms | undefined> {
-  programs ??= fetchRedisPrograms(join(ROOT, '.local/redis'));
-  return programs;
+/** Returns a redis-server for tests, or undefined where there is none. */
+export function redisForTests(): Promise<Program | undefined> {
+  program ??= fetchProgram(REDIS, join(ROOT, '.local/redis'));
+  return program;
 }
 
-/** A server of a test's own, to be killed and started again on the same port. Disposing ends it. */
+/** Returns why tests cannot have a Redis; undefined when they can. */
+export async function missingRedis(): Promise<string | undefined> {
+  return (await redisForTests()) === undefined ? MISSING : undefined;
+}
+
+/** A Redis of one test, which can be killed and started again on the same port. Disposing ends it. */
 export interface TestRedis extends AsyncDisposable, Pick<EmbeddedRedis, 'port' | 'url' | 'kill' | 'pause' | 'resume'> {
-  /** Again, with nothing in its memory. */
+  /** Starts the server again, with nothing in its memory. */
   start(): Promise<void>;
 }
 
 export async function openTestRedis(eviction: EmbeddedRedisOptions['eviction'] = 'noeviction'): Promise<TestRedis> {
   const found = await redisForTests();
-  if (found === undefined) throw new Error('there is no redis-server: skip what needs one');
-  const options = { programs: found, port: freePort(), maxMemoryMib: MAX_MEMORY_MIB, eviction };
+  if (found === undefined) throw new Error(MISSING);
+  const options = { program: found, port: freePort(), maxMemoryMib: MAX_MEMORY_MIB, eviction };
   let server = await startEmbeddedRedis(options, 'parent');
   return {
     port: server.port,

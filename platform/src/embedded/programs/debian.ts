@@ -1,121 +1,179 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
 
-/** A server of Debian's that can be run. */
-export interface ServerPrograms {
-  readonly server: string;
-  /** What it must have in its environment. */
+import { runCommand } from './command.ts';
+
+/** A program that can be run on this machine. */
+export interface Program {
+  /** The executable. */
+  readonly path: string;
+  /** Variables that the program needs in its environment. */
   readonly env: Readonly<Record<string, string>>;
-  /** Where it comes from, in words. */
+  /** Where the program comes from, in words. */
   readonly origin: string;
 }
 
-/** Which server, and where it is to be had. */
-export interface ServerPackage {
+/** A program that Debian packages. */
+export interface DebianProgram {
   readonly packages: readonly string[];
-  /** In the unpacked packages: `usr/bin/redis-server`. */
+  /** The executable inside the unpacked packages, such as `usr/bin/redis-server`. */
   readonly path: string;
+  /**
+   * Names of the dependencies that are unpacked too, whether this machine has them or not. By default they are the
+   * libraries that it lacks.
+   */
+  readonly dependencies?: RegExp;
+  /** Returns variables that the program needs in its environment when it is unpacked in this folder. */
+  readonly env?: (root: string) => Readonly<Record<string, string>>;
+  /** Does the work of the packages' installation scripts, which are not run, in the folder of the unpacked files. */
+  readonly finish?: (root: string) => void;
 }
 
 const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-// Servers lie in folders that are on root's PATH alone.
-const PATH = [process.env['PATH'], SYSTEM_PATH].filter(Boolean).join(':');
-const LISTS = '/var/lib/apt/lists';
-const FETCH_LIMIT_MS = 10_000;
-// So that a registry that does not answer is waited for once, and not at every start.
+const PACKAGE_LISTS = '/var/lib/apt/lists';
+const FETCH_LIMIT_MS = 300_000;
+// A registry that does not answer costs a wait once, and not at every start.
 const FETCH_PAUSE_MS = 600_000;
+const APT_OPTIONS = ['-o', 'Acquire::Retries=0', '-o', 'Acquire::http::Timeout=5', '-o', 'Acquire::https::Timeout=5'];
 
 /**
- * A server without root: Debian's packages, unpacked into `dir`, where the package lists of this machine name them; else
- * the one on PATH; else undefined. It downloads at most once, which takes a second, and waits for a registry no longer
- * than 10 s; after a failure it does not try again for 10 minutes. Without package lists nothing is tried.
+ * Returns a program for a user without root: the one unpacked into `dir`, which is downloaded from Debian the first time,
+ * else the one on PATH, else undefined.
  */
-export async function fetchServerPrograms(
-  wanted: ServerPackage,
+export async function fetchProgram(program: DebianProgram, dir: string, lists?: string): Promise<Program | undefined> {
+  return (await fetchUnpacked(program, dir, lists)) ?? findOnPath(program);
+}
+
+/**
+ * Returns the program that is unpacked in `dir`, and downloads it from Debian the first time; undefined if that fails.
+ * Where this machine has no package lists, they are downloaded too, next to `dir`. A registry that does not answer is given
+ * up after some 5 seconds, and after a failure no download is tried for 10 minutes.
+ */
+export async function fetchUnpacked(
+  program: DebianProgram,
   dir: string,
-  lists = LISTS,
-): Promise<ServerPrograms | undefined> {
-  const found = findUnpacked(wanted, dir);
-  if (found !== undefined) return found;
-  const hasFailed = (statSync(failureOf(dir), { throwIfNoEntry: false })?.mtimeMs ?? 0) > Date.now() - FETCH_PAUSE_MS;
-  if (!hasFailed && hasLists(lists)) await unpackPackages(wanted, dir);
-  return findServerPrograms(wanted, dir);
+  lists = PACKAGE_LISTS,
+): Promise<Program | undefined> {
+  const failedAtMs = statSync(failurePath(dir), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const isDue = failedAtMs <= Date.now() - FETCH_PAUSE_MS;
+  if (isDue && findUnpacked(program, dir) === undefined) await unpack(program, dir, lists);
+  return findUnpacked(program, dir);
 }
 
-/** The server that is there already; nothing is downloaded. */
-export function findServerPrograms(wanted: ServerPackage, dir: string): ServerPrograms | undefined {
-  return findUnpacked(wanted, dir) ?? findOnPath(wanted);
+/** Returns the program if it is there already, without downloading anything. */
+export function findProgram(program: DebianProgram, dir: string): Program | undefined {
+  return findUnpacked(program, dir) ?? findOnPath(program);
 }
 
-const failureOf = (dir: string) => `${dir}.failed`;
+const failurePath = (dir: string) => `${dir}.failed`;
+
+/** Returns the program on PATH, or in one of the folders of servers, which are on root's PATH alone. */
+function findOnPath({ path }: DebianProgram): Program | undefined {
+  const name = basename(path);
+  const found = Bun.which(name) ?? Bun.which(name, { PATH: SYSTEM_PATH });
+  return found === null ? undefined : { path: found, env: {}, origin: found };
+}
+
+/** Returns the program that `fetchUnpacked` unpacked into `dir`. */
+export function findUnpacked({ path, env }: DebianProgram, dir: string): Program | undefined {
+  const executable = join(dir, path);
+  if (!existsSync(executable)) return undefined;
+  // Debian keeps libraries in a folder named after the processor, such as usr/lib/x86_64-linux-gnu.
+  const libraries = join(dir, 'usr/lib');
+  const folders = existsSync(libraries) ? readdirSync(libraries).filter((name) => name.includes('-linux-')) : [];
+  const libraryPath = folders.map((name) => join(libraries, name)).join(':');
+  const ownEnv = libraryPath === '' ? {} : { LD_LIBRARY_PATH: libraryPath };
+  return { path: executable, env: { ...ownEnv, ...env?.(dir) }, origin: "Debian's package" };
+}
+
+/** Unpacks into a temporary folder and renames it, because another process may do the same at the same moment. */
+async function unpack(program: DebianProgram, dir: string, lists: string): Promise<void> {
+  mkdirSync(dirname(dir), { recursive: true });
+  const temporary = mkdtempSync(`${dir}.making-`);
+  const root = join(temporary, 'root');
+  const signal = AbortSignal.timeout(FETCH_LIMIT_MS);
+  const apt = async (tool: 'apt-get' | 'apt-cache', ...args: string[]) =>
+    await runCommand([tool, ...APT_OPTIONS, ...listOptions, ...args], { signal, cwd: temporary });
+  const listOptions = hasLists(lists) ? [] : toListOptions(dir);
+  try {
+    if (listOptions.length > 0) await apt('apt-get', 'update');
+    const names = await listPackages(program, (packages) =>
+      apt('apt-cache', 'depends', '--no-recommends', '--no-suggests', ...packages),
+    );
+    // The first package is fetched alone: apt-get would wait for a silent registry once for each package.
+    for (const batch of [names.slice(0, 1), names.slice(1)]) {
+      if (batch.length > 0) await apt('apt-get', 'download', ...batch);
+    }
+    for (const file of readdirSync(temporary).filter((name) => name.endsWith('.deb'))) {
+      await runCommand(['dpkg', '-x', file, 'root'], { signal, cwd: temporary });
+    }
+    program.finish?.(root);
+    relink(root);
+    const unpacked = findUnpacked(program, root);
+    if (unpacked === undefined) throw new Error(`the packages contain no ${program.path}`);
+    await runCommand([unpacked.path, '--version'], { signal, env: unpacked.env });
+    rmSync(failurePath(dir), { force: true });
+    renameSync(root, dir);
+  } catch (error) {
+    // The rename fails as well when another process was faster; then its folder is used.
+    if (!existsSync(dir))
+      writeFileSync(failurePath(dir), `${error instanceof Error ? error.message : String(error)}\n`);
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
+}
 
 function hasLists(lists: string): boolean {
   return existsSync(lists) && readdirSync(lists).some((name) => name.includes('_Packages'));
 }
 
-function findOnPath({ path }: ServerPackage): ServerPrograms | undefined {
-  const server = Bun.which(basename(path), { PATH });
-  return server === null ? undefined : { server, env: {}, origin: server };
+/** Options that make apt keep package lists in a folder next to `dir`, which needs no root. */
+function toListOptions(dir: string): string[] {
+  const lists = join(dirname(dir), 'apt-lists');
+  mkdirSync(join(lists, 'partial'), { recursive: true });
+  return ['-o', `Dir::State::Lists=${lists}`, '-o', 'Acquire::GzipIndexes=true'];
 }
 
-function findUnpacked({ path }: ServerPackage, dir: string): ServerPrograms | undefined {
-  const server = join(dir, path);
-  if (!existsSync(server)) return undefined;
-  // Libraries lie in a folder named after the processor: usr/lib/x86_64-linux-gnu.
-  const libraries = join(dir, 'usr/lib');
-  const folders = existsSync(libraries) ? readdirSync(libraries).filter((name) => name.includes('-linux-')) : [];
-  const env = { LD_LIBRARY_PATH: folders.map((name) => join(libraries, name)).join(':') };
-  return { server, env, origin: "Debian's package" };
-}
-
-/** Into a folder of its own first: another process may do the same at the same moment. */
-async function unpackPackages(wanted: ServerPackage, dir: string): Promise<void> {
-  mkdirSync(dirname(dir), { recursive: true });
-  const making = mkdtempSync(`${dir}.making-`);
-  const signal = AbortSignal.timeout(FETCH_LIMIT_MS);
-  try {
-    const names = [...wanted.packages, ...(await listMissingLibraries(wanted, signal))];
-    const options = ['-o', 'Acquire::Retries=0', '-o', 'Acquire::http::Timeout=5', '-o', 'Acquire::https::Timeout=5'];
-    await run(['apt-get', 'download', ...options, ...names], signal, making);
-    for (const file of readdirSync(making).filter((name) => name.endsWith('.deb'))) {
-      await run(['dpkg', '-x', file, 'root'], signal, making);
-    }
-    const unpacked = findUnpacked(wanted, join(making, 'root'));
-    if (unpacked === undefined) throw new Error(`there is no ${wanted.path} in the packages`);
-    await run([unpacked.server, '--version'], signal, making, unpacked.env);
-    rmSync(failureOf(dir), { force: true });
-    renameSync(join(making, 'root'), dir);
-  } catch (error) {
-    // Also when another process was faster; then its folder is there.
-    if (!existsSync(dir)) writeFileSync(failureOf(dir), `${error instanceof Error ? error.message : String(error)}\n`);
-  } finally {
-    rmSync(making, { recursive: true, force: true });
+/** Returns the names of the packages and of the dependencies to unpack, as Debian's package lists give them. */
+async function listPackages(
+  { packages, dependencies }: DebianProgram,
+  readDepends: (packages: readonly string[]) => Promise<string>,
+): Promise<string[]> {
+  const statuses = await runCommand(['dpkg-query', '-W', '-f', '${db:Status-Status} ${Package}\n']);
+  const installed = new Set(statuses.split('\n'));
+  const isWanted = (name: string) =>
+    dependencies?.test(name) ?? (name.startsWith('lib') && !installed.has(`installed ${name}`));
+  const names = new Set(packages);
+  for (let added = [...names]; added.length > 0;) {
+    const depends = await readDepends(added);
+    const found = [...depends.matchAll(/Depends: ([\w.+-]+)/g)].map(([, name = '']) => name);
+    added = [...new Set(found)].filter((name) => !names.has(name) && isWanted(name));
+    for (const name of added) names.add(name);
   }
+  return [...names];
 }
 
-/** The libraries that the packages need and this machine lacks, as Debian's own lists name them. */
-async function listMissingLibraries({ packages }: ServerPackage, signal: AbortSignal): Promise<string[]> {
-  const depends = await run(['apt-cache', 'depends', '--no-recommends', '--no-suggests', ...packages], signal);
-  const names = [...depends.matchAll(/Depends: (lib[\w.+-]+)/g)].map(([, name = '']) => name);
-  const wanted = [...new Set(names)].filter((name) => name !== 'libc6');
-  const installed = await run(['dpkg-query', '-W', '-f', '${db:Status-Status} ${Package}\n'], signal);
-  const lines = new Set(installed.split('\n'));
-  return wanted.filter((name) => !lines.has(`installed ${name}`));
-}
-
-/** What it prints. */
-async function run(command: string[], signal: AbortSignal, cwd = '/', env: Record<string, string> = {}) {
-  const child = Bun.spawn(command, {
-    cwd,
-    // With its proxies; in English, since it is read here.
-    env: { ...process.env, PATH, LC_ALL: 'C', ...env },
-    stdin: 'ignore',
-    stdout: 'pipe',
-    stderr: 'pipe',
-    signal,
-    killSignal: 'SIGKILL',
-  });
-  const [out, error] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
-  if ((await child.exited) !== 0) throw new Error(`${command[0]}: ${error.trim() || 'took too long'}`);
-  return out;
+/** Makes the absolute links of unpacked packages point into `root`, where the files that they mean are. */
+function relink(root: string): void {
+  for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (!entry.isSymbolicLink()) continue;
+    const target = join(root, readlinkSync(path));
+    const isInside = lstatSync(target, { throwIfNoEntry: false }) !== undefined;
+    if (!readlinkSync(path).startsWith('/') || !isInside) continue;
+    rmSync(path);
+    symlinkSync(relative(dirname(path), target), path);
+  }
 }

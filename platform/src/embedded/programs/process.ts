@@ -2,25 +2,26 @@ import { spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, readdirSync } from 'node:fs';
 
 import { AppError } from '../../errors/index.ts';
+import { toLastLines } from './command.ts';
 
 /** A process as /proc shows it now. */
 export interface ProcessStat {
   readonly parentPid: number;
   /** One letter, as in `ps`: R, S, D, T (stopped by a signal). */
   readonly state: string;
-  /** Start of the process in clock ticks since boot. With the pid it names one process and never its successor. */
+  /** Start of the process in clock ticks since boot. With the pid it identifies a process, even when the pid is reused. */
   readonly startTicks: number;
 }
 
+/** A process that is identified by its pid and its start. */
 export interface StartedProcess {
   readonly pid: number;
   readonly startTicks: number;
 }
 
 const POLL_MS = 10;
-const LAST_LINES = 3;
 
-/** Starts a program in a session of its own; both of its outputs go to the end of this log, or nowhere. */
+/** Starts a program in a session of its own, so that it outlives this process. Its output is appended to the log. */
 export function startDetached(
   [program = '', ...args]: readonly string[],
   { env, logPath }: { readonly env: NodeJS.ProcessEnv; readonly logPath?: string },
@@ -36,11 +37,11 @@ export function startDetached(
   return toStarted(child.pid);
 }
 
-/** Undefined when there is no such process, or only its remains that nobody has collected. */
+/** Returns undefined when there is no such process, or only a zombie that its parent has not collected. */
 export function readStat(pid: number): ProcessStat | undefined {
   const text = readProc(pid, 'stat');
   if (text === undefined) return undefined;
-  // The second field is the program's name in parentheses, which may itself hold spaces and parentheses.
+  // The second field is the program's name in parentheses, which may itself contain spaces and parentheses.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state = ''] = fields;
   if (state === 'Z' || state === 'X') return undefined;
@@ -51,14 +52,14 @@ export function isAlive({ pid, startTicks }: StartedProcess): boolean {
   return readStat(pid)?.startTicks === startTicks;
 }
 
-/** This process as it is now. One that ended already has a start that no process has. */
+/** Identifies the process that has this pid now. One that has ended already gets a start that no process has. */
 export function toStarted(pid: number): StartedProcess {
   return { pid, startTicks: readStat(pid)?.startTicks ?? -1 };
 }
 
 /**
- * The command line, its arguments separated by spaces; undefined where it may not be read. It is empty for a moment while
- * a process becomes its program, and while it ends: so it says what a process is, and not whether it is.
+ * Returns the command line, its arguments separated by spaces, or undefined where it may not be read. It is empty for a
+ * moment while a process executes its program and while it ends, so its absence does not prove that the process is gone.
  */
 export function readCommand(pid: number): string | undefined {
   return readProc(pid, 'cmdline')?.replaceAll('\0', ' ').trim() || undefined;
@@ -77,16 +78,32 @@ export function listChildren(pid: number): StartedProcess[] {
   });
 }
 
+/** Reads a file of /proc/<pid>; undefined when the process has ended or belongs to another user. */
 export function readProc(pid: number, file: string): string | undefined {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'utf8');
   } catch {
-    // It ended meanwhile, or belongs to somebody else.
     return undefined;
   }
 }
 
-/** True once it has ended; false when the limit passed first. */
+/** Signals exactly this process: another one that has its pid by now is left alone. */
+export function sendSignal(target: StartedProcess, name: NodeJS.Signals): void {
+  if (!isAlive(target)) return;
+  try {
+    process.kill(target.pid, name);
+    // A stopped process handles the signal only when it continues.
+    if (name === 'SIGTERM' || name === 'SIGINT') process.kill(target.pid, 'SIGCONT');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ESRCH') return;
+    if (code !== 'EPERM') throw error;
+    const message = `process ${target.pid} of this system was started by another user: run this command as that user, or as root.`;
+    throw new AppError('failed-precondition', message);
+  }
+}
+
+/** Waits until the process has ended and returns true, or false when the limit passes first. */
 export async function hasEnded(target: StartedProcess, limitMs: number): Promise<boolean> {
   const untilMs = performance.now() + limitMs;
   while (isAlive(target)) {
@@ -96,13 +113,12 @@ export async function hasEnded(target: StartedProcess, limitMs: number): Promise
   return true;
 }
 
-/** The end of a program's log in one line, for a message. */
+/** Returns the end of a program's log as one line, for a message. */
 export function readLastLines(path: string): string {
-  const lines = existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : [];
-  return lines.slice(-LAST_LINES).join(' | ');
+  return existsSync(path) ? toLastLines(readFileSync(path, 'utf8')) : '';
 }
 
-/** A port of 127.0.0.1 that was free a moment ago. */
+/** Returns a port of 127.0.0.1 that was free a moment ago. */
 export function freePort(): number {
   const probe = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } });
   const { port } = probe;

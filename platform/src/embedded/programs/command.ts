@@ -1,0 +1,36 @@
+import { AppError } from '../../errors/index.ts';
+
+const SHOWN_LINES = 3;
+
+export interface CommandOptions {
+  readonly signal?: AbortSignal;
+  readonly cwd?: string;
+  /** What the error says has failed; the command's name by default. */
+  readonly failure?: string;
+  /** Variables that are set on top of this process's environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Runs a command and returns what it printed. Throws an AppError with its last lines if it fails. */
+export async function runCommand(command: readonly string[], options: CommandOptions = {}): Promise<string> {
+  const { signal, cwd = '/', env = {}, failure = command[0] } = options;
+  // Callers read the output, which must not be translated.
+  const variables = Object.entries({ LC_ALL: 'C.UTF-8', ...env }).map(([name, value]) => `${name}=${value}`);
+  const child = Bun.spawn(['env', ...variables, ...command], {
+    cwd,
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+    ...(signal === undefined ? {} : { signal }),
+    killSignal: 'SIGKILL',
+  });
+  const [out, error] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+  if ((await child.exited) === 0) return out;
+  const reason = signal?.aborted === true ? 'it took too long' : toLastLines(`${out}\n${error}`);
+  throw new AppError('failed-precondition', `${failure}: ${reason}`);
+}
+
+/** Returns the last lines of a text as one line, for a message. */
+export function toLastLines(text: string): string {
+  return text.trim().split('\n').slice(-SHOWN_LINES).join(' | ');
+}
