@@ -15,7 +15,7 @@ import { type TestLoms, openLoms } from './service.ts';
 
 let database: LomsDatabase;
 let log: TestDatabase;
-/** Two instances on one database. */
+/** Two instances of loms on one database. */
 let instances: [TestLoms, TestLoms];
 
 beforeAll(async () => {
@@ -33,27 +33,28 @@ afterAll(async () => {
 const DEADLINE_MS = 20_000;
 const clientOf = (i: number) => (instances[i % 2] as TestLoms).client;
 
+/** Creates an order of shopper `i + 1`, on the two instances in turn. */
 function create(i: number, lines: readonly (readonly [sku: number, count: number])[], headers = {}) {
   const items = lines.map(([sku, count]) => ({ sku, count: BigInt(count) }));
   return clientOf(i).orderCreate({ user: BigInt(i + 1), items }, withTimeout(DEADLINE_MS, headers));
 }
 
-/** Batches that had to run again because of another one: by locks in order, none does. */
-async function clashes(of: readonly TestLoms[] = instances): Promise<string[]> {
-  const shown = await Promise.all(
-    of.map(async ({ running }) => (await fetch(`http://127.0.0.1:${running.adminPort}/metrics`)).text()),
+/** Returns the metric lines that count batches which failed because of another batch. There are none when locks are in order. */
+async function findClashes(tested: readonly TestLoms[] = instances): Promise<string[]> {
+  const metrics = await Promise.all(
+    tested.map(async ({ running }) => (await fetch(`http://127.0.0.1:${running.adminPort}/metrics`)).text()),
   );
-  return shown.flatMap((text) => text.match(/^loms_batch_failures_total\{.*failure="(conflict|culprit)".*$/gm) ?? []);
+  return metrics.flatMap((text) => text.match(/^loms_batch_failures_total\{.*failure="(conflict|culprit)".*$/gm) ?? []);
 }
 
 const count = async (sql: string, values: unknown[] = []) => Number((await database.db.query(sql, values)).rows[0]?.n);
 
 for (const instanceCount of [1, 2]) {
-  test(`400 shoppers rush at 100 units over ${instanceCount} instances: 100 orders, 300 clean refusals`, async () => {
+  test(`400 shoppers compete for 100 units over ${instanceCount} instances: 100 orders, 300 refusals`, async () => {
     const sku = 1000 + instanceCount;
-    // Of 200, half are held outside: the check on the counters would let 200 orders through.
+    // Half of the 200 units are held outside. The constraints on the counters alone would allow 200 orders.
     await database.stock(sku, 200, 100);
-    const before = await clashes();
+    const before = await findClashes();
     const calls = Array.from({ length: 400 }, (_, i) => create(instanceCount === 1 ? i * 2 : i, [[sku, 1]]));
     const failures = await Promise.all(calls.map(failureOfCall));
     const refused = failures.filter((failure) => failure !== undefined);
@@ -68,17 +69,18 @@ for (const instanceCount of [1, 2]) {
     expect(named).toEqual(rows.map(({ id }) => id));
     expect(await count('select reserved as n from stocks where sku = $1', [sku])).toBe(100);
     expect(await database.disagreements()).toEqual([]);
-    expect(await clashes()).toEqual(before);
+    expect(await findClashes()).toEqual(before);
   }, 30_000);
 }
 
-test('orders of overlapping skus in any order of lines, with pays and cancels beside them: no deadlock, all adds up', async () => {
-  // A database of its own, whose instances end before its figures are read: a backend adds its deadlocks when it ends.
+test('orders of overlapping skus in any order of lines, mixed with payments and cancellations, never deadlock', async () => {
+  // PostgreSQL adds a backend's deadlocks to its statistics when the backend ends. So this test has a database of its own,
+  // and stops the instances before it reads the statistics.
   await using overlapping = await openLomsDatabase();
   const skus = Array.from({ length: 60 }, (_, i) => 2000 + i);
   for (const sku of skus) await overlapping.stock(sku, 400, 100);
   const shuffled = (seed: number) => skus.toSorted((a, b) => ((a * 7919 * seed) % 101) - ((b * 7919 * seed) % 101));
-  // Many small batches at once: the order of their locks matters while they take them.
+  // The batches are small, so that many of them take their locks at once.
   const urls = { databaseUrl: overlapping.url, logUrl: log.url };
   const four = await Promise.all([0, 1, 2, 3].map(() => openLoms(urls, { maxBatchCommands: 4 })));
   const at = (i: number) => (four[i % 4] as TestLoms).client;
@@ -91,7 +93,7 @@ test('orders of overlapping skus in any order of lines, with pays and cancels be
         at(i)
           .orderCreate({ user: BigInt(i + 1), items }, withTimeout(DEADLINE_MS))
           .then(async ({ orderId }) => {
-            // Each on the other instance than the one that created it, so that both lock the same rows.
+            // Another instance than the one that created the order handles it, so that both lock the same rows.
             if (i % 3 === 0) await at(i + 1).orderPay({ orderId }, withTimeout(DEADLINE_MS));
             if (i % 3 === 1) await at(i + 1).orderCancel({ orderId }, withTimeout(DEADLINE_MS));
           }),
@@ -100,10 +102,12 @@ test('orders of overlapping skus in any order of lines, with pays and cancels be
     }),
   );
   expect(new Set(outcomes)).toEqual(new Set(['OK', 'INSUFFICIENT_STOCK']));
-  expect(await clashes(four)).toEqual([]);
+  expect(await findClashes(four)).toEqual([]);
   for (const instance of four) await instance[Symbol.asyncDispose]();
   const connections = `select from pg_stat_activity where datname = current_database() and application_name = 'loms'`;
-  await waitUntil(async () => (await overlapping.db.query(connections, [])).rowCount === 0, { what: 'all are gone' });
+  await waitUntil(async () => (await overlapping.db.query(connections, [])).rowCount === 0, {
+    what: 'all connections are closed',
+  });
   expect(await overlapping.disagreements()).toEqual([]);
   const { rows } = await overlapping.db.query(
     `select (select count(*) from stocks where total - held - reserved < 0)::int as oversold, deadlocks::int
@@ -113,9 +117,9 @@ test('orders of overlapping skus in any order of lines, with pays and cancels be
   expect(rows).toEqual([{ oversold: 0, deadlocks: 0 }]);
 }, 60_000);
 
-test('pay and cancel racing on one order: one wins, and the stock adds up', async () => {
+test('of a payment and a cancellation at the same time one wins, and the stock adds up', async () => {
   await database.stock(3000, 100);
-  const before = await clashes();
+  const before = await findClashes();
   const outcomes = await Promise.all(
     Array.from({ length: 100 }, async (_, i) => {
       const { orderId } = await create(i, [[3000, 1]]);
@@ -127,24 +131,24 @@ test('pay and cancel racing on one order: one wins, and the stock adds up', asyn
   );
   for (const pair of outcomes) expect(pair.toSorted()).toEqual(['FAILED_PRECONDITION WRONG_STATUS', 'OK']);
   expect(await database.disagreements()).toEqual([]);
-  expect(await clashes()).toEqual(before);
+  expect(await findClashes()).toEqual(before);
 }, 30_000);
 
-test('the same key on two instances at once, 50 pairs: one order, one answer', async () => {
+test('one idempotency key on two instances at the same time makes one order with one answer', async () => {
   await database.stock(3001, 1000);
   const pairs = await Promise.all(
     Array.from({ length: 50 }, async () => {
       const headers = { 'idempotency-key': randomUUID() };
       const items = [{ sku: 3001, count: 1n }];
-      const both = [0, 1].map((i) => clientOf(i).orderCreate({ user: 5n, items }, withTimeout(DEADLINE_MS, headers)));
-      return Promise.all(both);
+      const send = (i: number) => clientOf(i).orderCreate({ user: 5n, items }, withTimeout(DEADLINE_MS, headers));
+      return Promise.all([send(0), send(1)]);
     }),
   );
-  for (const [one, other] of pairs) expect(one?.orderId).toBe(other?.orderId as bigint);
+  for (const [first, second] of pairs) expect(first.orderId).toBe(second.orderId);
   expect(await count('select reserved as n from stocks where sku = 3001')).toBe(50);
 }, 30_000);
 
-test('the same checkout id 20 times over two instances is one order', async () => {
+test('one checkout id, sent 20 times to two instances, makes one order', async () => {
   await database.stock(3002, 1000);
   const checkoutId = randomUUID();
   const items = [{ sku: 3002, count: 3n }];
@@ -156,12 +160,12 @@ test('the same checkout id 20 times over two instances is one order', async () =
   expect(await count('select reserved as n from stocks where sku = 3002')).toBe(3);
 }, 30_000);
 
-test('two instances sweep: every unpaid order is cancelled once, and its event written once', async () => {
+test('the sweeps of two instances cancel every unpaid order once, with one event', async () => {
   await database.stock(3003, 300);
   const orders = await Promise.all(Array.from({ length: 300 }, (_, i) => create(i, [[3003, 1]])));
   await database.advance(600_000);
   await waitUntil(async () => (await count('select reserved as n from stocks where sku = 3003')) === 0, {
-    what: 'the units are back',
+    what: 'all units are released',
   });
   const ids = orders.map(({ orderId }) => orderId);
   expect(

@@ -4,7 +4,6 @@ import { openTestDatabase } from '@tally/platform/testing';
 /** A database of loms for one test file, with ways to fill it and to check it. */
 export interface LomsDatabase extends AsyncDisposable {
   readonly url: string;
-  readonly adminUrl: string;
   readonly db: Db;
   /** Adds units to a sku, with the receipt in the ledger. */
   stock(sku: number, total: number, held?: number): Promise<void>;
@@ -19,7 +18,6 @@ export async function openLomsDatabase(): Promise<LomsDatabase> {
   const db = openDb({ url: database.url, applicationName: 'test', maxConnections: 4 });
   return {
     url: database.url,
-    adminUrl: database.adminUrl,
     db,
     async stock(sku, total, held = 0) {
       await db.query(
@@ -75,7 +73,7 @@ const DISAGREEMENTS = `
       or (select e.status from order_events e where e.order_id = o.id and e.version = o.version)
          is distinct from o.status
   union all
-  select 'positions fall within an order', e.order_id
+  select 'positions of an order do not ascend with its versions', e.order_id
     from order_events e
     join order_events later on later.order_id = e.order_id and later.version > e.version
    where later.position < e.position`;

@@ -34,7 +34,7 @@ const create = ({ client }: TestLoms, sku: number, deadlineMs = 15_000) =>
   client.orderCreate({ user: 9n, items: [{ sku, count: 1n }] }, withTimeout(deadlineMs));
 const open = (url = database.url) => openLoms({ databaseUrl: url, logUrl: log.url });
 
-test('the connection is cut right behind COMMIT, again and again: every request is one order, and every answer is true', async () => {
+test('when the connection is cut right after COMMIT, every request makes one order, and every answer is true', async () => {
   await using proxy = await openProxy(Number(new URL(database.url).port));
   await using loms = await open(withPort(database.url, proxy.port));
   await create(loms, 1);
@@ -55,7 +55,7 @@ test('the connection is cut right behind COMMIT, again and again: every request 
   expect(await database.disagreements()).toEqual([]);
 }, 60_000);
 
-test('PostgreSQL is killed with -9 in the moment of a commit: every answer is true, and every request is one order', async () => {
+test('when PostgreSQL is killed during a commit, every request makes one order, and every answer is true', async () => {
   await using server = await openTestServer();
   const url = await server.database('loms');
   await asAdmin(url, (client) =>
@@ -88,12 +88,12 @@ test('PostgreSQL is killed with -9 in the moment of a commit: every answer is tr
   expect(stocks).toEqual([{ reserved: 80n }]);
 }, 90_000);
 
-/** How long a create of this sku takes while `hold` keeps its stock's lock. */
-async function delayBy(loms: TestLoms, sku: number, hold: (client: pg.Client) => Promise<unknown>): Promise<number> {
+/** Resolves with the milliseconds that a create of this sku takes while `lock` holds the lock on its stock. */
+async function delayBy(loms: TestLoms, sku: number, lock: (client: pg.Client) => Promise<unknown>): Promise<number> {
   const holder = new pg.Client({ connectionString: database.url });
   holder.on('error', () => {});
   await holder.connect();
-  await hold(holder);
+  await lock(holder);
   const startedMs = performance.now();
   expect(await outcomeOf(create(loms, sku))).toBe('OK');
   const delayMs = performance.now() - startedMs;
@@ -101,22 +101,22 @@ async function delayBy(loms: TestLoms, sku: number, hold: (client: pg.Client) =>
   return delayMs;
 }
 
-test('a holder that pauses between its two round trips delays others by little more than a second', async () => {
+test('a lock holder that pauses between two statements delays others by little more than a second', async () => {
   await using loms = await open();
   const delayMs = await delayBy(loms, 2, async (client) => {
     await client.query('begin');
     await client.query('select * from stocks where sku = 2 for no key update');
   });
-  // The idle transaction ends after 1 s; the bound is the next timeout.
+  // PostgreSQL ends the idle transaction after 1 s. The bound allows for the next timeout, the one of the lock.
   expect(delayMs).toBeGreaterThan(500);
   expect(delayMs).toBeLessThan(2500);
 }, 30_000);
 
-test('a holder that stalls inside a flush delays others by little more than the transaction timeout', async () => {
+test('a lock holder that stalls inside a flush delays others by little more than the transaction timeout', async () => {
   await using loms = await open();
   const delayMs = await delayBy(loms, 3, async (client) => {
     await client.query('begin');
-    // Parse, bind and execute without a sync: the server has run it, and waits for the rest of the flush.
+    // Without a sync message, the server runs the statement and then waits for the rest of the flush.
     const { connection } = client as unknown as { connection: { [method: string]: (options?: object) => void } };
     connection['parse']?.({ text: 'select * from stocks where sku = 3 for no key update' });
     connection['bind']?.({});
@@ -127,36 +127,38 @@ test('a holder that stalls inside a flush delays others by little more than the 
         const { rows } = await database.db.query(`select from stocks where sku = 3 for no key update skip locked`, []);
         return rows.length === 0;
       },
-      { what: 'the holder has its lock' },
+      { what: 'the holder has the lock' },
     );
   });
   expect(delayMs).toBeGreaterThan(2000);
   expect(delayMs).toBeLessThan(7000);
 }, 30_000);
 
-test('PostgreSQL away: calls fail as UNAVAILABLE or by their deadline, and all recovers by itself', async () => {
+test('while PostgreSQL is away calls fail as UNAVAILABLE or at their deadline, and afterwards they succeed again', async () => {
   await using server = await openTestServer();
   const url = await server.database('loms');
   await using loms = await open(url);
-  const failed = async (call: Promise<unknown>) => (await failureOfCall(call))?.code;
+  const codeOf = async (call: Promise<unknown>) => (await failureOfCall(call))?.code;
   await server.stop();
   const codes = await Promise.all([
-    failed(create(loms, 1, 1000)),
-    failed(loms.client.orderInfo({ orderId: 1n }, withTimeout(1000))),
-    failed(loms.client.stockInfo({ sku: 1 }, withTimeout(1000))),
+    codeOf(create(loms, 1, 1000)),
+    codeOf(loms.client.orderInfo({ orderId: 1n }, withTimeout(1000))),
+    codeOf(loms.client.stockInfo({ sku: 1 }, withTimeout(1000))),
   ]);
-  for (const code of codes) expect([4, 14]).toContain(code as number);
+  const DEADLINE_EXCEEDED = 4;
+  const UNAVAILABLE = 14;
+  for (const code of codes) expect([DEADLINE_EXCEEDED, UNAVAILABLE]).toContain(code as number);
   await server.start();
   await waitUntil(
     async () => (await outcomeOf(loms.client.stockInfo({ sku: 1 }, withTimeout(1000)))) === 'NOT_FOUND UNKNOWN_SKU',
     {
-      what: 'reads work again',
+      what: 'reads succeed again',
     },
   );
   expect(await outcomeOf(create(loms, 1))).toBe('FAILED_PRECONDITION INSUFFICIENT_STOCK');
 }, 60_000);
 
-test('stopping: calls in flight end, new ones are refused, and it ends within its drain limit', async () => {
+test('a stop lets calls in flight end, refuses new ones, and ends within the drain limit', async () => {
   const loms = await open();
   const blocker = new pg.Client({ connectionString: database.url });
   await blocker.connect();
