@@ -2,56 +2,56 @@ import { describe, expect, test } from 'bun:test';
 import { randomUUID } from 'node:crypto';
 
 import { AppError } from '@tally/platform/errors';
-import { failureOfCall, outcomeOf } from '@tally/platform/testing';
+import { failureOfCall, outcomeOf, withTimeout } from '@tally/platform/testing';
 
-import { openCart, withKey, within } from './service.ts';
-import { refusalOf, useShop } from './shop.ts';
+import { openCart, withKey } from './service.ts';
+import { refusalOf, useShop } from './shopper.ts';
 
 const shop = useShop();
 const { add, checkout, list, contents } = shop;
 
-/** A cart of this many lines, past the rules. */
-async function stuff(lines: number, count: number): Promise<void> {
+/** Puts this many lines of other skus into the cart, directly in the database. */
+async function insertLines(lines: number, count: number): Promise<void> {
   await shop.database.db.query('insert into carts values ($1) on conflict do nothing', [shop.user]);
   await shop.database.db.query(
     `insert into cart_items (user_id, sku, count, name, price)
-     select $1, 3000000000 + n, $3, 'stuffed', 1 from generate_series(1, $2) n`,
+     select $1, 3000000000 + n, $3, 'inserted', 1 from generate_series(1, $2) n`,
     [shop.user, lines, count],
   );
 }
 
 describe('AddItem', () => {
-  test('adds, and sums the counts of a sku', async () => {
+  test('adds units, and sums the units of one sku', async () => {
     await add(1, 2n);
     await add(1, 3n);
     expect(await list()).toEqual({ lines: [[1, 5, 'product 1', 100]], totalPrice: 500n });
   });
 
-  test('ignores the user of the item', async () => {
-    await shop.cart.client.addItem({ user: shop.user, item: { user: -5n, sku: 1, count: 1n } }, within(5000));
+  test('ignores the user in the item', async () => {
+    await shop.cart.client.addItem({ user: shop.user, item: { user: -5n, sku: 1, count: 1n } }, withTimeout(5000));
     expect(await contents()).toEqual([[1, 1]]);
   });
 
-  test('an unknown sku: UNKNOWN_SKU', async () => {
+  test('an unknown sku is refused with UNKNOWN_SKU', async () => {
     const error = await refusalOf(add(5000, 1n));
     expect([error.code, error.reason, error.domain, error.values]).toEqual([9, 'UNKNOWN_SKU', 'cart', { sku: '5000' }]);
   });
 
-  test('a thousand lines: CART_FULL, but for a sku that is there', async () => {
-    await stuff(999, 1);
+  test('a new sku is refused with CART_FULL when the cart has 1,000 lines, but a sku that it holds is not', async () => {
+    await insertLines(999, 1);
     await add(1, 1n);
     const error = await refusalOf(add(2, 1n));
     expect([error.code, error.reason, error.values]).toEqual([9, 'CART_FULL', { limit: '1000' }]);
     expect(await outcomeOf(add(1, 1n))).toBe('OK');
   });
 
-  test('a line above 65535: CART_FULL', async () => {
+  test('more than 65,535 units of a sku are refused with CART_FULL', async () => {
     await add(1, 65_535n);
     const error = await refusalOf(add(1, 1n));
     expect([error.reason, error.values]).toEqual(['CART_FULL', { sku: '1', requested: '65536', limit: '65535' }]);
   });
 
-  test('too little stock for all that the cart then holds: INSUFFICIENT_STOCK', async () => {
+  test('too little stock for all units of the sku in the cart is refused with INSUFFICIENT_STOCK', async () => {
     shop.loms.fake.stock.set(1, 5);
     await add(1, 3n);
     const error = await refusalOf(add(1, 3n));
@@ -60,13 +60,13 @@ describe('AddItem', () => {
     expect(error.values['total']).toBe('1');
   });
 
-  test('a sku without stock: INSUFFICIENT_STOCK', async () => {
+  test('a sku without stock is refused with INSUFFICIENT_STOCK', async () => {
     shop.loms.fake.stock.delete(3);
     expect(await outcomeOf(add(3, 1n))).toBe('FAILED_PRECONDITION INSUFFICIENT_STOCK');
   });
 
-  test('refuses in the order of the contract', async () => {
-    await stuff(1000, 1);
+  test('checks the product, then the room in the cart, then the stock', async () => {
+    await insertLines(1000, 1);
     shop.loms.fake.stock.set(2, 0);
     expect(await outcomeOf(add(5000, 1n))).toBe('FAILED_PRECONDITION UNKNOWN_SKU');
     expect(await outcomeOf(add(2, 1n))).toBe('FAILED_PRECONDITION CART_FULL');
@@ -74,7 +74,7 @@ describe('AddItem', () => {
     expect(await outcomeOf(add(2, 1n))).toBe('FAILED_PRECONDITION CART_FULL');
   });
 
-  test('does not count twice what an open checkout has frozen', async () => {
+  test('needs no stock for units that the open checkout froze', async () => {
     shop.loms.fake.stock.set(1, 10);
     await add(1, 6n);
     shop.loms.fake.onCreate = async (proceed) => {
@@ -86,15 +86,15 @@ describe('AddItem', () => {
     expect(await outcomeOf(add(1, 1n))).toBe('FAILED_PRECONDITION INSUFFICIENT_STOCK');
   });
 
-  test('fifty at once all count', async () => {
-    await Promise.all(Array.from({ length: 50 }, (_, i) => add((i % 2) + 1, 1n, within(10_000))));
+  test('fifty calls at the same time all count', async () => {
+    await Promise.all(Array.from({ length: 50 }, (_, i) => add((i % 2) + 1, 1n, withTimeout(10_000))));
     expect(await contents()).toEqual([
       [1, 25],
       [2, 25],
     ]);
   });
 
-  test('a key counts once, at once or again', async () => {
+  test('calls with the same key count once, at the same time or later', async () => {
     const key = randomUUID();
     await Promise.all(Array.from({ length: 10 }, () => add(1, 2n, withKey(key))));
     shop.loms.fake.stock.set(1, 0);
@@ -102,7 +102,7 @@ describe('AddItem', () => {
     expect(await contents()).toEqual([[1, 2]]);
   });
 
-  test('a key with another request: IDEMPOTENCY_KEY_REUSED; of another user it is another key', async () => {
+  test('a key with another request is refused with IDEMPOTENCY_KEY_REUSED, but another user may use the same key', async () => {
     const key = randomUUID();
     await add(1, 2n, withKey(key));
     const error = await refusalOf(add(1, 3n, withKey(key)));
@@ -113,7 +113,7 @@ describe('AddItem', () => {
     expect(await contents()).toEqual([[1, 3]]);
   });
 
-  test('a refusal does not burn its key', async () => {
+  test('a refusal does not use the key up', async () => {
     const key = randomUUID();
     shop.loms.fake.stock.set(1, 1);
     expect(await outcomeOf(add(1, 2n, withKey(key)))).toBe('FAILED_PRECONDITION INSUFFICIENT_STOCK');
@@ -121,27 +121,27 @@ describe('AddItem', () => {
     expect(await outcomeOf(add(1, 2n, withKey(key)))).toBe('OK');
   });
 
-  test('the token of the request goes to the product service; a wrong one is UNAUTHENTICATED', async () => {
-    const headers = (token: string) => within(5000, { 'x-product-token': token });
+  test('the token of the request is sent to the product service, and a wrong one is UNAUTHENTICATED', async () => {
+    const headers = (token: string) => withTimeout(5000, { 'x-product-token': token });
     await add(1, 1n, headers('theirs'));
     expect(shop.products.tokens.at(-1)).toBe('theirs');
     expect(await outcomeOf(add(1, 1n, headers('wrong')))).toBe('UNAUTHENTICATED WRONG_PRODUCT_TOKEN');
     expect(await outcomeOf(list(headers('wrong')))).toBe('UNAUTHENTICATED WRONG_PRODUCT_TOKEN');
   });
 
-  test('a wrong configured token, and a name beyond the bounds: UNAVAILABLE, and nothing is stored', async () => {
+  test('a wrong configured token and a product name out of bounds are UNAVAILABLE, and nothing is stored', async () => {
     shop.products.catalogue.set(1900, { name: 'x'.repeat(501), price: 1 });
     shop.loms.fake.stock.set(1900, 5);
     const error = await refusalOf(add(1900, 1n));
     expect([error.code, error.reason, error.retryAfterMs]).toEqual([14, 'PRODUCT_UNAVAILABLE', 1000]);
-    await using misled = await openCart({ ...shop, databaseUrl: shop.database.url }, { productToken: 'wrong' });
-    const call = misled.client.addItem({ user: shop.user, item: { sku: 2, count: 1n } }, within(5000));
+    await using misconfigured = await openCart({ ...shop, databaseUrl: shop.database.url }, { productToken: 'wrong' });
+    const call = misconfigured.client.addItem({ user: shop.user, item: { sku: 2, count: 1n } }, withTimeout(5000));
     expect(await outcomeOf(call)).toBe('UNAVAILABLE PRODUCT_UNAVAILABLE');
     expect(await contents()).toEqual([]);
   });
 
-  test('more look-ups than the product service allows in time: RESOURCE_EXHAUSTED PRODUCT_LIMIT', async () => {
-    const calls = Array.from({ length: 20 }, (_, i) => failureOfCall(add(1000 + i, 1n, within(900))));
+  test('more look-ups than the limit allows in time are refused with RESOURCE_EXHAUSTED PRODUCT_LIMIT', async () => {
+    const calls = Array.from({ length: 20 }, (_, i) => failureOfCall(add(1000 + i, 1n, withTimeout(900))));
     const refused = (await Promise.all(calls)).filter((error) => error?.reason === 'PRODUCT_LIMIT');
     expect(refused.length).toBeGreaterThan(5);
     expect(refused[0]?.code).toBe(8);

@@ -3,16 +3,16 @@ import { randomUUID } from 'node:crypto';
 
 import { AppError } from '@tally/platform/errors';
 import type { RpcError } from '@tally/platform/grpc';
-import { outcomeOf, waitUntil } from '@tally/platform/testing';
+import { outcomeOf, waitUntil, withTimeout } from '@tally/platform/testing';
 
-import { withKey, within } from './service.ts';
-import { refusalOf, useShop } from './shop.ts';
+import { withKey } from './service.ts';
+import { refusalOf, useShop } from './shopper.ts';
 
 const shop = useShop();
 const { add, checkout, contents } = shop;
 
 describe('Checkout', () => {
-  test('makes one order of the lines as the shopper saw them, and empties the cart', async () => {
+  test('makes one order of the lines in the cart, with the names and prices that the cart showed, and empties the cart', async () => {
     await add(2, 3n);
     await add(1, 2n);
     const { orderID } = await checkout();
@@ -27,7 +27,7 @@ describe('Checkout', () => {
     expect(await contents()).toEqual([]);
   });
 
-  test('an empty cart: EMPTY_CART, with the last order for ten minutes', async () => {
+  test('an empty cart is refused with EMPTY_CART, which names the last order for ten minutes', async () => {
     const never = await refusalOf(checkout());
     expect([never.code, never.reason, never.domain, never.values]).toEqual([9, 'EMPTY_CART', 'cart', {}]);
     await add(1, 1n);
@@ -37,7 +37,7 @@ describe('Checkout', () => {
     expect((await refusalOf(checkout())).values).toEqual({});
   });
 
-  test('a shortage: the refusal of loms, with the failed order and what is missing; the cart stays, the key is free', async () => {
+  test('a shortage is refused with the failed order and what is missing; the cart keeps its lines and the key can be used again', async () => {
     await add(1, 6n);
     shop.loms.fake.stock.set(1, 5);
     const key = randomUUID();
@@ -55,12 +55,12 @@ describe('Checkout', () => {
     expect(await outcomeOf(checkout(withKey(key)))).toBe('OK');
   });
 
-  test('twenty presses at once make one order, and every caller hears its id', async () => {
+  test('twenty presses at the same time make one order, and every caller gets its id', async () => {
     await add(1, 2n);
     const before = shop.loms.fake.orders.length;
     const press = async () => {
       try {
-        return (await checkout(within(10_000))).orderID;
+        return (await checkout(withTimeout(10_000))).orderID;
       } catch (error) {
         return BigInt((error as RpcError).values['lastOrderId'] ?? 0);
       }
@@ -71,7 +71,7 @@ describe('Checkout', () => {
     expect(await shop.database.checkoutsOf(shop.user)).toMatchObject([{ state: 'done', order_id: ids[0] }]);
   });
 
-  test('presses that join one checkout with two keys: each finds that order ever after, the cart filled again or not', async () => {
+  test('each key of the presses that joined one checkout finds its order later, even after the cart was filled again', async () => {
     await add(1, 2n);
     shop.loms.fake.onCreate = async (proceed) => {
       await Bun.sleep(200);
@@ -85,12 +85,12 @@ describe('Checkout', () => {
     expect(await contents()).toEqual([[1, 1]]);
   });
 
-  test('only the ordered counts leave the cart', async () => {
+  test('only the ordered units leave the cart', async () => {
     await add(1, 2n);
     await add(2, 2n);
     shop.loms.fake.onCreate = async (proceed) => {
       await add(1, 5n);
-      await shop.cart.client.deleteItem({ user: shop.user, sku: 2 }, within(5000));
+      await shop.cart.client.deleteItem({ user: shop.user, sku: 2 }, withTimeout(5000));
       await add(2, 2n);
       await add(3, 1n);
       return proceed();
@@ -103,7 +103,7 @@ describe('Checkout', () => {
     ]);
   });
 
-  test('a full queue: RESOURCE_EXHAUSTED CHECKOUT_PENDING, and pressing again joins it', async () => {
+  test('a full queue of loms is answered with RESOURCE_EXHAUSTED CHECKOUT_PENDING, and the next press joins the checkout', async () => {
     await add(1, 2n);
     shop.loms.fake.onCreate = () =>
       Promise.reject(new AppError('resource-exhausted', 'full', { reason: 'QUEUE_FULL', retryAfterMs: 500 }));
@@ -115,18 +115,21 @@ describe('Checkout', () => {
     expect(shop.loms.fake.requests.at(-1)?.checkoutId).toBe(first as string);
   });
 
-  const open: [string, AppError | Error][] = [
+  const undecided: [string, AppError | Error][] = [
     ['INVALID_ARGUMENT', new AppError('invalid-argument', 'no')],
     ['INTERNAL', new Error('a bug of loms')],
     ['NOT_FOUND', new AppError('not-found', 'no')],
     ['UNAVAILABLE', new AppError('unavailable', 'no')],
-    ['a failed order that is not named', new AppError('failed-precondition', 'no', { reason: 'INSUFFICIENT_STOCK' })],
+    [
+      'a refusal that names no failed order',
+      new AppError('failed-precondition', 'no', { reason: 'INSUFFICIENT_STOCK' }),
+    ],
     ['LINE_TOO_LARGE', new AppError('failed-precondition', 'no', { reason: 'LINE_TOO_LARGE' })],
     ['ALREADY_EXISTS for another reason', new AppError('already-exists', 'no', { reason: 'IDEMPOTENCY_KEY_REUSED' })],
     ['RESOURCE_EXHAUSTED for another reason', new AppError('resource-exhausted', 'no', { reason: 'TOO_BUSY' })],
   ];
-  for (const [name, failure] of open) {
-    test(`${name} of loms: UNAVAILABLE CHECKOUT_PENDING; it stays open, and the resumer ends it with one order`, async () => {
+  for (const [name, failure] of undecided) {
+    test(`${name} from loms is answered with UNAVAILABLE CHECKOUT_PENDING, and the resumer finishes the checkout with one order`, async () => {
       await add(1, 2n);
       shop.loms.fake.onCreate = () => Promise.reject(failure);
       const error = await refusalOf(checkout(withKey('k')));
@@ -136,7 +139,7 @@ describe('Checkout', () => {
       shop.loms.fake.onCreate = (proceed) => proceed();
       await shop.database.endClaims();
       await waitUntil(async () => (await shop.database.checkoutsOf(shop.user))[0]?.state === 'done', {
-        what: 'it is done',
+        what: 'the checkout is done',
       });
       const id = (await shop.database.checkoutsOf(shop.user))[0]?.order_id;
       expect((await checkout(withKey('k'))).orderID).toBe(id as bigint);
@@ -145,7 +148,7 @@ describe('Checkout', () => {
     });
   }
 
-  test('an order that breaks loms for ever ends refused, without its lines', async () => {
+  test('a checkout whose lines loms can never order ends refused after decide_before, and the cart keeps its lines', async () => {
     await add(1, 2n);
     shop.loms.fake.onCreate = (proceed, { items }) =>
       items.length > 0 ? Promise.reject(new Error('a bug of loms')) : proceed();
@@ -154,17 +157,17 @@ describe('Checkout', () => {
     shop.loms.setClock(10_000_000);
     await shop.database.endClaims();
     await waitUntil(async () => (await shop.database.checkoutsOf(shop.user))[0]?.state === 'refused', {
-      what: 'it is refused',
+      what: 'the checkout is refused',
     });
     expect(await contents()).toEqual([[1, 2]]);
     shop.loms.fake.onCreate = (proceed) => proceed();
     shop.loms.setClock(0);
   });
 
-  test('past decide_before a press is told CHECKOUT_EXPIRED, and the next one is a new checkout', async () => {
+  test('a press after decide_before is refused with CHECKOUT_EXPIRED, and the next one is a new checkout', async () => {
     await add(1, 2n);
     shop.loms.fake.onCreate = () => Promise.reject(new AppError('unavailable', 'away'));
-    await refusalOf(checkout(within(5000)));
+    await refusalOf(checkout(withTimeout(5000)));
     const { checkoutId } = shop.loms.fake.requests.at(-1) ?? {};
     shop.loms.fake.onCreate = (proceed) => proceed();
     shop.loms.setClock(10_000_000);
@@ -181,7 +184,7 @@ describe('Checkout', () => {
     expect(await outcomeOf(checkout())).toBe('OK');
   });
 
-  test('a stranger used the id: UNAVAILABLE CHECKOUT_CONFLICT, and an alarm in the metrics', async () => {
+  test('an id that somebody else used is answered with UNAVAILABLE CHECKOUT_CONFLICT, and raises an alarm in the metrics', async () => {
     await add(1, 2n);
     shop.loms.fake.onCreate = (proceed, { checkoutId }) => {
       const id = BigInt(shop.loms.fake.orders.length + 1);
@@ -203,25 +206,25 @@ describe('Checkout', () => {
     expect(await outcomeOf(checkout())).toBe('OK');
   });
 
-  test('a caller whose time is up hears DEADLINE_EXCEEDED, and the checkout goes on', async () => {
+  test('a caller whose deadline passes gets DEADLINE_EXCEEDED, and the checkout is finished later', async () => {
     await add(1, 2n);
     shop.loms.fake.onCreate = async (proceed) => {
       await Bun.sleep(600);
       return proceed();
     };
-    const outcome = await outcomeOf(checkout(within(300)));
+    const outcome = await outcomeOf(checkout(withTimeout(300)));
     expect(['DEADLINE_EXCEEDED', 'DEADLINE_EXCEEDED DEADLINE_EXCEEDED', 'UNAVAILABLE CHECKOUT_PENDING']).toContain(
       outcome,
     );
     shop.loms.fake.onCreate = (proceed) => proceed();
     await shop.database.endClaims();
     await waitUntil(async () => (await shop.database.checkoutsOf(shop.user))[0]?.state === 'done', {
-      what: 'it is done',
+      what: 'the checkout is done',
     });
     expect(shop.loms.fake.orders.filter(({ userId }) => userId === shop.user)).toHaveLength(1);
   });
 
-  test('a caller who goes away does not stop it', async () => {
+  test('a checkout goes on when its caller goes away', async () => {
     await add(1, 2n);
     const caller = new AbortController();
     shop.loms.fake.onCreate = async (proceed) => {
@@ -230,11 +233,11 @@ describe('Checkout', () => {
       return proceed();
     };
     expect(
-      await outcomeOf(shop.cart.client.checkout({ user: shop.user }, { ...within(5000), signal: caller.signal })),
+      await outcomeOf(shop.cart.client.checkout({ user: shop.user }, { ...withTimeout(5000), signal: caller.signal })),
     ).toStartWith('CANCELLED');
-    // Its claim lasts for seconds: the caller's own press ends it, no resumer.
+    // The claim lasts for seconds, so no resumer has finished the checkout: the call itself did.
     await waitUntil(async () => (await shop.database.checkoutsOf(shop.user))[0]?.state === 'done', {
-      what: 'it is done',
+      what: 'the checkout is done',
       timeoutMs: 2000,
     });
   });

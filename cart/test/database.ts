@@ -2,16 +2,15 @@ import { type Db, openDb } from '@tally/platform/postgres';
 import { openTestDatabase } from '@tally/platform/testing';
 import pg from 'pg';
 
-/** A database of cart for one test file, and ways to look into it. */
+/** A database of cart for one test file, with ways to read and change it directly. */
 export interface CartDatabase extends AsyncDisposable {
   readonly url: string;
-  readonly adminUrl: string;
   readonly db: Db;
   /** Moves tally_now(). */
   advance(ms: number): Promise<void>;
-  /** As if every claim had ended. */
+  /** Ends the claim on every open checkout. */
   endClaims(): Promise<void>;
-  /** A connection in a transaction that may hold this cart for good, such as a client that was paused. */
+  /** Opens a connection in a transaction, for a client that locks this cart and is then paused. */
   openHolder(userId: bigint): Promise<pg.Client>;
   checkoutsOf(userId: bigint): Promise<{ id: string; state: string; order_id: bigint | null }[]>;
 }
@@ -21,7 +20,6 @@ export async function openCartDatabase(): Promise<CartDatabase> {
   const db = openDb({ url: database.url, applicationName: 'test', maxConnections: 4 });
   return {
     url: database.url,
-    adminUrl: database.adminUrl,
     db,
     async advance(ms) {
       await db.query(`update tally_clock set shift = shift + $1::int * interval '1 ms'`, [ms]);

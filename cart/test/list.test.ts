@@ -1,18 +1,17 @@
 import { describe, expect, test } from 'bun:test';
 
-import { outcomeOf } from '@tally/platform/testing';
+import { outcomeOf, withTimeout } from '@tally/platform/testing';
 
-import { within } from './service.ts';
-import { useShop } from './shop.ts';
+import { useShop } from './shopper.ts';
 
 const shop = useShop();
 const { add, checkout, list, contents } = shop;
 
 describe('DeleteItem, Clear, List', () => {
-  test('a sku is taken out, and absent is fine', async () => {
+  test('DeleteItem removes a sku, and a sku that is not in the cart is no error', async () => {
     await add(1, 1n);
     await add(2, 1n);
-    const remove = (sku: number) => shop.cart.client.deleteItem({ user: shop.user, sku }, within(5000));
+    const remove = (sku: number) => shop.cart.client.deleteItem({ user: shop.user, sku }, withTimeout(5000));
     expect([await outcomeOf(remove(2)), await outcomeOf(remove(2)), await outcomeOf(remove(4_294_967_295))]).toEqual([
       'OK',
       'OK',
@@ -21,18 +20,18 @@ describe('DeleteItem, Clear, List', () => {
     expect(await contents()).toEqual([[1, 1]]);
   });
 
-  test('all is taken out, and empty is fine', async () => {
+  test('Clear removes every line, and an empty cart is no error', async () => {
     await add(1, 1n);
     await add(2, 1n);
-    const clear = () => outcomeOf(shop.cart.client.clear({ user: shop.user }, within(5000)));
+    const clear = () => outcomeOf(shop.cart.client.clear({ user: shop.user }, withTimeout(5000)));
     expect([await clear(), await clear()]).toEqual(['OK', 'OK']);
     expect(await list()).toEqual({ lines: [], totalPrice: 0n });
   });
 
-  test('lines come by sku, and the total does not overflow', async () => {
-    const dear = { name: 'dear', price: 4_294_967_295 };
+  test('List is sorted by sku, and its total does not overflow', async () => {
+    const expensive = { name: 'expensive', price: 4_294_967_295 };
     for (const sku of [1901, 1902, 1903]) {
-      shop.products.catalogue.set(sku, dear);
+      shop.products.catalogue.set(sku, expensive);
       shop.loms.fake.stock.set(sku, 65_535);
     }
     for (const sku of [1903, 1901, 1902]) await add(sku, 65_535n);
@@ -41,8 +40,8 @@ describe('DeleteItem, Clear, List', () => {
     expect(totalPrice).toBe(3n * 65_535n * 4_294_967_295n);
   });
 
-  test('a changed name or price is shown and kept; a product that is gone keeps its last ones', async () => {
-    const theirs = within(5000, { 'x-product-token': 'theirs' });
+  test('List shows and stores changed names and prices; a product that no longer exists keeps its last ones', async () => {
+    const theirs = withTimeout(5000, { 'x-product-token': 'theirs' });
     shop.products.catalogue.set(1910, { name: 'old', price: 1 });
     shop.loms.fake.stock.set(1910, 5);
     await add(1910, 1n, theirs);

@@ -1,16 +1,16 @@
 import { join } from 'node:path';
 
+import { freePort } from '@tally/platform/embedded';
 import { openGrpcClient } from '@tally/platform/grpc';
 import { openTracing } from '@tally/platform/telemetry';
-import { freePort } from '@tally/platform/embedded';
-import { outcomeOf, waitUntil } from '@tally/platform/testing';
+import { outcomeOf, waitUntil, withTimeout } from '@tally/platform/testing';
 import { Cart } from '@tally/proto/cart';
 
-import { type Neighbours, within } from './service.ts';
+import { type Connections, environmentOf } from './service.ts';
 
 const SRC = join(import.meta.dir, '../src');
 
-/** Runs a program of cart, with nothing in its environment but this. */
+/** Runs a program of cart with this environment and nothing else. `output` resolves with stdout and stderr. */
 export function run(
   program: 'main.ts' | 'checkout/main.ts',
   env: Record<string, string>,
@@ -21,30 +21,21 @@ export function run(
     stdout: 'pipe',
     stderr: 'pipe',
   });
-  const said = Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
-  return { child, said: said.then(([out, err]) => out + err) };
+  const texts = Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+  return { child, output: texts.then(([out, err]) => out + err) };
 }
 
-/** The service as a process of its own, to be killed. */
-export async function startProcess({ databaseUrl, loms, products }: Neighbours) {
+/** Starts the service in a process of its own, which a test can kill, and waits until it serves. */
+export async function startProcess(connections: Connections) {
   const port = freePort();
-  const { child, said } = run('main.ts', {
-    TALLY_MODE: 'development',
-    CART_GRPC_PORT: String(port),
-    CART_ADMIN_PORT: '0',
-    CART_DATABASE_URL: databaseUrl,
-    LOMS_ADDRESS: loms.address,
-    PRODUCT_ADDRESS: products.address,
-    PRODUCT_TOKEN: 'testtoken',
-    CART_RESUME_INTERVAL_MS: '50',
-  });
+  const { child } = run('main.ts', environmentOf(connections, port));
   const client = openGrpcClient(Cart, { addresses: [`127.0.0.1:${port}`], tracer: openTracing('test').tracer });
-  await waitUntil(async () => (await outcomeOf(client.list({ user: 1n }, within(1000)))) === 'OK', {
-    what: 'it is up',
+  await waitUntil(async () => (await outcomeOf(client.list({ user: 1n }, withTimeout(1000)))) === 'OK', {
+    what: 'the process serves',
   });
   return {
     client,
-    said,
+    /** Sends the signal. Resolves with the exit code. */
     async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number> {
       child.kill(signal);
       return child.exited;

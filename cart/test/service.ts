@@ -1,31 +1,35 @@
+import { readConfig } from '@tally/platform/config';
 import { AppError } from '@tally/platform/errors';
 import { type BoundService, type ClientOf, bindService, openGrpcClient, startGrpcServer } from '@tally/platform/grpc';
 import type { RunningService } from '@tally/platform/lifecycle';
 import { createLog, createMetrics, openTracing } from '@tally/platform/telemetry';
+import { withTimeout } from '@tally/platform/testing';
 import { Cart } from '@tally/proto/cart';
 import { Loms } from '@tally/proto/loms';
 import { ProductService } from '@tally/proto/product';
 
 import { start } from '../src/app.ts';
 import type { Product } from '../src/carts/product.ts';
-import type { CartConfig } from '../src/config.ts';
+import { type CartConfig, readCartConfig } from '../src/config.ts';
 import { type FakeLoms, createFakeLoms } from '../src/testing/fake-loms.ts';
 import { createCatalogue } from '../src/testing/fixtures.ts';
 
-const TOKEN = 'testtoken';
+/** The token that the fake product service accepts as the configured one. It accepts `theirs` too. */
+export const PRODUCT_TOKEN = 'testtoken';
 
-/** Another service, which can go away and come back on its port. */
-interface Neighbour extends AsyncDisposable {
+/** A fake of another service, over gRPC. It can stop, and start again on the same port. */
+interface FakeServer extends AsyncDisposable {
   readonly address: string;
-  goAway(): Promise<void>;
-  comeBack(): Promise<void>;
+  stop(): Promise<void>;
+  startAgain(): Promise<void>;
 }
 
-async function openNeighbour(name: string, service: BoundService): Promise<Neighbour> {
-  const quiet = { log: createLog(name, 'silent'), tracer: openTracing(name).tracer };
+async function openFakeServer(name: string, service: BoundService): Promise<FakeServer> {
+  const { tracer } = openTracing(name);
   const listen = (port: number) =>
     startGrpcServer({
-      ...quiet,
+      log: createLog(name, 'silent'),
+      tracer,
       metrics: createMetrics(name),
       name,
       host: '127.0.0.1',
@@ -34,35 +38,34 @@ async function openNeighbour(name: string, service: BoundService): Promise<Neigh
       drainMs: 0,
     });
   let server = await listen(0);
-  let isAway = false;
+  let isRunning = true;
   return {
     address: `127.0.0.1:${server.port}`,
-    async goAway() {
-      isAway = true;
+    async stop() {
+      isRunning = false;
       await server[Symbol.asyncDispose]();
     },
-    async comeBack() {
+    async startAgain() {
       server = await listen(server.port);
-      isAway = false;
+      isRunning = true;
     },
     async [Symbol.asyncDispose]() {
-      if (!isAway) await server[Symbol.asyncDispose]();
+      if (isRunning) await server[Symbol.asyncDispose]();
     },
   };
 }
 
-export interface LomsNeighbour extends Neighbour {
+export interface FakeLomsServer extends FakeServer {
   readonly fake: FakeLoms;
-  /** Sets how far its clock is ahead. */
+  /** Sets how many milliseconds the clock of loms is ahead. */
   setClock(aheadMs: number): void;
 }
 
-/** loms as cart sees it, over gRPC. */
-export async function openFakeLoms(): Promise<LomsNeighbour> {
+export async function openFakeLoms(): Promise<FakeLomsServer> {
   let shiftMs = 0;
   const fake = createFakeLoms(() => Date.now() + shiftMs);
   const unused = async () => {
-    throw new AppError('not-found', 'cart does not ask for this');
+    throw new AppError('not-found', 'cart does not call this');
   };
   const service = bindService(Loms, {
     orderCreate: (request) => fake.orderCreate(request),
@@ -71,7 +74,7 @@ export async function openFakeLoms(): Promise<LomsNeighbour> {
     orderPay: unused,
     orderCancel: unused,
   });
-  return Object.assign(await openNeighbour('loms', service), {
+  return Object.assign(await openFakeServer('loms', service), {
     fake,
     setClock(aheadMs: number) {
       shiftMs = aheadMs;
@@ -79,19 +82,19 @@ export async function openFakeLoms(): Promise<LomsNeighbour> {
   });
 }
 
-export interface ProductNeighbour extends Neighbour {
+export interface FakeProductServer extends FakeServer {
   readonly catalogue: Map<number, Product>;
-  /** Of the calls it got. */
+  /** The token of each call, in their order. */
   readonly tokens: string[];
 }
 
-export async function openFakeProducts(): Promise<ProductNeighbour> {
+export async function openFakeProducts(): Promise<FakeProductServer> {
   const catalogue = createCatalogue();
   const tokens: string[] = [];
   const service = bindService(ProductService, {
     async getProduct({ sku, token }) {
       tokens.push(token);
-      if (token !== TOKEN && token !== 'theirs') throw new AppError('unauthenticated', 'a wrong token');
+      if (token !== PRODUCT_TOKEN && token !== 'theirs') throw new AppError('unauthenticated', 'a wrong token');
       const product = catalogue.get(sku);
       if (product === undefined) throw new AppError('not-found', 'no such product');
       return { ...product };
@@ -100,7 +103,28 @@ export async function openFakeProducts(): Promise<ProductNeighbour> {
       return { skus: [] };
     },
   });
-  return Object.assign(await openNeighbour('product', service), { catalogue, tokens });
+  return Object.assign(await openFakeServer('product', service), { catalogue, tokens });
+}
+
+/** What a cart is connected to. */
+export interface Connections {
+  readonly databaseUrl: string;
+  readonly loms: { readonly address: string };
+  readonly products: { readonly address: string };
+}
+
+/** The environment of a cart with these connections. Its admin port is any free one. */
+export function environmentOf({ databaseUrl, loms, products }: Connections, grpcPort = 0): Record<string, string> {
+  return {
+    TALLY_MODE: 'development',
+    CART_GRPC_PORT: String(grpcPort),
+    CART_ADMIN_PORT: '0',
+    CART_DATABASE_URL: databaseUrl,
+    CART_RESUME_INTERVAL_MS: '50',
+    LOMS_ADDRESS: loms.address,
+    PRODUCT_ADDRESS: products.address,
+    PRODUCT_TOKEN,
+  };
 }
 
 export interface TestCart extends AsyncDisposable {
@@ -109,38 +133,14 @@ export interface TestCart extends AsyncDisposable {
   readonly client: ClientOf<typeof Cart>;
 }
 
-export interface Neighbours {
-  readonly databaseUrl: string;
-  readonly loms: { readonly address: string };
-  readonly products: { readonly address: string };
-}
-
-/** The real service on free ports, with a client. */
-export async function openCart(around: Neighbours, more: Partial<CartConfig> = {}): Promise<TestCart> {
+/** The real service in this process on free ports, with a client. */
+export async function openCart(connections: Connections, overrides: Partial<CartConfig> = {}): Promise<TestCart> {
   const running = await start({
-    name: 'cart',
-    mode: 'development',
-    host: '127.0.0.1',
-    grpcPort: 0,
-    adminPort: 0,
-    databaseUrl: around.databaseUrl,
+    ...readConfig(environmentOf(connections), readCartConfig),
     databaseConnections: 6,
-    namedStatements: true,
     logLevel: 'silent',
-    otlpEndpoint: undefined,
     drainMs: 2000,
-    lomsAddresses: [around.loms.address],
-    productAddresses: [around.products.address],
-    productToken: TOKEN,
-    productCallsPerSecond: 10,
-    productCallBurst: 1,
-    instances: 1,
-    limiterRedisUrl: undefined,
-    cacheRedisUrls: [],
-    lookUpWorkers: 16,
-    maxQueuedLookUps: 10_000,
-    resumeIntervalMs: 50,
-    ...more,
+    ...overrides,
   });
   const address = `127.0.0.1:${running.grpcPort}`;
   const client = openGrpcClient(Cart, { addresses: [address], tracer: openTracing('test').tracer });
@@ -155,7 +155,5 @@ export async function openCart(around: Neighbours, more: Partial<CartConfig> = {
   };
 }
 
-/** A call's options with a deadline. */
-export const within = (ms: number, headers: Record<string, string> = {}) => ({ deadlineMs: Date.now() + ms, headers });
-
-export const withKey = (key: string, ms = 5000) => within(ms, { 'idempotency-key': key });
+/** The options of a call with an idempotency key. */
+export const withKey = (key: string, timeoutMs = 5000) => withTimeout(timeoutMs, { 'idempotency-key': key });

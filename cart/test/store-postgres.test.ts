@@ -35,14 +35,14 @@ async function freeze(userId: bigint): Promise<string> {
   return press.newCheckoutId;
 }
 
-test('a checkout that was closed past the lock of its cart takes nothing out of the cart', async () => {
+test('when somebody closed a checkout without locking its cart, the closing is rolled back and the cart keeps its lines', async () => {
   const checkoutId = await freeze(USER);
   const closed = store.update(
     USER,
     { checkoutId },
     ({ checkoutById, lines, moment }) => {
-      if (checkoutById === undefined) throw new Error('it was frozen');
-      // As if somebody closed it between the look and the write.
+      if (checkoutById === undefined) throw new Error('the checkout is missing');
+      // An id that is not open has the effect of a checkout that was closed between the read and the write.
       const other = { ...checkoutById, id: newId(), state: 'done', orderId: 5n, closedAt: moment } as const;
       return { changes: { closed: other, removedLineIds: lines.map(({ id }) => id) }, answer: undefined };
     },
@@ -52,7 +52,7 @@ test('a checkout that was closed past the lock of its cart takes nothing out of 
   expect(await store.findLines(USER, 1000)).toHaveLength(1);
 });
 
-test('a user has at most one open checkout, whoever writes', async () => {
+test('the database allows one open checkout for each user', async () => {
   const insert = () =>
     database.db.query(
       `insert into checkouts (id, user_id, state, frozen_at, decide_before, claimed_until)
@@ -62,10 +62,10 @@ test('a user has at most one open checkout, whoever writes', async () => {
   expect(await insert().catch((error: { code: string }) => error.code)).toBe('23505');
 });
 
-describe('what another instance has locked is passed over, and nobody waits for it', () => {
+describe('a row that another instance has locked is skipped without waiting', () => {
   const [locked, free] = [USER + 1n, USER + 2n];
 
-  /** Works while somebody holds this row. */
+  /** Runs `work` while another client holds the lock of this row. */
   async function whileLocked<T>(row: string, work: () => Promise<T>): Promise<T> {
     const holder = await database.openHolder(USER);
     try {
@@ -77,7 +77,7 @@ describe('what another instance has locked is passed over, and nobody waits for 
     }
   }
 
-  test('an open checkout that is claimed at this moment', async () => {
+  test('an open checkout that is being claimed', async () => {
     for (const user of [locked, free]) await freeze(user);
     await database.endClaims();
     const claimed = await whileLocked(`checkouts where user_id = ${locked}`, () => store.claimOpen(100, 60_000));
@@ -106,7 +106,7 @@ describe('what another instance has locked is passed over, and nobody waits for 
   }
 });
 
-test('nothing is begun past the deadline', async () => {
+test('no transaction begins after the deadline', async () => {
   const late = store.update(USER, {}, () => ({ changes: {}, answer: 1 }), { ...OPTIONS, deadlineMs: Date.now() });
   expect(await late.catch((error: { kind: string }) => error.kind)).toBe('deadline-exceeded');
 });
