@@ -157,9 +157,6 @@ export const SERVICES: Readonly<Record<ServiceName, Service>> = {
 
 export const SERVICE_NAMES = Object.keys(SERVICES) as readonly ServiceName[];
 
-/** Folders of the services in the checkout. The stand-in for the product service has none. */
-export const SERVICE_FOLDERS = Object.values(SERVICES).flatMap(({ main }) => main.match(/^\w+(?=\/src\/)/)?.[0] ?? []);
-
 /** Returns the variable for a port: `LOMS_GRPC_PORT`, of the second instance `LOMS_2_GRPC_PORT`. */
 export function toPortVariable(name: ServiceName, kind: PortKind, instance = 1): string {
   return [name.toUpperCase(), ...(instance === 1 ? [] : [instance]), kind, 'PORT'].join('_');

@@ -3,16 +3,13 @@ import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 
 import { readCheckoutCommandConfig } from '@tally/cart/checkout-config';
-import { readCartConfig } from '@tally/cart/config';
-import { readLomsConfig } from '@tally/loms/config';
 import { readOutboxConfig } from '@tally/loms/outbox-config';
-import { readNotifierConfig } from '@tally/notifier/config';
 import { type ConfigReader, type Variable, listVariables } from '@tally/platform/config';
 import { readTestVariables } from '@tally/platform/testing';
 import { readMigrateConfig, readPrepareConfig } from '@tally/sql/config';
 
 import { readLocalVariables } from '../local/config.ts';
-import { readProductConfig } from '../product/config.ts';
+import { SERVICES, SERVICE_NAMES } from '../services.ts';
 import { readSmokeConfig } from '../smoke/config.ts';
 import { readStockConfig } from '../stock/config.ts';
 import { readTopicsConfig } from '../topics/config.ts';
@@ -30,10 +27,7 @@ const END = '<!-- end of the generated table -->';
 
 /** Every program that reads environment variables, by the name that the table gives it. */
 const PROGRAMS: Readonly<Record<string, (reader: ConfigReader) => unknown>> = {
-  cart: readCartConfig,
-  loms: readLomsConfig,
-  notifier: readNotifierConfig,
-  'product stand-in': readProductConfig,
+  ...Object.fromEntries(SERVICE_NAMES.toSorted().map((name) => [name, SERVICES[name].readConfig])),
   launcher: (reader) => readLocalVariables(reader, {}, ROOT),
   'just migrate': readMigrateConfig,
   'sql/prepare.ts': readPrepareConfig,

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 
+import { WORKSPACES } from '../workspaces.ts';
+
 /** The files that each source file of the repository imports, both as paths relative to its root. */
 export type ImportGraph = ReadonlyMap<string, readonly string[]>;
 
-// Packages whose sources are read. A folder is a workspace, and its package is named after it.
-const WORKSPACES = ['proto', 'sql', 'platform', 'cart', 'loms', 'notifier', 'ops'];
+// A package is named after its folder.
 const PACKAGE = /^@tally\/([^/]+)(\/.+)?$/;
 // Types count: whoever reads a file has to read what its types come from.
 const IMPORT =

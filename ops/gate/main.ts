@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
+import { WORKSPACES } from '../workspaces.ts';
 import { findBrokenLinks } from './documents.ts';
 import { readImports } from './imports.ts';
 import { ROOMS } from './rooms.ts';
@@ -122,7 +123,7 @@ async function checkDocuments(): Promise<string> {
 
 async function findOnly(): Promise<string> {
   const found: string[] = [];
-  for await (const file of new Bun.Glob('{proto,platform,cart,loms,notifier,ops}/**/*.test.ts').scan({ cwd: ROOT })) {
+  for await (const file of new Bun.Glob(`{${WORKSPACES.join()}}/**/*.test.ts`).scan({ cwd: ROOT })) {
     if (!file.includes('node_modules') && /\b(test|describe)\.only\(/.test(textOf(join(ROOT, file)) ?? ''))
       found.push(file);
   }

@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { SERVICE_PACKAGES } from '../workspaces.ts';
 import { type ImportGraph, findPath } from './imports.ts';
 
 /*
   The rules of the tree that no linter knows. Each function returns the faults that it finds, one line each.
 */
-
-export const SERVICES = ['cart', 'loms', 'notifier'];
 
 /**
  * The rooms of each service in levels, from top to bottom. A file imports from its own room and from lower levels; rooms
@@ -19,7 +18,9 @@ export type Rooms = Readonly<Record<string, readonly (readonly string[])[]>>;
 /** A file that runs in production: neither a test, nor one of its fixtures. */
 const isShipped = (file: string) => !/(\.test\.ts|fixtures\.ts)$|\/(test|testing)\//.test(file);
 
-const serviceOf = (file: string) => SERVICES.find((service) => file.startsWith(`${service}/`));
+const serviceOf = (file: string) => SERVICE_PACKAGES.find((service) => file.startsWith(`${service}/`));
+
+const isServiceSource = (file: string) => SERVICE_PACKAGES.some((service) => file.startsWith(`${service}/src/`));
 
 /** Services meet only through proto: no file of a service imports another service or ops. */
 export function findForeignServices(graph: ImportGraph): string[] {
@@ -34,7 +35,7 @@ export function findForeignServices(graph: ImportGraph): string[] {
 
 /** Code that starts servers for development and tests stays out of what a service loads. */
 export function findEmbedded(graph: ImportGraph): string[] {
-  const files = [...graph.keys()].filter((file) => /^(cart|loms|notifier)\/src\//.test(file) && isShipped(file));
+  const files = [...graph.keys()].filter((file) => isServiceSource(file) && isShipped(file));
   return files.flatMap((file) => {
     const path = findPath(graph, file, (target) => target.startsWith('platform/src/embedded/'));
     return path === undefined ? [] : [`a service reaches the embedded servers: ${path.join(' -> ')}`];

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 
+import { SERVICE_PACKAGES, WORKSPACES } from '../workspaces.ts';
 import { type CoverageRule, judgeCoverage } from './coverage.ts';
 import { type Totals, addTotals, readJunit } from './junit.ts';
 
@@ -21,7 +22,7 @@ const UNIT_RULES: readonly CoverageRule[] = ['cart', 'loms'].map((name) => ({
   except: /\/gen\/|\/main\.ts$|postgres/,
   minPercent: 70,
 }));
-const ALL_RULES: readonly CoverageRule[] = ['cart', 'loms', 'notifier', 'platform'].map((name) => ({
+const ALL_RULES: readonly CoverageRule[] = [...SERVICE_PACKAGES, 'platform'].map((name) => ({
   name: `${name}, by all tests`,
   folder: `${name}/src`,
   except: /\/gen\//,
@@ -86,7 +87,7 @@ function isIntegration(file: string): boolean {
 
 async function findTestFiles(paths: readonly string[]): Promise<string[]> {
   const files: string[] = [];
-  for (const path of paths.length === 0 ? ['proto', 'platform', 'cart', 'loms', 'notifier', 'ops'] : paths) {
+  for (const path of paths.length === 0 ? WORKSPACES : paths) {
     const full = join(ROOT, path);
     if (statSync(full).isFile()) {
       if (path.endsWith('.test.ts')) files.push(path);
