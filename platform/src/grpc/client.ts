@@ -3,45 +3,49 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import * as grpc from '@grpc/grpc-js';
 
 import { AppError } from '../errors/index.ts';
-import { SpanKind, type Tracer, currentTraceparent, inSpan } from '../telemetry/index.ts';
+import type { Tracer } from '../telemetry/index.ts';
+import { traceCalls } from './client-trace.ts';
 import { pathOf, unaryMethods } from './handler.ts';
 import { RpcError } from './rpc-error.ts';
 import { fromTrailers } from './status.ts';
-import { context } from '@opentelemetry/api';
 
+/** Options of one call. */
 export interface CallOptions {
-  /** Cancels the call. */
+  /** Cancels the call when it aborts. */
   readonly signal?: AbortSignal;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch. Without it the call has no deadline, unless an interceptor sets one. */
   readonly deadlineMs?: number;
+  /** Metadata of the call. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Told when a detached call leaves: until then it can be called off at no cost. */
+  /** Called by `detach` just before the call is sent. Until then the call can be cancelled without a cost. */
   readonly onSent?: () => void;
 }
 
-/** Sends one message and waits for the answer. A failure is an RpcError. */
+/** Sends one message and resolves with the answer. Rejects with RpcError when the call failed. */
 export type Send = (request: any, options: CallOptions) => Promise<any>;
 
-/** Wraps the sending of one method; made once for each method at start. */
+/** Wraps the sending of one method. It is called once for each method, when the client is opened. */
 export type ClientInterceptor = (next: Send, method: DescMethodUnary) => Send;
 
+/** The typed client of a service: a function for each of its unary methods. */
 export type ClientOf<S extends DescService> = {
   readonly [K in keyof S['method']]: S['method'][K] extends DescMethodUnary<infer I, infer O>
     ? (request: MessageInitShape<I>, options: CallOptions) => Promise<MessageShape<O>>
     : never;
 };
 
+/** Options of a client. */
 export interface GrpcClientOptions {
-  /** `host:port` of one instance, of a name that resolves to several, or `ipv4:port` of several; used in turn. */
+  /** `host:port` of one or several instances, which are used in turn. Several must be IPv4 addresses. */
   readonly addresses: readonly string[];
   readonly tracer: Tracer;
-  /** The first is the outermost. */
+  /** In their order; the first one is the outermost. */
   readonly interceptors?: readonly ClientInterceptor[];
   /**
-   * The servers are ours. A connection with calls in flight is asked every second whether it lives; one that does not answer
-   * within two is given up with its calls. And a call that no server has begun, since the one that got it is about to end,
-   * goes to another one. Servers of others may cut a caller off who asks more than every five minutes, and a limit of calls
-   * must count what is repeated.
+   * Whether the servers are part of this system. If so, a connection with calls in flight is pinged every second and closed,
+   * with its calls, after two seconds without an answer; and a call that its server has not begun, because that server is
+   * about to stop, is sent to another one. By default neither happens: foreign servers may close a connection that pings
+   * more than every five minutes, and a limit on calls must count repeated ones.
    */
   readonly areOurs?: boolean;
 }
@@ -50,22 +54,23 @@ const MAX_RESPONSE_BYTES = 8 * 1024 * 1024;
 const KEEPALIVE_MS = 1_000;
 
 /**
- * A typed client over one channel. It connects on first use, reconnects within a second of the server's return, and fails
- * at once, as UNAVAILABLE, while no server answers. It never repeats what a server may have begun.
+ * Opens a typed client over one channel. It connects at the first call, reconnects within a second of the server's return,
+ * and fails calls at once with UNAVAILABLE while no server can be reached. It never repeats a call that a server may have
+ * begun. Answers of more than 8 MiB are refused with RESOURCE_EXHAUSTED.
  */
 export function openGrpcClient<S extends DescService>(
   desc: S,
   options: GrpcClientOptions,
 ): ClientOf<S> & AsyncDisposable {
   const channel = new grpc.Client(toTarget(options.addresses), grpc.credentials.createInsecure(), {
-    // A name stands for addresses and nothing else: it could ask for more retries.
+    // A name server could otherwise send a service config, which may allow more retries.
     'grpc.service_config_disable_resolution': 1,
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.min_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 1000,
     'grpc.max_receive_message_length': MAX_RESPONSE_BYTES,
     'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
-    // Each client gets connections of its own, so that closing one leaves the others alone.
+    // Each client has its own connections, so closing one client does not affect the others.
     'grpc.use_local_subchannel_pool': 1,
     ...(options.areOurs
       ? { 'grpc.keepalive_time_ms': KEEPALIVE_MS, 'grpc.keepalive_timeout_ms': 2 * KEEPALIVE_MS }
@@ -73,7 +78,7 @@ export function openGrpcClient<S extends DescService>(
   });
   const client: Record<string, unknown> = {};
   for (const method of unaryMethods(desc)) {
-    const interceptors = [traced(options.tracer), ...(options.interceptors ?? [])];
+    const interceptors = [traceCalls(options.tracer), ...(options.interceptors ?? [])];
     const send = interceptors.reduceRight<Send>((next, wrap) => wrap(next, method), sendOver(channel, method));
     client[method.localName] = (request: MessageInitShape<typeof method.input>, callOptions: CallOptions) =>
       send(create(method.input, request), callOptions);
@@ -86,25 +91,11 @@ export function openGrpcClient<S extends DescService>(
 function toTarget(addresses: readonly string[]): string {
   if (addresses.every((address) => /^[\d.]+:\d+$/.test(address))) return `ipv4:${addresses.join(',')}`;
   if (addresses.length === 1) return `dns:///${addresses[0]}`;
-  const message = `${addresses.join(',')}: several addresses must be IPv4 addresses; or give one name that resolves to all`;
+  const message = `${addresses.join(',')}: several addresses must be IPv4 addresses; or use one name that resolves to all`;
   throw new AppError('invalid-argument', message);
 }
 
-function traced(tracer: Tracer): ClientInterceptor {
-  return (next, method) => {
-    const name = pathOf(method).slice(1);
-    return (request, options) =>
-      inSpan(tracer, name, SpanKind.CLIENT, context.active(), () => {
-        const traceparent = currentTraceparent();
-        return next(
-          request,
-          traceparent === undefined ? options : { ...options, headers: { ...options.headers, traceparent } },
-        );
-      });
-  };
-}
-
-/** A proxy that limits calls may answer with an HTTP status instead, for which gRPC has another word. */
+/** Returns the code of a failed call. A proxy that limits calls may answer with an HTTP status, which grpc-js maps badly. */
 function codeOf({ code, details }: grpc.ServiceError): grpc.status {
   return /^Received HTTP status code (420|429)\b/.test(details) ? grpc.status.RESOURCE_EXHAUSTED : code;
 }
@@ -119,7 +110,7 @@ function sendOver(channel: grpc.Client, method: DescMethodUnary): Send {
   return (request, { signal, deadlineMs, headers }) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) {
-        reject(new RpcError({ code: grpc.status.CANCELLED, message: 'cancelled before it was sent' }));
+        reject(new RpcError({ code: grpc.status.CANCELLED, message: 'the call was cancelled before it was sent' }));
         return;
       }
       const metadata = new grpc.Metadata();

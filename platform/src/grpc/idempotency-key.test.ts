@@ -1,16 +1,13 @@
 import { expect, test } from 'bun:test';
 
 import { AppError } from '../errors/index.ts';
-import type { Call } from './handler.ts';
+import { createCall } from '../testing/calls.ts';
 import { idempotencyKey } from './idempotency-key.ts';
 
-const callWith = (key: string | undefined): Call => ({
-  signal: new AbortController().signal,
-  deadlineMs: 0,
-  header: (name) => (name === 'idempotency-key' ? key : undefined),
-});
+const callWith = (key: string | undefined) =>
+  createCall({ headers: key === undefined ? {} : { 'idempotency-key': key } });
 
-test('a key of 1 to 255 visible ASCII characters is taken as it is; without one there is none', () => {
+test('a key of 1 to 255 visible ASCII characters is accepted, and a call may have none', () => {
   const longest = '~'.repeat(255);
   expect([undefined, '!', 'a-B_9', longest].map((key) => idempotencyKey(callWith(key)))).toEqual([
     undefined,
@@ -21,10 +18,10 @@ test('a key of 1 to 255 visible ASCII characters is taken as it is; without one 
 });
 
 for (const key of ['', ' ', 'a b', 'tab\t', 'ä', 'x\u007f', 'x\0', '~'.repeat(256)]) {
-  test(`${JSON.stringify(key.slice(0, 5))}, ${key.length} long, is refused as a wrong field`, () => {
+  test(`${JSON.stringify(key.slice(0, 5))}, ${key.length} characters long, is refused as a violation of its field`, () => {
     try {
       idempotencyKey(callWith(key));
-      throw new Error('it was taken');
+      throw new Error('it was accepted');
     } catch (error) {
       expect(error).toBeInstanceOf(AppError);
       const { kind, reason, violations } = error as AppError;

@@ -3,7 +3,10 @@ import type { Call } from './handler.ts';
 
 const KEY = /^[!-~]{1,255}$/;
 
-/** The call's idempotency key. Undefined without one; a malformed one is refused: 1 to 255 visible ASCII characters. */
+/**
+ * Returns the call's idempotency key, or undefined when it has none. A key that is not 1 to 255 visible ASCII characters is
+ * refused as `invalid-argument`.
+ */
 export function idempotencyKey(call: Call): string | undefined {
   const key = call.header('idempotency-key');
   if (key === undefined || KEY.test(key)) return key;

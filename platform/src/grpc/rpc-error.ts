@@ -3,18 +3,20 @@ import type { status as Code } from '@grpc/grpc-js';
 import type { FieldViolation } from '../errors/index.ts';
 
 /**
- * A call to another service that failed, as its caller sees it.
+ * A failed call to another service. It has a reason and a domain when that service decided to fail it; a failure of the
+ * transport has a code alone.
  *
- * `domain` is set only when that service itself decided; a transport's failure has a code and nothing else. Left alone, it
- * becomes UNAVAILABLE for our own caller: a dependency's codes are not ours.
+ * If a handler does not catch it, its own caller gets UNAVAILABLE, because the codes of a dependency mean nothing there.
  */
 export class RpcError extends Error {
   override readonly name = 'RpcError';
   readonly code: Code;
   readonly reason: string | undefined;
+  /** The service that decided. */
   readonly domain: string | undefined;
   readonly values: Readonly<Record<string, string>>;
   readonly violations: readonly FieldViolation[];
+  /** Milliseconds after which a retry makes sense, if the server said so. */
   readonly retryAfterMs: number | undefined;
 
   constructor(parts: {

@@ -3,14 +3,15 @@ import type { Log } from '../telemetry/index.ts';
 import type { Interceptor } from './handler.ts';
 import { RpcError } from './rpc-error.ts';
 
-/** Thrown for what must not reach a caller; `toStatus` never sees it. */
+/** An unexpected error, which was logged. The caller gets INTERNAL without details. */
 export class InternalError extends Error {
   override readonly name = 'InternalError';
 }
 
 /**
- * Lets only AppError and InternalError through. A failed dependency becomes UNAVAILABLE, anything else is logged whole and
- * becomes INTERNAL. A failure after the deadline is the deadline's.
+ * Translates every error to AppError or InternalError. A failed call to a dependency becomes `unavailable`. Any other
+ * unexpected error is logged with its stack and becomes InternalError. When the call's signal has aborted, the failure
+ * becomes `deadline-exceeded` or `cancelled`, unless it is an AppError other than `unavailable`.
  */
 export function errors(log: Log, nowMs: () => number): Interceptor {
   return (next, method) => async (request, call) => {
@@ -19,8 +20,8 @@ export function errors(log: Log, nowMs: () => number): Interceptor {
     } catch (error) {
       if (call.signal.aborted && !(error instanceof AppError && error.kind !== 'unavailable')) {
         throw nowMs() >= call.deadlineMs
-          ? new AppError('deadline-exceeded', 'the deadline passed before the call was done', { cause: error })
-          : new AppError('cancelled', 'the caller went away', { cause: error });
+          ? new AppError('deadline-exceeded', 'the deadline passed before the call was complete', { cause: error })
+          : new AppError('cancelled', 'the caller cancelled the call', { cause: error });
       }
       if (error instanceof AppError) throw error;
       if (error instanceof RpcError) {

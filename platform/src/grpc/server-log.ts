@@ -1,11 +1,11 @@
 import { AppError } from '../errors/index.ts';
 import type { Log } from '../telemetry/index.ts';
-import { type Interceptor, pathOf } from './handler.ts';
+import { type Interceptor, nameOf } from './handler.ts';
 
-/** A line for each call at level `debug`, and for each call that no caller caused to fail at `warn`. */
+/** Logs each call at level `debug`, and a call that failed as `unavailable` at level `warn`, with the causes. */
 export function logCalls(log: Log): Interceptor {
   return (next, method) => {
-    const name = pathOf(method).slice(1);
+    const name = nameOf(method);
     return async (request, call) => {
       const startedMs = performance.now();
       try {
@@ -25,7 +25,7 @@ export function logCalls(log: Log): Interceptor {
   };
 }
 
-/** What lay behind it, in words: an expected failure needs no stack. */
+/** Returns the messages of the causes. An expected failure is logged without stacks. */
 function causesOf(error: Error): string[] {
   const causes: string[] = [];
   for (let { cause } = error; cause instanceof Error; cause = cause.cause) causes.push(cause.message);

@@ -4,22 +4,22 @@ import { AppError } from '../errors/index.ts';
 import { toStatus, toTrailers } from './status.ts';
 
 /*
-  What grpc-js answers by itself, before there is a request that a handler could see. Such a call is in neither metrics nor
-  log, and nothing of it has run. Two of those answers are INTERNAL where the caller is to blame.
+  grpc-js answers some calls by itself, before there is a request that a handler could see. Such a call appears in neither
+  metrics nor log. Two of these answers are INTERNAL although the caller is at fault; `mendStatus` corrects them.
 
-  Left as they are, since gRPC itself says so: RESOURCE_EXHAUSTED above the size limit (also once decompressed), and
-  UNIMPLEMENTED for an encoding that nobody knows and for none or several messages. Left because only grpc-js could mend it:
-  it counts a timeout in 32 bits, so one of 25 to 49 days has passed at once.
+  Others stay as they are because gRPC specifies them: RESOURCE_EXHAUSTED above the size limit (before or after
+  decompression), and UNIMPLEMENTED for an unknown encoding and for no message or several. One stays because only grpc-js
+  could correct it: it counts a timeout in 32 bits, so a timeout of 25 to 49 days passes at once.
 */
 type PartialStatus = Parameters<grpc.ServerInterceptingCallInterface['sendStatus']>[0];
 
 const MALFORMED = [/^Failed to decompress message$/, /^Invalid grpc-timeout value /];
 
-/** Answers INVALID_ARGUMENT, with details, to a body that is not what its encoding says and to a timeout that is none. */
+/** Answers INVALID_ARGUMENT, with details, to a body that cannot be decompressed and to an invalid timeout. */
 export function mendStatus(domain: string): grpc.ServerInterceptor {
   return (_method, call) => {
     const send = call.sendStatus.bind(call);
-    // The call itself, since grpc-js asks no interceptor about these.
+    // grpc-js sends these statuses without asking the interceptors, so the call itself is changed.
     call.sendStatus = (status) => send(isMalformed(status) ? toMalformed(status.details, domain) : status);
     return new grpc.ServerInterceptingCall(call);
   };

@@ -1,10 +1,10 @@
 import { AppError } from '../errors/index.ts';
 import { Counter, Gauge, Histogram, type Registry } from '../telemetry/index.ts';
-import { type Interceptor, pathOf } from './handler.ts';
+import { type Interceptor, nameOf } from './handler.ts';
 
 const BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** Counts calls by method and result, measures how long they took and how many run. */
+/** Counts calls by method and result, measures their duration, and counts the calls in flight. */
 export function metrics(registry: Registry): Interceptor {
   const registers = [registry];
   const calls = new Counter({
@@ -23,7 +23,7 @@ export function metrics(registry: Registry): Interceptor {
   const running = new Gauge({ name: 'grpc_server_calls_running', help: 'Calls in flight.', registers });
 
   return (next, method) => {
-    const name = pathOf(method).slice(1);
+    const name = nameOf(method);
     const duration = seconds.labels(name);
     const ok = calls.labels(name, 'ok');
     return async (request, call) => {

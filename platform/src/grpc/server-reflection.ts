@@ -6,13 +6,13 @@ import { Health } from '@tally/proto/grpc/health';
 
 import type { BoundService } from './handler.ts';
 
-/** Lets tools such as grpcurl ask the server for its services and messages. */
+/** Adds gRPC reflection, with which tools such as grpcurl ask for the services and messages of a server. */
 export function addReflection(server: Server, services: readonly BoundService[]): void {
   const files = new Map<string, Buffer>();
-  // The descriptor that comes with the health package leaves type names unqualified, on which strict tools give up.
+  // The health package's own descriptor leaves type names unqualified, which strict tools do not accept.
   for (const desc of [...services.map((service) => service.desc), Health]) collect(desc.file, files);
   const fileDescriptorProtos = [...files.values()];
-  // It wants a package definition as proto-loader makes it, of which it reads these files only.
+  // ReflectionService takes a package definition of proto-loader, from which it reads nothing but these files.
   const everything = { format: 'Protocol Buffer 3 DescriptorProto', type: {}, fileDescriptorProtos } as const;
   new ReflectionService({ all: everything }).addToServer(server);
 }

@@ -4,7 +4,10 @@ import { type Validator, createValidator } from '@bufbuild/protovalidate';
 import { AppError } from '../errors/index.ts';
 import { type Interceptor, Malformed } from './handler.ts';
 
-/** Refuses what is no message, or breaks the field rules of its .proto, with every violation in one answer. */
+/**
+ * Refuses a request that is not a message, and one that breaks the field rules of its .proto. The refusal is
+ * `invalid-argument` and lists every violation.
+ */
 export function validate(validator: Validator = createValidator()): Interceptor {
   return (next, method) => (request, call) => {
     if (request instanceof Malformed) {

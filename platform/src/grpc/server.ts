@@ -3,61 +3,49 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import * as grpc from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 
+import { systemClock } from '../concurrency/index.ts';
 import { AppError } from '../errors/index.ts';
 import type { Log, Registry, Tracer } from '../telemetry/index.ts';
-import {
-  type BoundService,
-  type Call,
-  type Handler,
-  type Interceptor,
-  Malformed,
-  pathOf,
-  unaryMethods,
-} from './handler.ts';
-import { addReflection } from './server-reflection.ts';
+import { type BoundService, type Handler, type Interceptor, Malformed, pathOf, unaryMethods } from './handler.ts';
+import { toUnaryHandler } from './server-call.ts';
 import { errors } from './server-errors.ts';
 import { logCalls } from './server-log.ts';
 import { mendStatus } from './server-mend.ts';
 import { metrics } from './server-metrics.ts';
+import { addReflection } from './server-reflection.ts';
 import { trace } from './server-trace.ts';
 import { validate } from './server-validate.ts';
-import { toStatus, toTrailers } from './status.ts';
 
+/** Options of a server. */
 export interface GrpcServerOptions {
-  /** Named as the decider in refusals, as google.rpc.ErrorInfo's domain. */
+  /** Name of this service, which refusals carry as the domain of google.rpc.ErrorInfo. */
   readonly name: string;
   readonly host: string;
-  /** 0 lets the system choose. */
+  /** 0 lets the operating system choose. */
   readonly port: number;
   readonly services: readonly BoundService[];
   readonly log: Log;
   readonly metrics: Registry;
   readonly tracer: Tracer;
-  /** How long calls in flight may run on once the server stops. */
+  /** Milliseconds that calls in flight get to end when the server is disposed. */
   readonly drainMs: number;
-  readonly defaultDeadlineMs?: number;
-  /** A caller's deadline counts up to here. */
-  readonly maxDeadlineMs?: number;
-  readonly maxRequestBytes?: number;
 }
 
+/** A server that listens. Disposing it refuses new calls, waits for calls in flight, and then cuts them off. */
 export interface GrpcServer extends AsyncDisposable {
   readonly port: number;
 }
 
-const DEFAULT_DEADLINE_MS = 5_000;
-const MAX_DEADLINE_MS = 30_000;
 const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 const MAX_STREAMS_PER_CONNECTION = 1_000;
 
 /**
- * Serves gRPC with tracing, metrics, log, error mapping, validation, deadlines, health and reflection.
- *
- * Disposing it refuses new calls, lets those in flight end for at most `drainMs`, then cuts them off.
+ * Starts a server with tracing, metrics, log, error mapping, validation, deadlines, health and reflection. Requests of more
+ * than 4 MiB are refused with RESOURCE_EXHAUSTED. Throws AppError `unavailable` when it cannot listen.
  */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const server = new grpc.Server({
-    'grpc.max_receive_message_length': options.maxRequestBytes ?? MAX_REQUEST_BYTES,
+    'grpc.max_receive_message_length': MAX_REQUEST_BYTES,
     'grpc.max_concurrent_streams': MAX_STREAMS_PER_CONNECTION,
     interceptors: [mendStatus(options.name)],
   });
@@ -70,7 +58,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   ];
   const health = new HealthImplementation({ '': 'SERVING' });
   for (const service of options.services) {
-    addService(server, service, interceptors, options);
+    addService(server, service, interceptors, options.name);
     health.setStatus(service.desc.typeName, 'SERVING');
   }
   health.addToServer(server);
@@ -87,8 +75,8 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   };
 }
 
-/** The handlers of a service, each behind the interceptors; the first is the outermost. */
-export function intercept(service: BoundService, interceptors: readonly Interceptor[]): Map<DescMethodUnary, Handler> {
+/** Wraps each handler of a service in the interceptors, of which the first is the outermost. */
+function intercept(service: BoundService, interceptors: readonly Interceptor[]): Map<DescMethodUnary, Handler> {
   const wrapped = new Map<DescMethodUnary, Handler>();
   for (const method of unaryMethods(service.desc)) {
     const handler = service.handlers.get(method.localName);
@@ -105,7 +93,7 @@ function addService(
   server: grpc.Server,
   service: BoundService,
   interceptors: readonly Interceptor[],
-  options: GrpcServerOptions,
+  domain: string,
 ): void {
   const definition: Record<string, grpc.MethodDefinition<unknown, any>> = {};
   const implementation: Record<string, grpc.handleUnaryCall<unknown, any>> = {};
@@ -119,7 +107,7 @@ function addService(
       responseSerialize: (message) => toBuffer(toBinary(method.output, create(method.output, message))),
       responseDeserialize: (bytes) => fromBinary(method.output, bytes),
     };
-    implementation[method.name] = toUnaryHandler(handler, options);
+    implementation[method.name] = toUnaryHandler(handler, domain, systemClock);
   }
   server.addService(definition, implementation);
 }
@@ -132,46 +120,9 @@ function decode(method: DescMethodUnary, bytes: Buffer): unknown {
   }
 }
 
-/** No copy: the message's bytes are not written to again. */
+/** Returns the bytes as a Buffer without copying them. */
 function toBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function toUnaryHandler(handler: Handler, options: GrpcServerOptions): grpc.handleUnaryCall<unknown, unknown> {
-  const maxMs = options.maxDeadlineMs ?? MAX_DEADLINE_MS;
-  const defaultMs = options.defaultDeadlineMs ?? DEFAULT_DEADLINE_MS;
-  return (incoming, respond) => {
-    const nowMs = Date.now();
-    const asked = Number(incoming.getDeadline());
-    const deadlineMs = Number.isFinite(asked) ? Math.min(asked, nowMs + maxMs) : nowMs + defaultMs;
-    const controller = new AbortController();
-    const timer = setTimeout(() => controller.abort(), Math.max(0, deadlineMs - nowMs));
-    // Comes after every call, also behind an answer.
-    incoming.on('cancelled', () => controller.abort());
-    const call: Call = {
-      signal: controller.signal,
-      deadlineMs,
-      header: (name) => incoming.metadata.get(name)[0]?.toString(),
-    };
-    // The chain's outermost parts are synchronous: what they throw must become a rejection.
-    const answer = async () => handler(incoming.request, call);
-    answer()
-      .then(
-        (response) => respond(null, response),
-        (error: unknown) => respond(toFailure(error, options.name)),
-      )
-      // An error that cannot be told, such as a retry in NaN ms, must not end the process.
-      .catch(() => respond(INTERNAL))
-      .finally(() => clearTimeout(timer));
-  };
-}
-
-const INTERNAL = { code: grpc.status.INTERNAL, details: 'internal error' };
-
-function toFailure(error: unknown, name: string): Partial<grpc.StatusObject> {
-  if (!(error instanceof AppError)) return INTERNAL;
-  const status = toStatus(error, name);
-  return { code: status.code, details: status.message, metadata: toTrailers(status) };
 }
 
 function listen(server: grpc.Server, host: string, port: number): Promise<number> {

@@ -8,8 +8,8 @@ import type { AppError } from '../errors/index.ts';
 import { type ErrorKind } from '../errors/index.ts';
 import { RpcError } from './rpc-error.ts';
 
-/** The one table from what failed to the code that says so. */
-export const CODES: Record<ErrorKind, Code> = {
+/** The gRPC code of each kind of error. */
+const CODES: Record<ErrorKind, Code> = {
   'invalid-argument': Code.INVALID_ARGUMENT,
   'not-found': Code.NOT_FOUND,
   'failed-precondition': Code.FAILED_PRECONDITION,
@@ -21,14 +21,14 @@ export const CODES: Record<ErrorKind, Code> = {
   unavailable: Code.UNAVAILABLE,
 };
 
-/** google.rpc.Status travels in this trailer. */
+/** The trailer that carries google.rpc.Status. */
 const DETAILS_KEY = 'grpc-status-details-bin';
 
-// Details travel in trailers, of which many clients take no more than 8 KB.
-export const MAX_DETAIL_ENTRIES = 20;
+// Details are sent in trailers, and many clients accept no more than 8 KB of them.
+const MAX_DETAIL_ENTRIES = 20;
 const MAX_DETAIL_TEXT_CHARS = 200;
 
-/** What a caller gets to see of an error. `domain` is the service that answers, where the error names none. */
+/** Translates an error to the status that the caller sees. `domain` is used when the error names no service itself. */
 export function toStatus(error: AppError, domain: string): Status {
   const details: Any[] = [];
   const metadata = { ...error.values };
@@ -51,13 +51,14 @@ export function toStatus(error: AppError, domain: string): Status {
   return create(StatusSchema, { code: CODES[error.kind], message: error.message, details });
 }
 
+/** Encodes a status as the trailers of a call. */
 export function toTrailers(status: Status): Metadata {
   const metadata = new Metadata();
   metadata.set(DETAILS_KEY, Buffer.from(toBinary(StatusSchema, status)));
   return metadata;
 }
 
-/** What a client makes of a failed call. */
+/** Translates the code and trailers of a failed call to RpcError. Details that cannot be read are left out. */
 export function fromTrailers(code: Code, message: string, metadata: Metadata | undefined, cause: unknown): RpcError {
   const [bytes] = metadata?.get(DETAILS_KEY) ?? [];
   const parts: ConstructorParameters<typeof RpcError>[0] = { code, message, cause };
@@ -72,7 +73,7 @@ export function fromTrailers(code: Code, message: string, metadata: Metadata | u
       if (retry?.retryDelay) Object.assign(parts, { retryAfterMs: durationMs(retry.retryDelay) });
     }
   } catch {
-    // Details that cannot be read are as good as none: the code stands.
+    // The code alone is enough.
   }
   return new RpcError(parts);
 }

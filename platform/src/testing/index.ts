@@ -1,3 +1,4 @@
+export * from './calls.ts';
 export * from './config.ts';
 export * from './database.ts';
 export * from './fake-clock.ts';
