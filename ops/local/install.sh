@@ -1,13 +1,13 @@
 #!/bin/sh
-# Installs what is missing into this folder: Bun from its npm package, then the node packages. No root, no postinstall, and
-# nothing outside. A second run finds its stamps and costs nothing.
+# Installs what is missing into this checkout: Bun from its npm package, then the node packages. It needs no root, runs no
+# installation scripts, and writes nothing outside the checkout. A second run finds its stamps and costs nothing.
 set -eu
 cd "$(dirname "$0")/../.."
 version=1.4.5
 
 fail() { echo "tally: $1" >&2; exit 1; }
 
-[ "$(uname -s)" = Linux ] || fail "it runs on Linux; this is $(uname -s)."
+[ "$(uname -s)" = Linux ] || fail "Tally runs on Linux; this is $(uname -s)."
 case "$(uname -m)" in
   x86_64) if grep -qw avx2 /proc/cpuinfo; then cpu=x64; else cpu=x64-baseline; fi ;;
   aarch64) cpu=aarch64 ;;
@@ -15,7 +15,7 @@ case "$(uname -m)" in
 esac
 
 mkdir -p .local
-# Two first commands at once would unpack into each other's files.
+# Two commands that install at the same time would overwrite each other's files.
 if command -v flock >/dev/null; then
   exec 9>.local/install.lock
   flock -n 9 || { echo "another command is installing: waiting for it"; flock -w 300 9; } ||
@@ -37,9 +37,9 @@ stamp=.local/packages.stamp
 wanted="$(cat bun.lock package.json ./*/package.json | cksum)"
 if [ "$(cat "$stamp" 2>/dev/null || true)" != "$wanted" ] || [ ! -d node_modules ]; then
   echo "installing the node packages"
-  # Bun would wait for two minutes on a registry that takes connections and says nothing.
+  # The question tells the user early why this takes long: Bun waits for two minutes when a registry does not answer.
   npm view bun-types version --fetch-retries 0 --fetch-timeout 15000 >/dev/null 2>&1 ||
-    echo "the npm registry did not answer within 15 s; trying on, for two minutes at most" >&2
+    echo "the npm registry did not answer within 15 s; still trying, for two minutes at most" >&2
   timeout 120 "$bun" install --frozen-lockfile --ignore-scripts >.local/packages.log 2>&1 ||
     fail "the node packages could not be installed; does the npm registry answer? bun said: $(tail -n 3 .local/packages.log)"
   echo "$wanted" >"$stamp"

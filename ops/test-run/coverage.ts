@@ -4,7 +4,7 @@ import { join } from 'node:path';
 export interface CoverageRule {
   readonly name: string;
   readonly folder: string;
-  /** Files that do not count. */
+  /** Matches files that do not count. */
   readonly except: RegExp;
   readonly minPercent: number;
 }
@@ -15,8 +15,8 @@ export interface CoverageVerdict extends CoverageRule {
 }
 
 /**
- * Line coverage of folders over all their source files. Bun's report leaves out what no test imported: such a file counts
- * with every line that is not blank, all of them missed.
+ * Returns the line coverage of each folder over all its source files. Bun's report omits files that no test imported: in
+ * such a file every line that is not blank counts as missed.
  */
 export function judgeCoverage(
   root: string,
@@ -28,7 +28,7 @@ export function judgeCoverage(
     let lines = 0;
     let covered = 0;
     for (const file of sourceFiles(root, rule)) {
-      const counts = [...(hits.get(file)?.values() ?? linesOf(join(root, file)))];
+      const counts = [...(hits.get(file)?.values() ?? missedLines(join(root, file)))];
       lines += counts.length;
       covered += counts.filter((count) => count > 0).length;
     }
@@ -43,18 +43,19 @@ function sourceFiles(root: string, { folder, except }: CoverageRule): string[] {
     .filter((file) => !file.endsWith('.test.ts') && !except.test(file) && !isTypesOnly(join(root, file)));
 }
 
-/** A file of types has no line that could run. */
+/** Returns whether a file contains only types, so that no line of it can run. */
 function isTypesOnly(path: string): boolean {
   return new Bun.Transpiler({ loader: 'ts' }).transformSync(readFileSync(path, 'utf8')).trim() === '';
 }
 
-const linesOf = (path: string) =>
+/** Returns 0 hits for every line that is not blank. */
+const missedLines = (path: string) =>
   readFileSync(path, 'utf8')
     .split('\n')
     .filter((line) => line.trim() !== '')
     .map(() => 0);
 
-/** By file and line, the most that any report counted. */
+/** Returns the hits of each line by file, the maximum over all reports. */
 function readReports(paths: readonly string[]): Map<string, Map<number, number>> {
   const files = new Map<string, Map<number, number>>();
   for (const path of paths.filter(existsSync)) {

@@ -1,6 +1,8 @@
 import net from 'node:net';
 
-/* Loaded before unit tests: whoever opens a socket fails, with a sentence. */
+/*
+  Loaded before unit tests: a test that opens a socket fails with a sentence.
+*/
 
 function refuse(): never {
   throw new Error('a unit test opened a socket: move it to a folder named test');

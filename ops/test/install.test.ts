@@ -11,7 +11,7 @@ const ROOT = resolve(import.meta.dir, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'tally-install-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A checkout in which everything is installed already, so that no registry is asked. */
+/** Creates a checkout in which everything is installed already, so that no registry is asked. */
 async function makeCheckout(): Promise<void> {
   const packages = (await $`ls -d bun.lock package.json */package.json`.cwd(ROOT).text()).trim().split('\n');
   for (const path of [...packages, 'ops/local/install.sh', '.local/packages.stamp']) {
@@ -30,10 +30,9 @@ testWith(missing, 'two commands that install at once take turns', async () => {
     cwd: folder,
     stdin: 'pipe',
   });
-  await waitUntil(() => existsSync(join(folder, 'begun')), { what: 'the first one installs' });
+  await waitUntil(() => existsSync(join(folder, 'begun')), { what: 'the first command installs' });
   await using second = Bun.spawn(['sh', 'ops/local/install.sh'], { cwd: folder, stdout: 'pipe', stderr: 'pipe' });
-  const said = second.stdout.getReader();
-  const { value } = await said.read();
+  const { value } = await second.stdout.getReader().read();
   expect(new TextDecoder().decode(value)).toBe('another command is installing: waiting for it\n');
   expect(second.exitCode).toBeNull();
   await first.stdin.end();

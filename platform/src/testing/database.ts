@@ -7,19 +7,22 @@ import { type EmbeddedPostgres, freePort, startEmbeddedPostgres } from '../embed
 import { asAdmin, createDatabase, migrate } from '../postgres/index.ts';
 import { readTestConfig } from './config.ts';
 
-/** A database of its own for one test file, with its migrations run. Disposing it drops it. */
+/** A database for one test file, with all migrations applied. Disposing it drops it. */
 export interface TestDatabase extends AsyncDisposable {
-  /** For the role `tally`, as services use it. */
+  /** URL for the role `tally`, which services use. */
   readonly url: string;
-  /** For the superuser, who may look into pg_stat_activity and end connections. */
+  /** URL for the superuser, who may read pg_stat_activity and end connections. */
   readonly adminUrl: string;
 }
 
 const ROOT = resolve(import.meta.dir, '../../..');
-// Named in no test: the password of servers that live for one test run.
+// The password of servers that live for one test run. No test contains it.
 const PASSWORD = 'tally';
 
-/** Clones `sql/<name>/migrations`, run once a server, into a fresh database: some 30 ms. */
+/**
+ * Creates a database with `sql/<name>/migrations`, in some 30 ms: the migrations run once for each server, in a template
+ * that is cloned.
+ */
 export async function openTestDatabase(name: string): Promise<TestDatabase> {
   const serverUrl = await serverOfThisRun();
   const template = await templateOf(serverUrl, name);
@@ -34,12 +37,12 @@ export async function openTestDatabase(name: string): Promise<TestDatabase> {
   };
 }
 
-/** A server of a test's own, to be stopped, killed and started again on the same port, with real fsync. */
+/** A server of one test, with real fsync, which can be stopped, killed and started again on the same port. */
 export interface TestServer extends AsyncDisposable {
   readonly adminUrl: string;
-  /** Makes a database with `sql/<name>/migrations` and returns its URL for the role `tally`. */
+  /** Creates a database, applies `sql/<name>/migrations`, and returns its URL for the role `tally`. */
   database(name: string): Promise<string>;
-  /** SIGKILL, as a crash of the machine would. */
+  /** Ends the server with SIGKILL, as a crash of the machine would. */
   kill(): Promise<void>;
   stop(): Promise<void>;
   start(): Promise<void>;
@@ -76,7 +79,7 @@ async function newServer(settings: Readonly<Record<string, string>>) {
   chmodSync(dir, 0o755);
   const port = freePort();
   const programsDir = join(tmpdir(), `tally-postgres-18-${process.getuid?.() ?? 0}`);
-  // In the data folder, where a killed server leaves nothing behind once the folder is gone.
+  // Shared memory lies in the data folder, so that a killed server leaves nothing once the folder is removed.
   const all = { ...settings, dynamic_shared_memory_type: 'mmap' };
   const options = { dir, programsDir, port, password: PASSWORD, lifetime: 'parent', settings: all } as const;
   return { dir, start: () => startEmbeddedPostgres(options) };
@@ -85,12 +88,12 @@ async function newServer(settings: Readonly<Record<string, string>>) {
 let server: Promise<string> | undefined;
 let closeServer: () => Promise<void> = async () => {};
 
-/** Ends what this process started; called behind the last test. */
+/** Ends the server that this process started. Called after the last test. */
 export const closeTestServer = (): Promise<void> => closeServer();
 
 const templates = new Map<string, Promise<string>>();
 
-/** The server that the test runner started, else one that this process starts and ends. */
+/** Returns the server that the test runner started, else one that this process starts and ends. */
 function serverOfThisRun(): Promise<string> {
   const { postgresUrl } = readTestConfig();
   server ??= postgresUrl === undefined ? startOwnServer() : Promise.resolve(postgresUrl);
@@ -98,7 +101,7 @@ function serverOfThisRun(): Promise<string> {
 }
 
 async function startOwnServer(): Promise<string> {
-  // Nothing of an ordinary test must survive a crash.
+  // No data of an ordinary test has to survive a crash.
   const { dir, start } = await newServer({ fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' });
   const started: EmbeddedPostgres = await start();
   closeServer = async () => {
@@ -108,24 +111,24 @@ async function startOwnServer(): Promise<string> {
   return started.adminUrl;
 }
 
-/** Several processes may want it at once: the first one makes it under another name. */
 function templateOf(serverUrl: string, name: string): Promise<string> {
   const known = templates.get(name) ?? makeTemplate(serverUrl, name);
   templates.set(name, known);
   return known;
 }
 
+/** Creates a template, under another name until it is complete. Of several processes, the first one creates it. */
 async function makeTemplate(serverUrl: string, name: string): Promise<string> {
   const template = `template_${name}`;
   await asAdmin(serverUrl, async (client) => {
     await client.query('select pg_advisory_lock(hashtext($1))', [template]);
     const { rowCount } = await client.query('select from pg_database where datname = $1', [template]);
     if (rowCount !== 0) return;
-    const making = `${template}_making`;
-    await client.query(`drop database if exists ${making} with (force)`);
-    const url = await createDatabase(serverUrl, making);
+    const unfinished = `${template}_unfinished`;
+    await client.query(`drop database if exists ${unfinished} with (force)`);
+    const url = await createDatabase(serverUrl, unfinished);
     await migrate({ url, dir: migrationsOf(name) });
-    await client.query(`alter database ${making} rename to ${template}`);
+    await client.query(`alter database ${unfinished} rename to ${template}`);
   });
   return template;
 }
