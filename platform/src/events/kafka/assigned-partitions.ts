@@ -1,4 +1,4 @@
-import type { EveryDeps } from '../../concurrency/index.ts';
+import type { Clock, EveryDeps } from '../../concurrency/index.ts';
 import { callHandler } from '../delivery.ts';
 import { DEFAULT_MAX_BATCH_EVENTS, retryPauseMs } from '../limits.ts';
 import type { LoggedEvent, SubscribeOptions } from '../port.ts';
@@ -58,10 +58,7 @@ const ABORTED_HANDLER_LIMIT_MS = 500;
 const MAX_BUFFERED_BATCHES = 2;
 const MAX_BUFFERED_BYTES = 1024 * 1024;
 
-export function createAssignedPartitions(
-  { clock, random, onError, mayStart }: AssignedPartitionsDeps,
-  options: SubscribeOptions,
-): AssignedPartitions {
+export function createAssignedPartitions(deps: AssignedPartitionsDeps, options: SubscribeOptions): AssignedPartitions {
   const { maxBatchEvents = DEFAULT_MAX_BATCH_EVENTS } = options;
   const current = new Map<number, AssignedPartition>();
   /** Running handlers by partition. A partition that is assigned again waits for the handler of its last assignment. */
@@ -75,45 +72,16 @@ export function createAssignedPartitions(
   }
 
   function startHandlers(): void {
-    if (isDraining || !mayStart()) return;
+    if (isDraining || !deps.mayStart()) return;
     for (const assigned of current.values()) {
       if (assigned.buffer.length === 0 || assigned.isBackingOff || running.has(assigned.partition)) continue;
-      const handled = handle(assigned).finally(() => {
+      const handled = handle(deps, options, assigned, startHandlers).finally(() => {
         running.delete(assigned.partition);
         notifyRoom();
         startHandlers();
       });
       running.set(assigned.partition, handled);
     }
-  }
-
-  async function handle(assigned: AssignedPartition): Promise<void> {
-    const events = assigned.buffer.slice(0, maxBatchEvents);
-    try {
-      await callHandler(clock, options, events, assigned.revoked.signal);
-      assigned.buffer.splice(0, events.length);
-      assigned.handledOffset = assigned.buffer[0]?.offset ?? assigned.fetchOffset;
-      assigned.failures = 0;
-    } catch (error) {
-      // A handler that stops because its partition was revoked has not failed.
-      if (!assigned.revoked.signal.aborted) onError(error);
-      assigned.failures += 1;
-      assigned.isBackingOff = true;
-      clock.schedule(retryPauseMs(assigned.failures, random), () => {
-        assigned.isBackingOff = false;
-        startHandlers();
-      });
-    }
-  }
-
-  function waitForHandlers(limitMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel = clock.schedule(limitMs, resolve);
-      void Promise.all(running.values()).then(() => {
-        cancel();
-        resolve();
-      });
-    });
   }
 
   return {
@@ -143,12 +111,48 @@ export function createAssignedPartitions(
     startHandlers,
     async drain(limitMs) {
       isDraining = true;
-      await waitForHandlers(limitMs);
+      await settleWithin(deps.clock, limitMs, running.values());
       for (const { revoked } of current.values()) revoked.abort();
-      await waitForHandlers(ABORTED_HANDLER_LIMIT_MS);
+      await settleWithin(deps.clock, ABORTED_HANDLER_LIMIT_MS, running.values());
     },
     clear,
   };
+}
+
+/** Calls the handler with the head of the buffer. On success the handled offset advances, otherwise a pause begins. */
+async function handle(
+  { clock, random, onError }: AssignedPartitionsDeps,
+  options: SubscribeOptions,
+  assigned: AssignedPartition,
+  retry: () => void,
+): Promise<void> {
+  const events = assigned.buffer.slice(0, options.maxBatchEvents ?? DEFAULT_MAX_BATCH_EVENTS);
+  try {
+    await callHandler(clock, options, events, assigned.revoked.signal);
+    assigned.buffer.splice(0, events.length);
+    assigned.handledOffset = assigned.buffer[0]?.offset ?? assigned.fetchOffset;
+    assigned.failures = 0;
+  } catch (error) {
+    // A handler that stops because its partition was revoked has not failed.
+    if (!assigned.revoked.signal.aborted) onError(error);
+    assigned.failures += 1;
+    assigned.isBackingOff = true;
+    clock.schedule(retryPauseMs(assigned.failures, random), () => {
+      assigned.isBackingOff = false;
+      retry();
+    });
+  }
+}
+
+/** Waits for the handlers, but not longer than the limit. */
+function settleWithin(clock: Clock, limitMs: number, handlers: Iterable<Promise<void>>): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.schedule(limitMs, resolve);
+    void Promise.all(handlers).then(() => {
+      cancel();
+      resolve();
+    });
+  });
 }
 
 function toAssigned(partition: number, offset: bigint): AssignedPartition {

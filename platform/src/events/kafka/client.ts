@@ -46,11 +46,15 @@ export async function withTimeout<T>(clock: Clock, limitMs: number, what: string
   }
 }
 
-/** Returns an `unavailable` error with the reason that lies innermost in the client's error. */
+/** Returns an `unavailable` error that names the innermost reason. An AppError is returned as it is. */
 export function toUnavailable(what: string, cause: unknown): AppError {
-  if (cause instanceof AppError) return cause;
-  const reason = cause instanceof AggregateError ? String(cause.errors.at(-1)) : String(cause);
-  return new AppError('unavailable', `Kafka: ${what} failed: ${reason}`, { cause });
+  return cause instanceof AppError ? cause : wrapUnavailable(what, cause);
+}
+
+/** Returns an `unavailable` error that names the innermost reason, which lies deep in the errors of the client. */
+export function wrapUnavailable(what: string, cause: unknown): AppError {
+  const innermost: unknown = cause instanceof AggregateError ? cause.errors.at(-1) : cause;
+  return new AppError('unavailable', `Kafka: ${what} failed: ${String(innermost)}`, { cause });
 }
 
 /** Returns pairs of a partition and its committed offset. A partition that the group never read is missing. */

@@ -48,6 +48,8 @@ export interface GroupMembership {
   leave(limitMs: number): Promise<boolean>;
 }
 
+export type MembershipLimits = Pick<KafkaLimits, 'sessionMs' | 'heartbeatMs' | 'maxHeartbeatAgeMs' | 'answerLimitMs'>;
+
 // A join makes up to this many requests, each of which waits for a session at most.
 const JOIN_REQUESTS = 3;
 const LEAVE_RETRY_PAUSE_MS = 200;
@@ -59,10 +61,10 @@ const LEAVE_RETRY_PAUSE_MS = 200;
  */
 export function createGroupMembership(
   clock: Clock,
-  limits: Pick<KafkaLimits, 'sessionMs' | 'heartbeatMs' | 'maxHeartbeatAgeMs' | 'answerLimitMs'>,
-  { connection, topic, group, instance }: GroupMembershipOptions,
+  limits: MembershipLimits,
+  options: GroupMembershipOptions,
 ): GroupMembership {
-  const { sessionMs, heartbeatMs, maxHeartbeatAgeMs, answerLimitMs } = limits;
+  const { topic, group } = options;
   let listener: GroupListener | undefined;
   let requestAge = () => Number.POSITIVE_INFINITY;
   /** Age of the last request that the group answered, counted from when the request was sent. */
@@ -70,32 +72,19 @@ export function createGroupMembership(
   /** Age of the last answer. */
   let answerAge = startAge(clock);
 
-  const consumer = new Consumer({
-    ...toClientOptions(connection),
-    groupId: group,
-    groupInstanceId: instance,
-    sessionTimeout: sessionMs,
-    rebalanceTimeout: sessionMs,
-    heartbeatInterval: heartbeatMs,
-    heartbeatStallTimeout: sessionMs,
-    autocommit: false,
-    // The client calls this before each join and waits for it, which makes it the place to revoke partitions.
-    protocolsMetadata: async () => {
-      await listener?.onRevoke();
-      requestAge = startAge(clock);
-      return Buffer.alloc(0);
-    },
-  });
-  consumer.topics.track(topic);
-
+  function noteRequest(): void {
+    requestAge = startAge(clock);
+  }
   function noteAnswer(): void {
     answeredRequestAge = requestAge;
     answerAge = startAge(clock);
   }
 
-  consumer.on('consumer:heartbeat:start', () => {
-    requestAge = startAge(clock);
+  const consumer = createConsumer(limits, options, async () => {
+    await listener?.onRevoke();
+    noteRequest();
   });
+  consumer.on('consumer:heartbeat:start', noteRequest);
   consumer.on('consumer:heartbeat:end', noteAnswer);
   consumer.on('consumer:group:join', ({ assignments }) => {
     noteAnswer();
@@ -110,12 +99,12 @@ export function createGroupMembership(
   return {
     async join(newListener) {
       listener = newListener;
-      await withTimeout(clock, JOIN_REQUESTS * sessionMs, `joining group ${group}`, consumer.joinGroup({}));
+      await withTimeout(clock, JOIN_REQUESTS * limits.sessionMs, `joining group ${group}`, consumer.joinGroup({}));
     },
-    isCurrent: () => answeredRequestAge() <= maxHeartbeatAgeMs,
+    isCurrent: () => answeredRequestAge() <= limits.maxHeartbeatAgeMs,
     // A join is answered late when the group waits for a dead member. Then the membership is not current, because the
     // request is old, but not silent either, and the next heartbeat makes it current.
-    isSilent: () => answerAge() > maxHeartbeatAgeMs,
+    isSilent: () => answerAge() > limits.maxHeartbeatAgeMs,
     async commit(offsets, limitMs) {
       const rows = offsets.map(({ partition, offset }) => ({ topic, partition, offset, leaderEpoch: -1 }));
       await withTimeout(clock, limitMs, 'a commit', consumer.commit({ offsets: rows }));
@@ -123,22 +112,48 @@ export function createGroupMembership(
     async committed(partitions) {
       if (partitions.length === 0) return new Map();
       const answer = consumer.listCommittedOffsets({ topics: [{ topic, partitions: [...partitions] }] });
-      const found = await withTimeout(clock, answerLimitMs, `the offset request for group ${group}`, answer);
+      const found = await withTimeout(clock, limits.answerLimitMs, `the offset request for group ${group}`, answer);
       const offsets = partitions.map((partition) => [partition, found.get(topic)?.[partition] ?? -1n] as const);
       return new Map(offsets.filter(([, offset]) => offset >= 0n));
     },
-    async leave(limitMs) {
-      const triedMs = startAge(clock);
-      // A group whose coordinator has just moved refuses at first.
-      while (triedMs() < limitMs) {
-        try {
-          await withTimeout(clock, limitMs - triedMs(), `leaving group ${group}`, consumer.close(true));
-          return true;
-        } catch {
-          await sleep(clock, LEAVE_RETRY_PAUSE_MS);
-        }
-      }
-      return false;
-    },
+    leave: (limitMs) => leaveGroup(clock, consumer, limitMs),
   };
+}
+
+function createConsumer(
+  { sessionMs, heartbeatMs }: MembershipLimits,
+  { connection, group, topic, instance }: GroupMembershipOptions,
+  beforeJoin: () => Promise<void>,
+): Consumer {
+  const consumer = new Consumer({
+    ...toClientOptions(connection),
+    groupId: group,
+    groupInstanceId: instance,
+    sessionTimeout: sessionMs,
+    rebalanceTimeout: sessionMs,
+    heartbeatInterval: heartbeatMs,
+    heartbeatStallTimeout: sessionMs,
+    autocommit: false,
+    // The client asks for this before each join and waits for it, which is the only chance to revoke partitions.
+    protocolsMetadata: async () => {
+      await beforeJoin();
+      return Buffer.alloc(0);
+    },
+  });
+  consumer.topics.track(topic);
+  return consumer;
+}
+
+async function leaveGroup(clock: Clock, consumer: Consumer, limitMs: number): Promise<boolean> {
+  const triedMs = startAge(clock);
+  // A group whose coordinator has just moved refuses at first.
+  while (triedMs() < limitMs) {
+    try {
+      await withTimeout(clock, limitMs - triedMs(), 'leaving a group', consumer.close(true));
+      return true;
+    } catch {
+      await sleep(clock, LEAVE_RETRY_PAUSE_MS);
+    }
+  }
+  return false;
 }

@@ -1,7 +1,7 @@
 import type { AssignedPartitions } from './assigned-partitions.ts';
 import type { GroupMembership } from './group-membership.ts';
 import { createStallDetector } from './stall-detector.ts';
-import type { OffsetRange, PartitionOffset, TopicClient } from './topic-client.ts';
+import type { PartitionOffset, TopicClient } from './topic-client.ts';
 
 /** Commits the offset of each partition in which events were handled since its last commit. */
 export async function commitHandled(
@@ -25,12 +25,13 @@ export async function commitHandled(
  * Returns where to read partitions from: the committed offset, or the first one when the group never read the partition.
  * A committed offset that the partition no longer holds is reported to `onError`, and the first one is used instead.
  */
-export function toStartOffsets(
+export async function findStartOffsets(
+  membership: GroupMembership,
+  client: TopicClient,
   partitions: readonly number[],
-  committed: ReadonlyMap<number, bigint>,
-  ranges: ReadonlyMap<number, OffsetRange>,
   onError: (error: Error) => void,
-): PartitionOffset[] {
+): Promise<PartitionOffset[]> {
+  const [committed, ranges] = await Promise.all([membership.committed(partitions), client.offsetRanges(partitions)]);
   return partitions.map((partition) => {
     const { first, end } = ranges.get(partition) ?? { first: 0n, end: 0n };
     const offset = committed.get(partition) ?? first;

@@ -5,7 +5,7 @@ import { type KafkaConnection, toUnavailable, withTimeout } from './client.ts';
 import { startFetchLoop } from './fetch-loop.ts';
 import { createGroupMembership } from './group-membership.ts';
 import type { KafkaLimits } from './limits.ts';
-import { commitHandled, createOffsetCheck, toStartOffsets } from './offsets.ts';
+import { commitHandled, createOffsetCheck, findStartOffsets } from './offsets.ts';
 
 export interface KafkaSessionDeps extends EveryDeps {
   readonly connection: KafkaConnection;
@@ -15,8 +15,8 @@ export interface KafkaSessionDeps extends EveryDeps {
 
 /** One membership of a consumer group, from joining to leaving. It never recovers from a failure: a new one replaces it. */
 export interface KafkaSession {
-  /** The partitions that the session holds now. */
-  readonly partitions: readonly number[];
+  /** Returns the partitions that the session holds now. */
+  partitions(): number[];
   /** Resolves with the first reason why the session can no longer be trusted. */
   readonly failed: Promise<unknown>;
   /** Stops reading: running handlers get this long to finish, and what they handled is committed. */
@@ -27,6 +27,10 @@ export interface KafkaSession {
 
 const LAST_COMMIT_LIMIT_MS = 1_000;
 
+/**
+ * Joins a group and reads from it. The session holds no partitions at first; each assignment starts reading, each
+ * revocation ends it, and `stop` ends it for good. Every loop and request that fails makes the whole session fail.
+ */
 export function startKafkaSession(
   deps: KafkaSessionDeps,
   limits: KafkaLimits,
@@ -48,11 +52,9 @@ export function startKafkaSession(
     if (isStopped) return;
     generation += 1;
     const assignedIn = generation;
-    const [committed, ranges] = await Promise.all([
-      membership.committed(numbers),
-      withTimeout(clock, limits.answerLimitMs, 'the offset request', fetchLoop.client.offsetRanges(numbers)),
-    ]);
-    if (assignedIn === generation) partitions.assign(toStartOffsets(numbers, committed, ranges, onError));
+    const lookup = findStartOffsets(membership, fetchLoop.client, numbers, onError);
+    const starts = await withTimeout(clock, limits.answerLimitMs, 'looking up committed offsets', lookup);
+    if (assignedIn === generation) partitions.assign(starts);
   }
 
   async function revoke(handlerLimitMs: number): Promise<void> {
@@ -85,9 +87,7 @@ export function startKafkaSession(
     .catch(fail);
 
   return {
-    get partitions() {
-      return [...partitions.current.keys()];
-    },
+    partitions: () => [...partitions.current.keys()],
     failed,
     async stop(handlerLimitMs) {
       isStopped = true;

@@ -22,22 +22,23 @@
   and clears its buffers. Only then does the client rejoin. The next assignment starts from the committed offsets again.
 
   Fencing. A process may be paused for longer than its session of 6 s. Others then have its partitions, but it still
-  believes in its assignment, and Kafka does not check that a member commits its own partitions only. So no handler starts and nothing is committed unless the group has answered a
-  heartbeat that was sent within the last 5 s. The age of a heartbeat counts from its request, on both the wall clock
-  and the monotonic clock, so that neither a pause nor a changed clock makes it look younger. A commit that a zombie had
-  already sent may still set an offset back; the check every 3 s notices it, and the next commit repairs it.
+  believes in its assignment, and Kafka does not check that a member commits its own partitions only. So no handler
+  starts and nothing is committed unless the group has answered a heartbeat that was sent within the last 5 s. The age
+  of a heartbeat counts from its request, on both the wall clock and the monotonic clock, so that neither a pause nor a
+  changed clock makes it look younger. A commit that was about to be sent when the process was paused can still set an
+  offset back; the check every 3 s notices it, and the next commit repairs it.
 
   Failure. The client's own recovery cannot be relied on: after a broker's outage some of its calls never settle. So
   everything has a limit, and a session that fails is replaced as a whole. It fails when a commit, a join, or an offset
   request fails or takes too long, when the group does not answer for 5 s, when partitions were added to the topic, and
   when a partition has unread records but brings none. A failed fetch only replaces the topic client. The failed session
-  stops, as in a rebalance but without waiting for its handlers, and leaves the group; after a pause of 0.1 to 2 s the
-  next one joins. When it cannot leave the group within 15 s, its client might rejoin on its own and hold partitions that
+  stops as in a rebalance, but aborts its handlers at once, and leaves the group; after a pause of 0.1 to 2 s the next
+  one joins. When it cannot leave the group within 15 s, its client might rejoin on its own and hold partitions that
   nobody reads. Nothing in the process can prevent that, so `giveUp` is called, and the process must exit.
 */
 import { sleep, startAge } from '../../concurrency/index.ts';
 import type { SubscribeOptions, Subscription } from '../port.ts';
-import { toUnavailable } from './client.ts';
+import { wrapUnavailable } from './client.ts';
 import type { KafkaLimits } from './limits.ts';
 import { type KafkaSession, type KafkaSessionDeps, startKafkaSession } from './session.ts';
 
@@ -74,7 +75,7 @@ export function startKafkaSubscription(
       await session.stop(closing.signal.aborted ? limits.closeLimitMs : 0);
       const hasLeft = await leave(session);
       if (closing.signal.aborted) return;
-      onError(toUnavailable(`reading as group ${group}`, reason));
+      onError(wrapUnavailable(`reading as group ${group}`, reason));
       if (!hasLeft) {
         const advice = 'so the process must exit';
         giveUp(
@@ -108,7 +109,7 @@ export function startKafkaSubscription(
   const running = run();
   return {
     get partitions() {
-      return (session?.partitions ?? []).toSorted((a, b) => a - b);
+      return (session?.partitions() ?? []).toSorted((a, b) => a - b);
     },
     async [Symbol.asyncDispose]() {
       closing.abort();

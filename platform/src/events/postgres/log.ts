@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 
 import { AppError } from '../../errors/index.ts';
+import type { Db } from '../../postgres/index.ts';
 import { needsPartitions, requireValueSize, toRefusal } from '../delivery.ts';
 import { partitionOf } from '../partitioner.ts';
-import type { EventLog } from '../port.ts';
+import type { EventLog, NewEvent, Position } from '../port.ts';
 import { appendRecords, countPartitions } from './gen/publish.queries.ts';
 import { addPartitions, findUnread, lockTopic, pruneRecords } from './gen/topic.queries.ts';
 import {
@@ -42,17 +43,7 @@ export function openPostgresLog(deps: PostgresSubscriptionDeps, limits: Partial<
 
   return {
     async ensureTopic(topic, partitions) {
-      await db.transaction(async (tx) => {
-        await lockTopic.run({ topic }, tx);
-        const [existing] = await countPartitions.run({ topics: [topic] }, tx);
-        const isUnread = async () => {
-          const [unread] = await findUnread.run({ topic }, tx);
-          return (unread?.partitions ?? 0) > 0;
-        };
-        if (await needsPartitions(topic, existing?.partitions ?? 0, partitions, isUnread)) {
-          await addPartitions.run({ topic, partitions }, tx);
-        }
-      });
+      await ensurePostgresTopic(db, topic, partitions);
       partitionCounts.delete(topic);
       knownTopics.add(topic);
     },
@@ -67,16 +58,7 @@ export function openPostgresLog(deps: PostgresSubscriptionDeps, limits: Partial<
         throw toRefusal(`there is no topic ${topic}`, events.length);
       }
       for (const event of events) requireValueSize(event, events.length);
-      const placed = await appendRecords.run(
-        {
-          topics: events.map(({ topic }) => topic),
-          partitions: events.map(({ topic, key }) => partitionOf(key, partitionCounts.get(topic) ?? 1)),
-          keys: events.map(({ key }) => key),
-          values: events.map(({ value }) => Buffer.from(value)),
-          headers: events.map(({ headers }) => JSON.stringify(headers)),
-        },
-        db,
-      );
+      const placed = await append(db, partitionCounts, events);
       if (placed.length !== events.length) {
         for (const topic of topics) partitionCounts.delete(topic);
         const stored = `the log stored ${placed.length} of ${events.length} events`;
@@ -113,4 +95,36 @@ export function openPostgresLog(deps: PostgresSubscriptionDeps, limits: Partial<
       subscriptions.clear();
     },
   };
+}
+
+async function ensurePostgresTopic(db: Db, topic: string, partitions: number): Promise<void> {
+  await db.transaction(async (tx) => {
+    await lockTopic.run({ topic }, tx);
+    const [existing] = await countPartitions.run({ topics: [topic] }, tx);
+    const isUnread = async () => {
+      const [unread] = await findUnread.run({ topic }, tx);
+      return (unread?.partitions ?? 0) > 0;
+    };
+    if (await needsPartitions(topic, existing?.partitions ?? 0, partitions, isUnread)) {
+      await addPartitions.run({ topic, partitions }, tx);
+    }
+  });
+}
+
+/** Appends the events whose partitions exist, and returns their positions. */
+async function append(
+  db: Db,
+  partitionCounts: ReadonlyMap<string, number>,
+  events: readonly NewEvent[],
+): Promise<readonly Position[]> {
+  return await appendRecords.run(
+    {
+      topics: events.map(({ topic }) => topic),
+      partitions: events.map(({ topic, key }) => partitionOf(key, partitionCounts.get(topic) ?? 1)),
+      keys: events.map(({ key }) => key),
+      values: events.map(({ value }) => Buffer.from(value)),
+      headers: events.map(({ headers }) => JSON.stringify(headers)),
+    },
+    db,
+  );
 }

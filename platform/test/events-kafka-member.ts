@@ -1,4 +1,4 @@
-// A member of a group as a process of its own, which a test can pause and kill. It prints a line for each event.
+// A member of a consumer group in a process of its own, which a test can pause and kill. It prints one line per event.
 import { writeSync } from 'node:fs';
 
 import { systemClock } from '../src/concurrency/index.ts';
@@ -8,7 +8,7 @@ const [brokers = '', topic = '', group = '', instance = ''] = process.argv.slice
 const STDOUT = 1;
 
 const startedMs = Date.now();
-// A clock that is set back again and again: it must not make an answer of the group younger than it is.
+// A wall clock that runs backwards. It must not make a heartbeat look younger than it is.
 const clock = { ...systemClock, nowMs: () => 2 * startedMs - Date.now() };
 
 const log = openKafkaLog({
@@ -26,7 +26,7 @@ log.subscribe({
   group,
   maxBatchEvents: 10,
   handler: async (events) => {
-    // At once: what a killed process has handled must be known.
+    // Written synchronously, so that the test knows what was handled when the process is killed.
     for (const { key, value } of events) writeSync(STDOUT, `${key} ${new TextDecoder().decode(value)}\n`);
   },
 });
