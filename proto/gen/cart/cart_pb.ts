@@ -17,13 +17,13 @@ export const file_cart_cart: GenFile = /*@__PURE__*/
   fileDesc("Cg9jYXJ0L2NhcnQucHJvdG8SBGNhcnQiSgoIQ2FydEl0ZW0SDAoEdXNlchgBIAEoAxIUCgNza3UYAiABKA1CB7pIBCoCKAESGgoFY291bnQYAyABKARCC7pICDIGGP//AygBIk0KDkFkZEl0ZW1SZXF1ZXN0EhUKBHVzZXIYASABKANCB7pIBCICKAESJAoEaXRlbRgCIAEoCzIOLmNhcnQuQ2FydEl0ZW1CBrpIA8gBASJAChFEZWxldGVJdGVtUmVxdWVzdBIVCgR1c2VyGAEgASgDQge6SAQiAigBEhQKA3NrdRgCIAEoDUIHukgEKgIoASIkCgtMaXN0UmVxdWVzdBIVCgR1c2VyGAEgASgDQge6SAQiAigBIkUKCkxpc3RlZEl0ZW0SCwoDc2t1GAEgASgNEg0KBWNvdW50GAIgASgEEgwKBG5hbWUYAyABKAkSDQoFcHJpY2UYBCABKA0iRAoMTGlzdFJlc3BvbnNlEhMKC3RvdGFsX3ByaWNlGAEgASgEEh8KBWl0ZW1zGAIgAygLMhAuY2FydC5MaXN0ZWRJdGVtIiUKDENsZWFyUmVxdWVzdBIVCgR1c2VyGAEgASgDQge6SAQiAigBIigKD0NoZWNrb3V0UmVxdWVzdBIVCgR1c2VyGAEgASgDQge6SAQiAigBIiMKEENoZWNrb3V0UmVzcG9uc2USDwoHb3JkZXJJRBgBIAEoAzKgAwoEQ2FydBJSCgdBZGRJdGVtEhQuY2FydC5BZGRJdGVtUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIZgtPkkwITOgEqIg4vY2FydC9pdGVtL2FkZBJbCgpEZWxldGVJdGVtEhcuY2FydC5EZWxldGVJdGVtUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIcgtPkkwIWOgEqIhEvY2FydC9pdGVtL2RlbGV0ZRJECgRMaXN0EhEuY2FydC5MaXN0UmVxdWVzdBoSLmNhcnQuTGlzdFJlc3BvbnNlIhWC0+STAg86ASoiCi9jYXJ0L2xpc3QSSwoFQ2xlYXISEi5jYXJ0LkNsZWFyUmVxdWVzdBoWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eSIWgtPkkwIQOgEqIgsvY2FydC9jbGVhchJUCghDaGVja291dBIVLmNhcnQuQ2hlY2tvdXRSZXF1ZXN0GhYuY2FydC5DaGVja291dFJlc3BvbnNlIhmC0+STAhM6ASoiDi9jYXJ0L2NoZWNrb3V0YgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_empty]);
 
 /**
- * One line to add.
+ * Units of a product to add.
  *
  * @generated from message cart.CartItem
  */
 export type CartItem = Message<"cart.CartItem"> & {
   /**
-   * Not read: the request's own user counts.
+   * Ignored. The user of the request counts.
    *
    * @generated from field: int64 user = 1;
    */
@@ -123,27 +123,35 @@ export const ListRequestSchema: GenMessage<ListRequest> = /*@__PURE__*/
   messageDesc(file_cart_cart, 3);
 
 /**
- * One line of a cart, priced by the product service.
+ * A product in a cart.
  *
  * @generated from message cart.ListedItem
  */
 export type ListedItem = Message<"cart.ListedItem"> & {
   /**
+   * The product.
+   *
    * @generated from field: uint32 sku = 1;
    */
   sku: number;
 
   /**
+   * Units in the cart.
+   *
    * @generated from field: uint64 count = 2;
    */
   count: bigint;
 
   /**
+   * Name of the product.
+   *
    * @generated from field: string name = 3;
    */
   name: string;
 
   /**
+   * Price of one unit.
+   *
    * @generated from field: uint32 price = 4;
    */
   price: number;
@@ -161,13 +169,15 @@ export const ListedItemSchema: GenMessage<ListedItem> = /*@__PURE__*/
  */
 export type ListResponse = Message<"cart.ListResponse"> & {
   /**
-   * Sum of count × price. Older clients read it as uint32, which has the same wire form.
+   * Sum of count × price. A client that declares this field as uint32 can read it, since both have the same wire format.
    *
    * @generated from field: uint64 total_price = 1;
    */
   totalPrice: bigint;
 
   /**
+   * The products by sku, ascending. None when the cart is empty.
+   *
    * @generated from field: repeated cart.ListedItem items = 2;
    */
   items: ListedItem[];
@@ -223,6 +233,8 @@ export const CheckoutRequestSchema: GenMessage<CheckoutRequest> = /*@__PURE__*/
  */
 export type CheckoutResponse = Message<"cart.CheckoutResponse"> & {
   /**
+   * The order, as loms.Loms knows it.
+   *
    * @generated from field: int64 orderID = 1;
    */
   orderID: bigint;
@@ -236,20 +248,42 @@ export const CheckoutResponseSchema: GenMessage<CheckoutResponse> = /*@__PURE__*
   messageDesc(file_cart_cart, 8);
 
 /**
- * A shopper's cart, and the checkout that turns it into one order.
+ * Keeps a cart for each shopper, and turns it into one order.
  *
- * AddItem and List ask the product service, with the token of the request's `x-product-token` or the configured one. Where
- * the product service decides, they are refused with RESOURCE_EXHAUSTED: PRODUCT_LIMIT (too many look-ups wait; RetryInfo
- * says when to try again), UNAVAILABLE: PRODUCT_UNAVAILABLE (it is away, or answers what it must not), UNAUTHENTICATED:
- * WRONG_PRODUCT_TOKEN (the token of the request).
+ * A refusal carries google.rpc.ErrorInfo with the service that refused as its domain, a reason in capitals, and the values
+ * that it is about. A refusal that a retry can mend carries google.rpc.RetryInfo too. These refusals are possible at every
+ * call:
+ *
+ * - INVALID_ARGUMENT, INVALID_REQUEST: a field breaks a rule of this file. BadRequest lists at most 20 of the fields.
+ * - INVALID_ARGUMENT, MALFORMED_REQUEST: the bytes are not a request.
+ * - UNAVAILABLE, DATABASE_UNAVAILABLE: the database does not answer.
+ *
+ * AddItem and List ask the product service. They send it the token in the gRPC metadata or HTTP header `x-product-token`
+ * or, without one, the configured token. These refusals are possible at both:
+ *
+ * - RESOURCE_EXHAUSTED, PRODUCT_LIMIT: too many product look-ups are waiting. RetryInfo says when to call again.
+ * - UNAVAILABLE, PRODUCT_UNAVAILABLE: the product service does not answer, or its answer is invalid.
+ * - UNAUTHENTICATED, WRONG_PRODUCT_TOKEN: the product service refused the token in `x-product-token`.
+ *
+ * AddItem and Checkout take an `idempotency-key` (gRPC metadata or HTTP header, 1 to 255 visible ASCII characters). A key
+ * belongs to one user and to one of the two calls, and is known for 24 hours.
  *
  * @generated from service cart.Cart
  */
 export const Cart: GenService<{
   /**
-   * Adds `count` units of a sku. The product must exist, and the stock must cover what the cart then holds.
+   * Adds units of a product to the cart.
    *
-   * Takes an `idempotency-key`. Refused with FAILED_PRECONDITION: UNKNOWN_SKU, CART_FULL, INSUFFICIENT_STOCK.
+   * The stock must cover all units of the product that the cart then holds, except for those that an open checkout has
+   * frozen. Calls with the same `idempotency-key` and the same item count once.
+   *
+   * Refused with:
+   *
+   * - FAILED_PRECONDITION, UNKNOWN_SKU: there is no such product.
+   * - FAILED_PRECONDITION, CART_FULL: the cart holds 1000 other products, or would hold more than 65535 units of this one.
+   * - FAILED_PRECONDITION, INSUFFICIENT_STOCK: `shortages` is a JSON array with one {sku, requested, available}.
+   * - ALREADY_EXISTS, IDEMPOTENCY_KEY_REUSED: the key was used with another item.
+   * - UNAVAILABLE, DEPENDENCY_UNAVAILABLE: loms does not say what is in stock.
    *
    * @generated from rpc cart.Cart.AddItem
    */
@@ -259,7 +293,7 @@ export const Cart: GenService<{
     output: typeof EmptySchema;
   },
   /**
-   * Removes a sku from the cart. A sku that is not there is fine.
+   * Removes a product from the cart. A product that is not in the cart is no error.
    *
    * @generated from rpc cart.Cart.DeleteItem
    */
@@ -269,10 +303,12 @@ export const Cart: GenService<{
     output: typeof EmptySchema;
   },
   /**
-   * The cart's lines by sku ascending, with names and prices of the product service. An empty cart is an empty list.
+   * Lists the products in the cart, with current names and prices. A product that no longer exists keeps its last name and
+   * price.
    *
-   * A cart of more products that nobody asked for lately than the limit lets through within the deadline is refused with
-   * PRODUCT_LIMIT at its end; what was looked up by then is remembered, so the next try gets further.
+   * The rate of product look-ups is limited. When the cart holds more uncached products than the limit lets through before
+   * the deadline, the call is refused with PRODUCT_LIMIT. What was looked up by then is cached, so that a retry gets
+   * further.
    *
    * @generated from rpc cart.Cart.List
    */
@@ -282,7 +318,7 @@ export const Cart: GenService<{
     output: typeof ListResponseSchema;
   },
   /**
-   * Removes every line. An empty cart is fine.
+   * Removes every product from the cart. An empty cart is no error.
    *
    * @generated from rpc cart.Cart.Clear
    */
@@ -292,10 +328,21 @@ export const Cart: GenService<{
     output: typeof EmptySchema;
   },
   /**
-   * Orders what the cart holds. Pressed again, or twice at once, it gives one order and each caller its id.
+   * Orders what the cart holds, and takes the ordered units out of the cart.
    *
-   * Takes an `idempotency-key`. Refused with FAILED_PRECONDITION: EMPTY_CART, INSUFFICIENT_STOCK, CHECKOUT_EXPIRED;
-   * with UNAVAILABLE or RESOURCE_EXHAUSTED: CHECKOUT_PENDING (press again with the same key).
+   * Calls for one cart at the same time make one order, and each of them returns it. A call with an `idempotency-key` that
+   * led to an order before returns that order. A refused checkout leaves the cart as it is, and frees its key.
+   *
+   * Refused with:
+   *
+   * - FAILED_PRECONDITION, EMPTY_CART: for ten minutes, `lastOrderId` names the last order of the cart.
+   * - FAILED_PRECONDITION, INSUFFICIENT_STOCK, from loms: `orderId` names the failed order, `shortages` is a JSON array of
+   *   {sku, requested, available} with at most 20 entries, and `total` counts all shortages.
+   * - FAILED_PRECONDITION, CHECKOUT_EXPIRED, from loms: no order within a minute. `orderId` names the failed order.
+   * - UNAVAILABLE or RESOURCE_EXHAUSTED, CHECKOUT_PENDING: it is not known yet whether there is an order. Call again, with
+   *   the same key if there was one. The call joins the open checkout and returns its result.
+   * - UNAVAILABLE, CHECKOUT_CONFLICT or CHECKOUT_ABANDONED: the checkout was closed without an order, because its id was
+   *   taken or by an operator. Call again to start a new checkout.
    *
    * @generated from rpc cart.Cart.Checkout
    */

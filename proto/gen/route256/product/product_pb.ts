@@ -19,6 +19,8 @@ export const file_route256_product_product: GenFile = /*@__PURE__*/
  */
 export type GetProductRequest = Message<"route256.product.GetProductRequest"> & {
   /**
+   * The token of the caller.
+   *
    * @generated from field: string token = 1;
    */
   token: string;
@@ -43,11 +45,15 @@ export const GetProductRequestSchema: GenMessage<GetProductRequest> = /*@__PURE_
  */
 export type GetProductResponse = Message<"route256.product.GetProductResponse"> & {
   /**
+   * Name of the product.
+   *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
+   * Price of one unit.
+   *
    * @generated from field: uint32 price = 2;
    */
   price: number;
@@ -65,16 +71,22 @@ export const GetProductResponseSchema: GenMessage<GetProductResponse> = /*@__PUR
  */
 export type ListSkusRequest = Message<"route256.product.ListSkusRequest"> & {
   /**
+   * The token of the caller.
+   *
    * @generated from field: string token = 1;
    */
   token: string;
 
   /**
+   * Lists only skus that are greater than this one.
+   *
    * @generated from field: uint32 start_after_sku = 2;
    */
   startAfterSku: number;
 
   /**
+   * Maximum number of skus to list. At most 1000 are listed.
+   *
    * @generated from field: uint32 count = 3;
    */
   count: number;
@@ -92,6 +104,8 @@ export const ListSkusRequestSchema: GenMessage<ListSkusRequest> = /*@__PURE__*/
  */
 export type ListSkusResponse = Message<"route256.product.ListSkusResponse"> & {
   /**
+   * The skus, ascending.
+   *
    * @generated from field: repeated uint32 skus = 1;
    */
   skus: number[];
@@ -105,13 +119,16 @@ export const ListSkusResponseSchema: GenMessage<ListSkusResponse> = /*@__PURE__*
   messageDesc(file_route256_product_product, 3);
 
 /**
- * The product catalogue, a service of somebody else. It allows 10 calls a second over all its clients together.
+ * The product catalogue, an external service. It allows 10 calls per second over all its clients.
+ *
+ * Every call carries a token. A wrong token is refused with UNAUTHENTICATED, and a call above the limit with
+ * RESOURCE_EXHAUSTED.
  *
  * @generated from service route256.product.ProductService
  */
 export const ProductService: GenService<{
   /**
-   * Name and price of a sku. NOT_FOUND: no such sku. UNAUTHENTICATED: a wrong token. RESOURCE_EXHAUSTED: too many calls.
+   * Returns the name and the price of a product. NOT_FOUND: there is no such product.
    *
    * @generated from rpc route256.product.ProductService.GetProduct
    */
@@ -121,7 +138,7 @@ export const ProductService: GenService<{
     output: typeof GetProductResponseSchema;
   },
   /**
-   * Skus strictly greater than `start_after_sku`, ascending, at most `count` and at most 1000.
+   * Lists skus in ascending order.
    *
    * @generated from rpc route256.product.ProductService.ListSkus
    */
