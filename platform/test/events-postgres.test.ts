@@ -50,7 +50,7 @@ const event = (topic: string, key: string, n: number) => ({
   headers: {},
 });
 
-test('a slow publisher that commits last hides nothing from a reader that follows', async () => {
+test('a publisher that commits late hides no event from a reader', async () => {
   await log.ensureTopic('slow', 1);
   const seen: string[] = [];
   await using _ = log.subscribe({
@@ -67,11 +67,11 @@ test('a slow publisher that commits last hides nothing from a reader that follow
     expect(seen).toEqual([]);
   });
   await quick;
-  await waitUntil(() => seen.length === 2, { what: 'both came' });
+  await waitUntil(() => seen.length === 2, { what: 'both events have arrived' });
   expect(seen).toEqual(['1', '2']);
 });
 
-test('partitions that are gone fail the publish, as no fault of the record; they come back and it goes on', async () => {
+test('publishing to a topic whose partitions are gone is unavailable, and works again when they are back', async () => {
   await log.ensureTopic('gone', 2);
   await log.publish([event('gone', 'a', 1)]);
   const kinds = async () => {
@@ -79,13 +79,13 @@ test('partitions that are gone fail the publish, as no fault of the record; they
     return failed instanceof AppError ? failed.kind : failed;
   };
   await db.query(`update partitions set topic = 'elsewhere' where topic = 'gone'`);
-  // Once by what the publisher remembers, once by what it then finds.
+  // The first publish relies on the remembered partition count, the second one finds no partitions.
   expect([await kinds(), await kinds()]).toEqual(['unavailable', 'unavailable']);
   await db.query(`update partitions set topic = 'gone' where topic = 'elsewhere'`);
   expect(await log.publish([event('gone', 'a', 3)])).toHaveLength(1);
 });
 
-test('a holder whose lease was taken over cannot commit: the offset never goes back', async () => {
+test('a member whose lease was taken over cannot commit, so the offset never goes back', async () => {
   await log.ensureTopic('zombie', 1);
   await log.publish(Array.from({ length: 10 }, (_, n) => event('zombie', 'a', n)));
   let wake = () => {};
@@ -100,8 +100,8 @@ test('a holder whose lease was taken over cannot commit: the offset never goes b
       if (handled === 1) await frozen;
     },
   });
-  await waitUntil(() => handled === 1, { what: 'the first member works' });
-  // As if it had been paused for longer than its lease: somebody else holds the partition and has read everything.
+  await waitUntil(() => handled === 1, { what: 'the first member handles events' });
+  // As if the member had been paused for longer than its lease, and a successor had read everything.
   const successor = randomUUID();
   await db.query(
     `update group_partitions set holder = $1, token = token + 1, next_offset = 10, expires_at = clock_timestamp() + interval '5 s'
@@ -116,36 +116,36 @@ test('a holder whose lease was taken over cannot commit: the offset never goes b
   await zombie[Symbol.asyncDispose]();
 });
 
-test('a commit below the offset of its group sets nothing back, also by the holder itself', async () => {
+test('a commit below the committed offset does not set it back, even with a valid token', async () => {
   await log.ensureTopic('back', 1);
-  const mine = { group: 'g', topic: 'back', partition: 0, member: randomUUID(), token: 1n };
+  const lease = { group: 'g', topic: 'back', partition: 0, member: randomUUID(), token: 1n };
   await db.query(
     `insert into group_partitions (group_name, topic, partition, holder, token, next_offset, expires_at)
      values ('g', 'back', 0, $1, 1, 0, clock_timestamp())`,
-    [mine.member],
+    [lease.member],
   );
-  await commitOffset.run({ ...mine, nextOffset: 7n }, db);
-  await commitOffset.run({ ...mine, nextOffset: 5n }, db);
+  await commitOffset.run({ ...lease, nextOffset: 7n }, db);
+  await commitOffset.run({ ...lease, nextOffset: 5n }, db);
   const { rows } = await db.query(`select next_offset from group_partitions where topic = 'back'`, []);
   expect(rows).toEqual([{ next_offset: 7n }]);
 });
 
-test('a partition that another member takes at this moment is passed over, and nobody waits for it', async () => {
+test('a member does not wait for a partition that another one is taking', async () => {
   await log.ensureTopic('taken', 4);
   const options = { topic: 'taken', group: 'g', handler: async () => {} };
   const first = log.subscribe(options);
-  await waitUntil(() => first.partitions.length === 4, { what: 'there is a row for each' });
+  await waitUntil(() => first.partitions.length === 4, { what: 'each partition has a row' });
   await first[Symbol.asyncDispose]();
   await using second = await db.transaction(async (tx) => {
     await tx.query(`select from group_partitions where topic = 'taken' and partition = 0 for update`, []);
     const member = log.subscribe(options);
-    await waitUntil(() => member.partitions.length === 3, { what: 'it has the others', timeoutMs: 900 });
+    await waitUntil(() => member.partitions.length === 3, { what: 'it holds the other partitions', timeoutMs: 900 });
     return member;
   });
-  await waitUntil(() => second.partitions.length === 4, { what: 'it has all' });
+  await waitUntil(() => second.partitions.length === 4, { what: 'it holds all partitions' });
 });
 
-test('a member that stops without a goodbye is replaced after its lease', async () => {
+test('a member that dies is replaced after its lease', async () => {
   await log.ensureTopic('dead', 2);
   await db.query(`insert into group_members values ('g', 'dead', $1, clock_timestamp())`, [randomUUID()]);
   await db.query(
@@ -156,38 +156,38 @@ test('a member that stops without a goodbye is replaced after its lease', async 
   await using member = log.subscribe({ topic: 'dead', group: 'g', handler: async () => {} });
   await Bun.sleep(300);
   expect(member.partitions).toEqual([]);
-  await waitUntil(() => member.partitions.length === 2, { what: 'it took both over' });
+  await waitUntil(() => member.partitions.length === 2, { what: 'it has taken both partitions over' });
 });
 
-test('the server goes and comes: a publish rejects meanwhile, and readers go on by themselves', async () => {
+test('while the server is down a publish rejects, and afterwards readers continue by themselves', async () => {
   await using server = await openTestServer();
   const url = await server.database('log');
-  await using lostDb = openLogDb(url);
-  await using lost = openLog(lostDb);
-  await lost.ensureTopic('t', 2);
+  await using serverDb = openLogDb(url);
+  await using serverLog = openLog(serverDb);
+  await serverLog.ensureTopic('t', 2);
   const seen = new Set<string>();
-  await using _ = lost.subscribe({
+  await using _ = serverLog.subscribe({
     topic: 't',
     group: 'g',
     handler: async (events) => events.forEach(({ value }) => seen.add(new TextDecoder().decode(value))),
   });
-  await lost.publish([event('t', 'a', 1)]);
-  await waitUntil(() => seen.has('1'), { what: 'the first came' });
+  await serverLog.publish([event('t', 'a', 1)]);
+  await waitUntil(() => seen.has('1'), { what: 'the first event has arrived' });
   await server.kill();
-  await expect(lost.publish([event('t', 'a', 2)])).rejects.toThrow('the database does not answer');
+  await expect(serverLog.publish([event('t', 'a', 2)])).rejects.toThrow('the database does not answer');
   await server.start();
   await waitUntil(
     () =>
-      lost.publish([event('t', 'a', 3)]).then(
+      serverLog.publish([event('t', 'a', 3)]).then(
         () => true,
         () => false,
       ),
-    { what: 'it takes events again' },
+    { what: 'events can be published again' },
   );
-  await waitUntil(() => seen.has('3'), { what: 'the reader goes on' });
+  await waitUntil(() => seen.has('3'), { what: 'the reader continues' });
 }, 30_000);
 
-test('pruning takes only what every group has read, and nothing young', async () => {
+test('pruning deletes only records that every group has read, and no young ones', async () => {
   await log.ensureTopic('prune', 1);
   const pruning = openPostgresLog({ db, clock: systemClock, random: Math.random, onError: () => {} }, LIMITS);
   await log.publish(Array.from({ length: 10 }, (_, n) => event('prune', 'a', n)));
@@ -196,7 +196,7 @@ test('pruning takes only what every group has read, and nothing young', async ()
     `insert into group_partitions (group_name, topic, partition, next_offset) values ('slow', 'prune', 0, 4), ('fast', 'prune', 0, 9)`,
   );
   expect(await pruning.prune('prune', 3_600_000)).toBe(0);
-  await waitUntil(async () => (await pruning.prune('prune', 0)) === 4, { what: 'four are old enough' });
+  await waitUntil(async () => (await pruning.prune('prune', 0)) === 4, { what: 'four records are old enough' });
   const { rows } = await db.query(`select min("offset") as first from records where topic = 'prune'`, []);
   expect(rows).toEqual([{ first: 4n }]);
 });

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 
 import { murmur2, partitionOf } from './partitioner.ts';
 
-test('murmur2 gives the values that Kafka tests its own with', () => {
+test('murmur2 returns the values that the tests of Kafka expect', () => {
   const bytes = (text: string) => new TextEncoder().encode(text);
   expect(murmur2(bytes('21'))).toBe(-973932308);
   expect(murmur2(bytes('foobar'))).toBe(-790332482);
@@ -12,7 +12,7 @@ test('murmur2 gives the values that Kafka tests its own with', () => {
   expect(murmur2(bytes('abc'))).toBe(479470107);
 });
 
-test('a key keeps its partition, and keys spread', () => {
+test('a key keeps its partition, and keys spread over all partitions', () => {
   const partitions = Array.from({ length: 600 }, (_, i) => partitionOf(String(i), 6));
   expect(partitionOf('17', 6)).toBe(partitionOf('17', 6));
   for (let p = 0; p < 6; p += 1) expect(partitions.filter((partition) => partition === p).length).toBeGreaterThan(60);

@@ -1,12 +1,15 @@
 const SEED = 0x9747b28c;
 const M = 0x5bd1e995;
 
-/** Kafka's default partition of a key, so that every client and both adapters agree: murmur2, its sign bit off. */
+/**
+ * Returns the partition of a key, by Kafka's default rule: murmur2 without its sign bit, modulo the number of partitions.
+ * So both logs and all Kafka clients put a key on the same partition.
+ */
 export function partitionOf(key: string, partitions: number): number {
   return (murmur2(new TextEncoder().encode(key)) & 0x7fffffff) % partitions;
 }
 
-/** MurmurHash2 by Austin Appleby, in the 32-bit form and with the seed of Kafka's Utils.murmur2. */
+/** Returns the hash MurmurHash2 by Austin Appleby, in the 32-bit form and with the seed of Kafka's Utils.murmur2. */
 export function murmur2(data: Uint8Array): number {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   const words = data.length >> 2;

@@ -5,16 +5,16 @@ import { openProducer } from './producer.ts';
 
 const event = { topic: 't', key: 'k', value: new Uint8Array(), headers: {} };
 
-/** A producer over clients that answer when they are told to. */
-function open() {
+/** Opens a producer whose clients answer when the test says so. `client` counts the clients that it created. */
+function setUp() {
   const clock = createFakeClock();
   const sends: { readonly client: number; answer(offset: number): void; fail(error: Error): void }[] = [];
-  let clients = 0;
+  let clientCount = 0;
   const producer = openProducer(
     { clock, connection: { brokers: [], clientId: 'test' }, isKnownTopic: () => true },
     () => {
-      const client = clients;
-      clients += 1;
+      const client = clientCount;
+      clientCount += 1;
       return {
         metadata: async () => ({ topics: new Map([['t', { partitionsCount: 1 }]]) }),
         send: () =>
@@ -31,8 +31,8 @@ function open() {
   return { clock, producer, sends };
 }
 
-test('one send at a time, in the order of the calls', async () => {
-  const { clock, producer, sends } = open();
+test('sends run one at a time, in the order of the calls', async () => {
+  const { clock, producer, sends } = setUp();
   const published = [producer.publish([event]), producer.publish([event])];
   await clock.advance(0);
   expect(sends).toHaveLength(1);
@@ -43,8 +43,8 @@ test('one send at a time, in the order of the calls', async () => {
   expect(await Promise.all(published)).toEqual([[{ partition: 0, offset: 7n }], [{ partition: 0, offset: 8n }]]);
 });
 
-test('behind a send that was never answered another producer sends', async () => {
-  const { clock, producer, sends } = open();
+test('after a send that was never answered, a new client sends', async () => {
+  const { clock, producer, sends } = setUp();
   const published = [producer.publish([event]).catch((error: unknown) => error), producer.publish([event])];
   await clock.advance(14_999);
   expect(sends).toHaveLength(1);
@@ -55,8 +55,8 @@ test('behind a send that was never answered another producer sends', async () =>
   expect(await published[1]).toEqual([{ partition: 0, offset: 1n }]);
 });
 
-test('behind a send that failed the same producer sends: it knows that nothing is under way', async () => {
-  const { clock, producer, sends } = open();
+test('after a send that failed, the same client sends, because nothing is in flight', async () => {
+  const { clock, producer, sends } = setUp();
   const failed = producer.publish([event]).catch((error: unknown) => error);
   await clock.advance(0);
   sends[0]?.fail(new Error('no leader'));
@@ -66,8 +66,8 @@ test('behind a send that failed the same producer sends: it knows that nothing i
   expect(sends.map(({ client }) => client)).toEqual([0, 0]);
 });
 
-test('past so many waiting sends the next one is refused, and room is taken again', async () => {
-  const { clock, producer, sends } = open();
+test('with 1,000 waiting sends the next one is refused, until one of them has ended', async () => {
+  const { clock, producer, sends } = setUp();
   const waiting = Array.from({ length: 1_000 }, () => producer.publish([event]));
   const refused = producer.publish([event]).then(() => 'sent', String);
   await clock.advance(0);
