@@ -21,7 +21,7 @@ const missing = await missingKafka();
 /** Declares a group of tests that need Kafka, or one skipped test that says why it cannot be started. */
 export const describeWithKafka = (name: string, body: () => void): void => describeWith(missing, name, body);
 
-export interface LogSettings extends Partial<KafkaLogDeps> {
+interface LogSettings extends Partial<KafkaLogDeps> {
   readonly rejoinLimitMs?: number;
 }
 

@@ -4,7 +4,7 @@ import { DEFAULT_MAX_BATCH_EVENTS, retryPauseMs } from './limits.ts';
 import { partitionOf } from './partitioner.ts';
 import type { EventLog, LoggedEvent, NewEvent, Position, SubscribeOptions, Subscription } from './port.ts';
 
-export interface MemoryLogDeps {
+interface MemoryLogDeps {
   readonly clock: Clock;
   /** Told of each failure of a handler. */
   readonly onError: (error: unknown) => void;

@@ -5,7 +5,7 @@ import type { EventLog } from './port.ts';
 import { openPostgresLog } from './postgres/log.ts';
 import { type Topic, withTopics } from './topics.ts';
 
-export interface EventLogDeps extends EveryDeps {
+interface EventLogDeps extends EveryDeps {
   /** The service's name. Brokers show it in their logs. */
   readonly name: string;
   readonly openDb: (url: string, maxConnections: number) => Db;
@@ -13,7 +13,7 @@ export interface EventLogDeps extends EveryDeps {
   readonly giveUp: (error: Error) => void;
 }
 
-export interface EventLogOptions {
+interface EventLogOptions {
   /** Topics to create where they are missing. */
   readonly topics: readonly Topic[];
   /** Maximum number of connections to the database of the log. */
@@ -37,11 +37,14 @@ export async function openEventLog(
 
 function openOnPostgres(deps: EventLogDeps, logUrl: string | undefined, maxConnections: number): EventLog {
   if (logUrl === undefined) throw new Error('the configuration names neither a database nor Kafka as the event log');
-  return openPostgresLog({ ...deps, db: deps.openDb(logUrl, maxConnections) });
+  const { clock, random, onError, openDb } = deps;
+  return openPostgresLog({ clock, random, onError, db: openDb(logUrl, maxConnections) });
 }
 
 async function openOnKafka(deps: EventLogDeps, { brokers, ...settings }: KafkaConfig): Promise<EventLog> {
+  const { clock, random, onError, giveUp, name } = deps;
   // Loading the client takes half a second, which a service on PostgreSQL must not pay.
   const { openKafkaLog } = await import('./kafka/index.ts');
-  return openKafkaLog({ ...deps, ...settings, connection: { brokers, clientId: deps.name } });
+  const connection = { brokers, clientId: name };
+  return openKafkaLog({ clock, random, onError, giveUp, connection, ...settings });
 }

@@ -31,7 +31,7 @@ export class RecordRefusedError extends Error {
  * again after a pause, until it succeeds; later events of the partition wait. The signal aborts when the partition may
  * already belong to another member, or when the handler took too long. The handler must then stop and write nothing.
  */
-export type EventHandler = (events: readonly LoggedEvent[], context: { readonly signal: AbortSignal }) => Promise<void>;
+type EventHandler = (events: readonly LoggedEvent[], context: { readonly signal: AbortSignal }) => Promise<void>;
 
 export interface SubscribeOptions {
   readonly topic: string;

@@ -48,7 +48,7 @@ export interface AssignedPartitions {
   clear(): void;
 }
 
-export interface AssignedPartitionsDeps extends EveryDeps {
+interface AssignedPartitionsDeps extends EveryDeps {
   /** Whether handlers may start now: the group must have confirmed recently that the partitions belong to this member. */
   readonly mayStart: () => boolean;
 }

@@ -24,9 +24,9 @@ export function toClientOptions({ brokers, clientId }: KafkaConnection) {
   };
 }
 
-/** Returns whether the error, or one nested in it, has one of these names of Kafka's protocol. */
-export function hasErrorId(error: unknown, ...ids: readonly string[]): boolean {
-  return error instanceof Error && ids.some((id) => findErrorBy(error, 'apiId', id) !== null);
+/** Returns whether the error, or one nested in it, has this name in Kafka's protocol, such as `MESSAGE_TOO_LARGE`. */
+export function hasErrorId(error: unknown, id: string): boolean {
+  return error instanceof Error && findErrorBy(error, 'apiId', id) !== null;
 }
 
 /**

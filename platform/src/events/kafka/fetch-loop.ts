@@ -3,19 +3,19 @@ import type { AssignedPartition, AssignedPartitions } from './assigned-partition
 import { type KafkaConnection, toUnavailable } from './client.ts';
 import { type TopicClient, openTopicClient } from './topic-client.ts';
 
-export interface FetchLoopDeps extends Pick<EveryDeps, 'clock' | 'onError'> {
+interface FetchLoopDeps extends Pick<EveryDeps, 'clock' | 'onError'> {
   readonly connection: KafkaConnection;
 }
 
 /** Fetches records into the buffers of the assigned partitions, whenever these have room. */
-export interface FetchLoop {
+interface FetchLoop {
   /** The client that fetches now. A client that fails is replaced. */
   readonly client: TopicClient;
   close(): Promise<void>;
 }
 
 const MAX_WAIT_MS = 500;
-// While a partition has no room it is not part of the fetch, and must not wait long for the next one when it gets room.
+// A partition without room is left out of a fetch. When it gets room, it must not wait long until that fetch has ended.
 const MAX_WAIT_WITH_FULL_BUFFER_MS = 25;
 const FAILURE_PAUSE_MS = 200;
 

@@ -5,7 +5,7 @@ import { type KafkaConnection, toClientOptions, withTimeout } from './client.ts'
 import type { KafkaLimits } from './limits.ts';
 import type { PartitionOffset } from './topic-client.ts';
 
-export interface GroupMembershipOptions {
+interface GroupMembershipOptions {
   readonly connection: KafkaConnection;
   readonly topic: string;
   readonly group: string;
@@ -17,7 +17,7 @@ export interface GroupMembershipOptions {
 }
 
 /** What the group tells its member. */
-export interface GroupListener {
+interface GroupListener {
   /** A rebalance begins. The member keeps its partitions until the promise resolves, and holds none after it. */
   onRevoke(): Promise<void>;
   /** The rebalance has ended, and these partitions are assigned to the member. */
@@ -48,7 +48,7 @@ export interface GroupMembership {
   leave(limitMs: number): Promise<boolean>;
 }
 
-export type MembershipLimits = Pick<KafkaLimits, 'sessionMs' | 'heartbeatMs' | 'maxHeartbeatAgeMs' | 'answerLimitMs'>;
+type MembershipLimits = Pick<KafkaLimits, 'sessionMs' | 'heartbeatMs' | 'maxHeartbeatAgeMs' | 'answerLimitMs'>;
 
 // A join makes up to this many requests, each of which waits for a session at most.
 const JOIN_REQUESTS = 3;

@@ -7,7 +7,7 @@ import { partitionOf } from '../partitioner.ts';
 import type { NewEvent, Position } from '../port.ts';
 import { type KafkaConnection, hasErrorId, toClientOptions, toUnavailable, withTimeout } from './client.ts';
 
-export interface KafkaProducerDeps {
+interface KafkaProducerDeps {
   readonly clock: Clock;
   readonly connection: KafkaConnection;
   /**
@@ -17,7 +17,7 @@ export interface KafkaProducerDeps {
   readonly isKnownTopic: (topic: string) => boolean;
 }
 
-export interface KafkaProducer extends AsyncDisposable {
+interface KafkaProducer extends AsyncDisposable {
   publish(events: readonly NewEvent[]): Promise<readonly Position[]>;
   /** Forgets the known partition counts, because partitions were added. */
   forgetTopics(): void;

@@ -36,15 +36,15 @@ export function startKafkaSession(
   limits: KafkaLimits,
   options: SubscribeOptions,
 ): KafkaSession {
-  const { clock, onError, connection } = deps;
+  const { clock, random, onError, connection } = deps;
   const { topic, group } = options;
   const { promise: failed, resolve: fail } = Promise.withResolvers<unknown>();
   const instance = `${deps.instance}-${topic}`;
   const membership = createGroupMembership(clock, limits, { connection, topic, group, instance });
-  const partitions = createAssignedPartitions({ ...deps, mayStart: membership.isCurrent }, options);
-  const fetchLoop = startFetchLoop(deps, topic, partitions);
+  const partitions = createAssignedPartitions({ clock, random, onError, mayStart: membership.isCurrent }, options);
+  const fetchLoop = startFetchLoop({ clock, onError, connection }, topic, partitions);
   const checkOffsets = createOffsetCheck(partitions);
-  /** Counts assignments and revocations, so that what was looked up for an earlier one is not used for a later one. */
+  /** Counts assignments and revocations, so that offsets looked up for an earlier assignment are discarded. */
   let generation = 0;
   let isStopped = false;
 
@@ -66,14 +66,15 @@ export function startKafkaSession(
     partitions.clear();
   }
 
+  const loopDeps = { clock, random, onError: fail };
   const loops: readonly Loop[] = [
-    startEvery({ ...deps, onError: fail }, { intervalMs: limits.commitIntervalMs }, async () => {
+    startEvery(loopDeps, { intervalMs: limits.commitIntervalMs }, async () => {
       if (partitions.current.size > 0 && membership.isSilent()) throw new Error('the last heartbeat is too old');
       // Handlers may have been held back while the membership was not current.
       partitions.startHandlers();
       await commitHandled(membership, partitions, limits.answerLimitMs);
     }),
-    startEvery({ ...deps, onError: fail }, { intervalMs: limits.checkIntervalMs }, () =>
+    startEvery(loopDeps, { intervalMs: limits.checkIntervalMs }, () =>
       withTimeout(clock, limits.answerLimitMs, 'the offset check', checkOffsets(membership, fetchLoop.client)),
     ),
   ];

@@ -2,7 +2,7 @@
 const MAX_IDLE_LOOKS = 4;
 
 /** The progress of a partition at one moment. */
-export interface PartitionProgress {
+interface PartitionProgress {
   readonly partition: number;
   /** The offset to fetch next. */
   readonly fetchOffset: bigint;

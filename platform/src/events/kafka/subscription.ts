@@ -1,18 +1,20 @@
 /*
-  A subscription to Kafka is one member of a consumer group. It is built from parts that know each other in one
-  direction only, from top to bottom:
+  A subscription to Kafka is one member of a consumer group. Each of its parts knows only the parts below it:
 
-      subscription         keeps one session alive after another
-      └─ session           one membership, from joining to leaving; decides what happens when
-         ├─ group-membership      the group protocol: heartbeats, rebalances, committed offsets
-         ├─ assigned-partitions   the buffer of each partition, and the handlers that empty it
-         ├─ fetch-loop            fetches records into the buffers, from each leader in turn
-         │  └─ topic-client       requests that involve no group, on connections of their own
-         └─ offsets               what to commit, where to start, and whether reading makes progress
+      subscription                   keeps one session alive after another
+      └─ session                     one membership, from joining to leaving; decides what happens when
+         ├─ group-membership         the group protocol: heartbeats, rebalances, committed offsets
+         ├─ fetch-loop               fetches records into the buffers, with one fetch at a time for each broker
+         │  ├─ topic-client          requests that involve no group, on connections of their own
+         │  └─ assigned-partitions   the buffer of each partition, and the handlers that empty it
+         └─ offsets                  what to commit, where to start, and whether reading makes progress
+
+  What happens below comes back through listeners: the session hands one to `join`, and the fetch loop hears from the
+  partitions when a buffer has room again.
 
   Normal operation. The group assigns partitions to the session, which looks up their committed offsets and starts to
-  read there. The fetch loop has one fetch in flight at each broker and asks for the partitions whose buffers have room;
-  a full buffer is not fetched, which is the backpressure. Each partition has at most one handler running, on up to
+  read there. The fetch loop asks each broker for the partitions whose buffers have room. A partition with a full buffer
+  is not fetched, which is the backpressure. Each partition has at most one handler running, on up to
   `maxBatchEvents` events. When the handler succeeds, the partition's handled offset advances, and every 200 ms the
   session commits the handled offsets. When it fails, its events stay at the head of the buffer and are handled again
   after a pause of 0.1 to 5 s. So a commit never covers an event that was not handled.

@@ -31,7 +31,7 @@ export interface FetchedRecords {
   readonly nextOffset: bigint;
 }
 
-/** Reads one topic without joining a group, so that nothing it does can affect one. Its errors are `unavailable`. */
+/** Reads one topic without joining a group, so that nothing it does can affect one. Requests that hang are cut off. */
 export interface TopicClient {
   /** Returns the number of partitions. Throws when the topic does not exist. */
   partitionCount(): Promise<number>;
@@ -39,8 +39,8 @@ export interface TopicClient {
   /** Groups offsets by the broker that leads their partition. */
   groupByLeader<T extends PartitionOffset>(offsets: readonly T[]): Promise<Map<number, T[]>>;
   /**
-   * Fetches records from one leader, at most 4 MiB and 512 KiB of one partition, but always one batch. When there are
-   * none, the broker waits `maxWaitMs` for some. Call it once at a time for each leader.
+   * Fetches records from one leader: at most 4 MiB, of them 512 KiB of one partition, but at least one batch. When there
+   * are none, the broker waits up to `maxWaitMs` for some. Call it once at a time for each leader.
    */
   fetch(leader: number, offsets: readonly PartitionOffset[], maxWaitMs: number): Promise<FetchedRecords[]>;
   close(): Promise<void>;

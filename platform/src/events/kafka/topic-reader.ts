@@ -4,9 +4,9 @@ import type { Clock } from '../../concurrency/index.ts';
 import { type KafkaConnection, toClientOptions, toCommittedOffsets, toUnavailable, withTimeout } from './client.ts';
 import { type FetchedEvent, type OffsetRange, openTopicClient } from './topic-client.ts';
 
-/** Inspects a topic and the offsets of its groups, without joining or changing a group. Its errors are `unavailable`. */
+/** Reads a topic and the offsets of its groups from outside: it joins no group and commits nothing. */
 export interface TopicReader extends AsyncDisposable {
-  /** Returns what each partition holds now. Throws when the topic does not exist. */
+  /** Returns what each partition holds now. Throws `unavailable` when Kafka or the topic is not there. */
   offsetRanges(): Promise<Map<number, OffsetRange>>;
   /** Returns the id of the broker that leads each partition. */
   leaders(): Promise<Map<number, number>>;

@@ -15,7 +15,7 @@ import {
   startPostgresSubscription,
 } from './subscription.ts';
 
-export interface PostgresLog extends EventLog {
+interface PostgresLog extends EventLog {
   /** Deletes the records that are older than `retentionMs` and that every group has read. Returns their number. */
   prune(topic: string, retentionMs: number): Promise<number>;
 }
