@@ -1,19 +1,19 @@
 import type { Queryable } from './pool.ts';
 
 /**
- * A lease: one holder at a time, by the database's clock, in a table `leases(name, holder, expires_at)`.
+ * A lease in a table `leases(name, holder, expires_at)`, with one holder at a time by the clock of the database.
  *
- * It says who should work, never who may: a holder that was paused can wake up beside its successor, so what it guards
- * must be correct with two.
+ * A lease only avoids double work. A holder that was suspended may continue next to its successor, so the work that the
+ * lease guards must be correct with two holders.
  */
 export interface Lease {
-  /** Takes the lease, or extends it. False: another instance holds it. */
+  /** Takes or extends the lease. Resolves with false when another instance holds it. */
   hold(): Promise<boolean>;
-  /** Gives it up at once, so that a successor need not wait for its end. */
+  /** Gives the lease up, so that a successor need not wait until it expires. */
   release(): Promise<void>;
 }
 
-/** `holder` is a UUID of this instance; `durationMs` is how long others wait after the holder's death. */
+/** Creates a lease. `holder` is a UUID of this instance. Others can take the lease `durationMs` after the last `hold`. */
 export function createLease(db: Queryable, name: string, holder: string, durationMs: number): Lease {
   return {
     async hold() {

@@ -1,6 +1,7 @@
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 
+/** Which database to migrate, and to what. */
 export interface MigrateOptions {
   readonly url: string;
   /** Folder of `0001_name.sql` files, each with a line `-- Up Migration`. */
@@ -8,8 +9,8 @@ export interface MigrateOptions {
 }
 
 /**
- * Runs the migrations that the database has not seen, all or none, and returns their names. Two at once wait for each
- * other. The role's timeouts do not hold for this one session: a migration may take its time.
+ * Runs the migrations that the database does not have yet, all or none, and resolves with their names. A second call waits
+ * for the first. The role's timeouts are off in this session, because a migration may take long.
  */
 export async function migrate({ url, dir }: MigrateOptions): Promise<string[]> {
   const client = new pg.Client({ connectionString: url });

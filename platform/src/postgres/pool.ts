@@ -3,90 +3,57 @@ import { Socket } from 'node:net';
 import pg from 'pg';
 
 import { toAppError } from './failure.ts';
+import { type ToStatement, createToStatement } from './statement.ts';
+import {
+  type QueryResult,
+  type Queryable,
+  STATEMENT_TIMEOUT_MS,
+  type Transaction,
+  type TransactionOptions,
+  rollBack,
+  runTransaction,
+} from './transaction.ts';
+import { types } from './types.ts';
 
-export interface QueryResult {
-  rows: any[];
-  /** Rows read or written; meaningless for commands that do neither. */
-  rowCount: number;
-  readonly command: string;
-}
-
-/** What pgtyped's queries run on: a pool or a transaction. */
-export interface Queryable {
-  query(text: string, values?: any[]): Promise<QueryResult>;
-}
-
-export interface Transaction extends Queryable {
-  /**
-   * Takes a query that was started and not awaited, and sends COMMIT right behind it, in one round trip. Its error is the
-   * transaction's error.
-   */
-  sendWithCommit(query: Promise<unknown>): void;
-}
-
-export interface TransactionOptions {
-  /** What the caller has left; becomes `set local statement_timeout` where it is shorter than the role's. */
-  readonly timeoutMs?: number;
-  /** One snapshot for all reads: REPEATABLE READ, READ ONLY. */
-  readonly snapshot?: boolean;
-}
+export type { QueryResult, Queryable, Transaction, TransactionOptions } from './transaction.ts';
 
 /**
- * A pool of pipelined connections: queries that are started together leave in one flush.
+ * A pool of pipelined connections: queries that are started together are sent in one flush.
  *
- * int8 is a bigint in results. A database that is away or too slow is AppError `unavailable`, with the driver's error as
- * its cause; `failureOf` tells more.
+ * Results have int8 as bigint. A database that cannot be reached or does not answer in time is AppError `unavailable`, with
+ * the driver's error as its cause, which `failureOf` classifies. Disposing the pool closes its connections after their
+ * queries.
  */
 export interface Db extends Queryable, AsyncDisposable {
-  /** Queries that each end with what their caller has left: the shorter of `timeoutMs` and the role's own limit. */
+  /** Returns a pool whose queries each end after `timeoutMs`, or at the role's own limit if that is shorter. */
   within(timeoutMs: number): Queryable;
   /**
-   * Runs `work` between BEGIN and COMMIT on one connection; rolls back when it throws. BEGIN leaves with the first
-   * queries. Resolves only when the server answered COMMIT to the commit: behind a failed statement it answers ROLLBACK,
-   * without an error.
+   * Runs `work` between BEGIN and COMMIT on one connection, and rolls back when it throws. Resolves only when the server
+   * has confirmed the commit.
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>;
 }
 
+/** Options of a pool. */
 export interface DbOptions {
   readonly url: string;
+  /** Shown in pg_stat_activity. */
   readonly applicationName: string;
   readonly maxConnections: number;
-  /** Longest wait for a free or new connection. */
+  /** Longest wait for a free or new connection. 2000 by default. */
   readonly connectTimeoutMs?: number;
-  /** Longest wait for an answer; longer than the role's transaction_timeout, for a server that stopped altogether. */
+  /**
+   * Longest wait for an answer. 5000 by default. It must exceed the role's transaction_timeout; it is for a server that has
+   * stopped altogether.
+   */
   readonly answerTimeoutMs?: number;
-  /** Named statements save planning. Off before pgbouncer older than 1.21. */
+  /** Whether queries are named statements, which saves planning. True by default. A pgbouncer older than 1.21 needs false. */
   readonly namedStatements?: boolean;
+  /** Receives errors of idle connections. */
   readonly onError?: (error: Error) => void;
 }
 
-// The role's own limit, see ROLE_TIMEOUTS: a caller's deadline only shortens it.
-const STATEMENT_TIMEOUT_MS = 3000;
-// Spread lists would make a text each; past the bound a text goes unnamed.
-const MAX_NAMED_STATEMENTS = 256;
-
-const parseInt8 = (text: string) => BigInt(text);
-
-/** The one place that decides how PostgreSQL's types look in TypeScript. */
-const types: pg.CustomTypesConfig = {
-  getTypeParser(oid: number, format?: string) {
-    if (format === 'binary') return pg.types.getTypeParser(oid, 'binary');
-    if (oid === 20) return parseInt8;
-    if (oid === 1016) return parseInt8Array;
-    return pg.types.getTypeParser(oid, 'text');
-  },
-};
-
-function parseInt8Array(text: string): (bigint | null)[] {
-  if (text === '{}') return [];
-  return text
-    .slice(1, -1)
-    .split(',')
-    .map((item) => (item === 'NULL' ? null : BigInt(item)));
-}
-
-/** Opens a pool. Connects on first use; dispose it to close all connections after their queries. */
+/** Opens a pool. It connects at the first query. */
 export function openDb(options: DbOptions): Db {
   const config: pg.PoolConfig & { pipeline: boolean } = {
     connectionString: options.url,
@@ -105,33 +72,39 @@ export function openDb(options: DbOptions): Db {
   // Without a listener, a connection that the server closes would end the process.
   pool.on('error', report);
   pool.on('connect', (client) => client.on('error', report));
+  return createDb(pool, createToStatement(options.namedStatements ?? true));
+}
 
-  const named = createNamer(options.namedStatements ?? true);
+/** What `createDb` uses of pg.Pool. */
+export interface Pool {
+  connect(): Promise<Pick<pg.PoolClient, 'query' | 'release'>>;
+  query(statement: pg.QueryConfig): Promise<unknown>;
+  end(): Promise<void>;
+}
 
-  const transaction: Db['transaction'] = async (work, transactionOptions = {}) => {
-    let client: pg.PoolClient;
+/** Creates a Db on a pool of the driver. */
+export function createDb(pool: Pool, toStatement: ToStatement): Db {
+  const query: Db['query'] = async (text, values) => {
     try {
-      client = await pool.connect();
+      return (await pool.query(toStatement(text, values))) as QueryResult;
     } catch (error) {
       throw toAppError(error);
-    }
-    let failed: unknown;
-    try {
-      return await runTransaction(client, named, work, transactionOptions);
-    } catch (error) {
-      failed = error;
-      throw toAppError(error);
-    } finally {
-      // After an error the connection's state is a guess: a new one is cheaper than a wrong one.
-      client.release(failed !== undefined && !(await rolledBack(client)));
     }
   };
 
-  const query: Db['query'] = async (text, values) => {
-    try {
-      return (await pool.query(named(text, values))) as QueryResult;
-    } catch (error) {
+  const transaction: Db['transaction'] = async (work, options = {}) => {
+    const client = await pool.connect().catch((error: unknown) => {
       throw toAppError(error);
+    });
+    let isUsable = true;
+    try {
+      return await runTransaction(client, toStatement, work, options);
+    } catch (error) {
+      // A connection that cannot roll back is in an unknown state, and is closed.
+      isUsable = await rollBack(client);
+      throw toAppError(error);
+    } finally {
+      client.release(!isUsable);
     }
   };
 
@@ -159,12 +132,12 @@ export function openDb(options: DbOptions): Db {
 }
 
 /**
- * A socket that sends in one system call what is written in one turn of the event loop. The driver makes one of each
- * statement; cart's checkouts a second grew by a twelfth without them.
+ * Opens a socket that sends everything written in one turn of the event loop in one system call. The driver writes each
+ * statement by itself. One of the services answered a twelfth more calls a second with it.
  */
 function openSocket(): Socket {
   const socket = new Socket();
-  // Connecting sets `write` back to the prototype's, so that neither a subclass nor an earlier change would hold.
+  // On connecting, Bun restores `write` of the prototype. A subclass or an earlier change would therefore be lost.
   socket.once('connect', () => {
     const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
     let isHeld = false;
@@ -181,60 +154,4 @@ function openSocket(): Socket {
     };
   });
   return socket;
-}
-
-type Namer = (text: string, values: any[] | undefined) => pg.QueryConfig;
-
-function createNamer(enabled: boolean): Namer {
-  const names = new Map<string, string>();
-  return (text, values) => {
-    let name = names.get(text);
-    if (enabled && name === undefined && values !== undefined && names.size < MAX_NAMED_STATEMENTS) {
-      name = `s${names.size}`;
-      names.set(text, name);
-    }
-    const config: pg.QueryConfig = { text };
-    if (values !== undefined) config.values = values;
-    if (name !== undefined && values !== undefined) config.name = name;
-    return config;
-  };
-}
-
-async function runTransaction<T>(
-  client: pg.PoolClient,
-  named: Namer,
-  work: (tx: Transaction) => Promise<T>,
-  options: TransactionOptions,
-): Promise<T> {
-  const opened = [client.query(options.snapshot ? 'begin isolation level repeatable read read only' : 'begin')];
-  if (options.timeoutMs !== undefined) {
-    const timeoutMs = Math.max(1, Math.min(Math.floor(options.timeoutMs), STATEMENT_TIMEOUT_MS));
-    opened.push(client.query(`set local statement_timeout = ${timeoutMs}`));
-  }
-  const begun = Promise.all(opened);
-  begun.catch(() => {});
-  let last: Promise<unknown> = Promise.resolve();
-  const result = await work({
-    query: (text, values) => client.query(named(text, values)) as Promise<QueryResult>,
-    sendWithCommit: (query) => {
-      query.catch(() => {});
-      last = query;
-    },
-  });
-  await begun;
-  const committed = client.query('commit');
-  committed.catch(() => {});
-  await last;
-  const { command } = await committed;
-  if (command !== 'COMMIT') throw new Error(`the transaction ended with ${command}: a statement in it failed`);
-  return result;
-}
-
-async function rolledBack(client: pg.PoolClient): Promise<boolean> {
-  try {
-    await client.query('rollback');
-    return true;
-  } catch {
-    return false;
-  }
 }
