@@ -1,33 +1,35 @@
 import { createClient } from 'redis';
 
+/** Options of a connection. */
 export interface RedisOptions {
-  /** `redis://host:port` or `rediss://…`, with a password where one is needed. */
+  /** `redis://host:port` or `rediss://host:port`, with a password if the server needs one. */
   readonly url: string;
-  /** Of this program, as CLIENT LIST shows it. */
+  /** Name of this program in CLIENT LIST. */
   readonly name: string;
-  /** From the call to the answer. */
+  /** Maximum milliseconds from the call of a command to its answer. */
   readonly commandLimitMs: number;
-  /** 0 to 1. */
+  /** Returns a number from 0 to 1. */
   readonly random: () => number;
-  /** Told once when the server goes away, and once when it is back. */
+  /** Called when the connection is first ready or first fails, and whenever this changes. */
   readonly onChange?: (isThere: boolean, error?: unknown) => void;
 }
 
-/** The server cannot be asked, or did not answer in time. Whether it did what was asked is not known. */
+/** The server cannot be reached, or did not answer in time. Whether it ran the command is unknown. */
 export class RedisAwayError extends Error {
   override readonly name = 'RedisAwayError';
 }
 
+/** A connection to one Redis server. Disposing it closes the connection. */
 export interface Redis extends AsyncDisposable {
-  /** `host:port`: names the server in logs, and is no secret. */
+  /** `host:port`, for logs: it contains no password. */
   readonly address: string;
-  /** Connected, as far as is known. */
+  /** Whether the connection is ready, as far as this process knows. */
   readonly isReady: boolean;
-  /** Sends one command and its arguments. Commands of one turn of the event loop go out together. */
+  /** Sends one command with its arguments. Commands of one turn of the event loop are sent together. */
   send(...command: readonly string[]): Promise<unknown>;
-  /** Resolves when it is connected, and at the latest when the limit has passed. */
+  /** Resolves when the connection is ready, or after `limitMs`. */
   untilReady(limitMs: number): Promise<void>;
-  /** Called at every connection, before the first command goes out. */
+  /** Called whenever the connection becomes ready, before the first command is sent. */
   onReady: () => void;
 }
 
@@ -37,17 +39,17 @@ const MAX_RECONNECT_PAUSE_MS = 200;
 const MAX_QUEUED_COMMANDS = 10_000;
 
 /**
- * A connection to a Redis that may be away: it connects in the background and again within 200 ms of the server's return.
- * Meanwhile every command fails at once, and one that stays unanswered fails after its limit, as RedisAwayError. What the
- * server itself refuses is an error of its own. A connection that stays silent for a second is given up for a new one: the
- * network may have lost it, which TCP itself notices only after many minutes.
+ * Opens a connection to a Redis that may be away. It connects in the background, and reconnects within 200 ms of the
+ * server's return. Without a connection every command fails at once with RedisAwayError, and a command without an answer
+ * fails after its limit. An error that the server answers is thrown as it is. A connection that is silent for a second is
+ * replaced, because TCP notices a broken network only after many minutes.
  */
 export function openRedis(options: RedisOptions): Redis {
   const { url, name, commandLimitMs, random, onChange } = options;
   const address = new URL(url).host;
   let client = connect();
   let wasThere: boolean | undefined;
-  /** When the oldest command was sent that nothing has answered since. */
+  /** Time of the oldest command since the last answer. */
   let unansweredSinceMs: number | undefined;
 
   function change(isThere: boolean, error?: unknown): void {
@@ -64,17 +66,17 @@ export function openRedis(options: RedisOptions): Redis {
       commandsQueueMaxLength: MAX_QUEUED_COMMANDS,
       disableClientInfo: true,
       maintNotifications: 'disabled',
-      // Its own limit ends when a command is written; ours lasts until the answer.
+      // The client's own timeout ends when a command is written. Ours lasts until the answer.
       commandOptions: { timeout: 0 },
       socket: {
         connectTimeout: CONNECT_LIMIT_MS,
-        // Random, so that instances do not come back all at once.
+        // At random, so that instances do not all reconnect at once.
         reconnectStrategy: () => MAX_RECONNECT_PAUSE_MS * (0.5 + random() / 2),
       },
     });
     let greeting: NodeJS.Timeout | undefined;
     fresh.on('connect', () => {
-      // What it says first has no limit of its own.
+      // The handshake has no timeout of its own.
       greeting = setTimeout(() => giveUp(fresh), SILENCE_LIMIT_MS);
     });
     fresh.on('error', (error: unknown) => {
@@ -87,7 +89,7 @@ export function openRedis(options: RedisOptions): Redis {
       change(true);
       redis.onReady();
     });
-    // Its failures come as events, and it tries again by itself.
+    // Failures are reported as events, and the client retries by itself.
     fresh.connect().catch(() => {});
     return fresh;
   }
@@ -110,11 +112,11 @@ export function openRedis(options: RedisOptions): Redis {
       if (!used.isReady) throw new RedisAwayError(`no connection to Redis at ${address}`);
       unansweredSinceMs ??= performance.now();
       const answer = used.sendCommand([...command]).finally(() => {
-        // Also one that comes too late for its command.
+        // An answer that comes too late for its command counts as well.
         if (used === client) unansweredSinceMs = undefined;
       });
       try {
-        return await within(commandLimitMs, answer);
+        return await withLimit(commandLimitMs, answer);
       } catch (error) {
         if (isOfServer(error)) throw error;
         if (performance.now() - (unansweredSinceMs ?? Infinity) >= SILENCE_LIMIT_MS) giveUp(used);
@@ -134,15 +136,15 @@ export function openRedis(options: RedisOptions): Redis {
   return redis;
 }
 
-/** An answer of the server that says no. */
+/** Whether the server answered the command with an error. */
 function isOfServer(error: unknown): boolean {
   return error instanceof Error && ['ErrorReply', 'SimpleError', 'BlobError'].includes(error.constructor.name);
 }
 
-function within<T>(limitMs: number, answer: Promise<T>): Promise<T> {
+function withLimit<T>(limitMs: number, answer: Promise<T>): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const timer = setTimeout(() => {
-      // An answer may lie there already, where it was this process that was busy: one more turn of the event loop reads it.
+      // If this process was busy, the answer may have arrived already. Another turn of the event loop reads it.
       setImmediate(() => setImmediate(() => reject(new RedisAwayError(`Redis did not answer within ${limitMs} ms`))));
     }, limitMs);
     answer.then(resolve, reject).finally(() => clearTimeout(timer));

@@ -2,14 +2,14 @@ import { expect, test } from 'bun:test';
 
 import { createRendezvous } from './rendezvous.ts';
 
-const KEYS = Array.from({ length: 30_000 }, (_, i) => `product:${i + 1}`);
+const KEYS = Array.from({ length: 30_000 }, (_, i) => `key:${i + 1}`);
 const NAMES = ['10.0.0.1:6379', '10.0.0.2:6379', '10.0.0.3:6379'];
 const placesOf = (names: readonly string[]) => {
   const place = createRendezvous(names);
   return KEYS.map((key) => names[place(key)]);
 };
 
-test('each place gets its fair share of the keys, whatever their number', () => {
+test('each node gets an equal share of the keys', () => {
   for (const names of [NAMES.slice(0, 2), NAMES, ['127.0.0.1:16399', '127.0.0.1:16400']]) {
     const places = placesOf(names);
     for (const name of names) {
@@ -19,7 +19,7 @@ test('each place gets its fair share of the keys, whatever their number', () => 
   }
 });
 
-test('a place that is taken away gives its keys to the others evenly, and no other key moves', () => {
+test('the keys of a removed node are spread evenly over the others, and no other key moves', () => {
   const before = placesOf(NAMES);
   const after = placesOf(NAMES.slice(0, 2));
   const orphans = before.flatMap((place, i) => (place === NAMES[2] ? [after[i]] : []));
@@ -32,7 +32,7 @@ test('the order of the names does not matter', () => {
   expect(placesOf(NAMES.toReversed())).toEqual(placesOf(NAMES));
 });
 
-test('the choice is the same for ever: what is stored must be found by the next version', () => {
+test('the choice never changes, so that the next version finds what this one stored', () => {
   const place = createRendezvous(NAMES);
   expect([1, 2, 3, 4, 5, 6, 7, 8].map((n) => place(`product:${n}`))).toMatchInlineSnapshot(`
     [

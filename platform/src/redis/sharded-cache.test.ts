@@ -4,7 +4,7 @@ import { createFakeClock } from '../testing/fake-clock.ts';
 import { RedisAwayError } from './client.ts';
 import { createShardedCache } from './sharded-cache.ts';
 
-/** Two shards in memory, of which each can go away. */
+/** A cache of two shards in memory, each of which can be made unreachable. */
 function setUp() {
   const clock = createFakeClock();
   const shards = ['a:1', 'b:2'].map((address) => ({
@@ -37,7 +37,7 @@ interface TestShard {
   send(...command: readonly string[]): Promise<unknown>;
 }
 
-test('each key lies on one shard, and is found there', async () => {
+test('each key is stored on one shard and found there', async () => {
   const { shards, cache, keys, get } = setUp();
   for (const key of keys) await cache.set(key, `of ${key}`, 1000);
   expect(shards[0].texts.size + shards[1].texts.size).toBe(100);
@@ -46,13 +46,13 @@ test('each key lies on one shard, and is found there', async () => {
   expect(await get('unknown')).toBeUndefined();
 });
 
-test('each value lives as long as it was given, in whole milliseconds and at least one', async () => {
+test('a value expires after its time to live, in whole milliseconds and at least one', async () => {
   const { shards, cache } = setUp();
   for (const ttlMs of [1000, 270_000.4, 0.2]) await cache.set('k', 'v', ttlMs);
   expect([...shards[0].lives, ...shards[1].lives]).toEqual(['PX 1000', 'PX 270000', 'PX 1']);
 });
 
-test('a shard that is away loses its own keys, and is soon asked no more than once a second', async () => {
+test('while a shard is away only its own keys are missing, and it soon gets no more than one command a second', async () => {
   const { clock, shards, cache, keys, get } = setUp();
   for (const key of keys) await cache.set(key, key, 1000);
   const [gone, left] = shards;
@@ -70,7 +70,7 @@ test('a shard that is away loses its own keys, and is soon asked no more than on
   for (const key of keys) expect(await get(key)).toBe(key);
 });
 
-test('what a shard refuses does not make it away', async () => {
+test('an error that a shard answers does not count as a failure of the shard', async () => {
   const { shards, cache } = setUp();
   for (const shard of shards) shard.send = () => Promise.reject(new Error('OOM'));
   for (let i = 0; i < 10; i += 1) await expect(cache.get(`k${i}`)).rejects.toThrow('OOM');

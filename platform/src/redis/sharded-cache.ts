@@ -2,33 +2,34 @@ import { type Breaker, BreakerOpenError, type Clock, createBreaker } from '../co
 import { type Redis, RedisAwayError } from './client.ts';
 import { createRendezvous } from './rendezvous.ts';
 
-/** Texts under keys in several Redis servers. A server that is away costs its own keys, and once it is known no time. */
+/** A cache of texts in several Redis servers. When a server is away, only its own keys are missing. */
 export interface ShardedCache {
   /**
-   * Undefined: it is not there. Rejects when its shard cannot be asked: at once while the shard is known to be away, else
-   * after the command limit of its connection.
+   * Resolves with undefined when the key is not cached. Rejects with RedisAwayError when its shard does not answer: at once
+   * while the shard is known to be away, otherwise after the command limit of its connection.
    */
   get(key: string): Promise<string | undefined>;
-  /** Rejects in the same way. */
+  /** Stores a value for `ttlMs`, rounded to whole milliseconds, at least one. Rejects like `get`. */
   set(key: string, value: string, ttlMs: number): Promise<void>;
 }
 
+/** What a sharded cache needs from outside. */
 export interface ShardedCacheDeps {
   readonly clock: Pick<Clock, 'nowMs'>;
-  /** At least one. Every process must name them alike: the address chooses the keys. */
+  /** At least one. All processes must use the same addresses, because the address of a shard decides about its keys. */
   readonly shards: readonly Pick<Redis, 'address' | 'send'>[];
 }
 
-// A shard that answers late in a row is left alone, but for one question a second.
-const PATIENCE = { maxFailures: 3, openMs: 1_000 } as const;
+// After three failures in a row, a shard gets one command a second.
+const BREAKER_LIMITS = { maxFailures: 3, openMs: 1_000 } as const;
 
-/** A cache whose keys lie on shards by rendezvous hashing: see `createRendezvous`. */
+/** Creates a cache that distributes its keys over the shards by rendezvous hashing, see `createRendezvous`. */
 export function createShardedCache({ clock, shards }: ShardedCacheDeps): ShardedCache {
   const place = createRendezvous(shards.map(({ address }) => address));
   const judge = (error: unknown) => (error instanceof RedisAwayError ? 'failure' : 'success');
   const guarded = shards.map((shard): { shard: Pick<Redis, 'send'>; breaker: Breaker } => ({
     shard,
-    breaker: createBreaker({ clock, judge }, PATIENCE),
+    breaker: createBreaker({ clock, judge }, BREAKER_LIMITS),
   }));
 
   async function ask(key: string, ...command: readonly string[]): Promise<unknown> {

@@ -8,33 +8,35 @@ import {
 } from '../concurrency/index.ts';
 import type { Redis } from './client.ts';
 
+/** What a shared token bucket needs from outside. */
 export interface SharedTokenBucketDeps {
   readonly clock: Clock;
   readonly redis: Pick<Redis, 'send' | 'onReady'>;
-  /** Told when this process leaves the shared limit, and when it is back. */
+  /** Called with false when this process falls back to its own part of the limit, and with true when it shares again. */
   readonly onChange?: (isShared: boolean) => void;
 }
 
+/** Bounds of a shared token bucket. */
 export interface SharedTokenBucketLimits {
-  /** Names the bucket in Redis. All who use it must have the same rate and burst. */
+  /** Name of the bucket in Redis. All processes that use it must have the same rate and burst. */
   readonly key: string;
-  /** Of all processes together. */
+  /** Rate of all processes together. */
   readonly ratePerSecond: number;
-  /** How many may go at once after a rest, of all processes together. */
+  /** Maximum number of turns at once after a pause, for all processes together. */
   readonly burst: number;
-  /** Processes that share it. Without Redis each takes its part of the rate. */
+  /** Number of processes that share the bucket. Without Redis, each takes an equal part of the rate. */
   readonly instances: number;
-  /** Callers of this process whose turn has not come; the next one is refused. */
+  /** Maximum number of callers of this process that wait. Further callers are refused. */
   readonly maxWaiting: number;
 }
 
 /*
-  The generic cell rate algorithm (ITU-T I.371, virtual scheduling) in one round trip. Redis' own clock counts, in
-  microseconds, so that the clocks of the callers need not agree. KEYS[1] holds when the bucket would be full again.
+  The generic cell rate algorithm (ITU-T I.371, virtual scheduling) in one round trip. It uses the clock of Redis, in
+  microseconds, so that the clocks of the callers need not agree. KEYS[1] holds the time at which the bucket is full again.
 
-  A Redis that knows nothing of the bucket, because it is new or has lost its memory, gives out no turn for `quiet`: those
-  who went on with their own parts may not have seen it yet. A clock that is set back makes nobody wait longer than `most`.
-  The key has no TTL, so that a rest does not look like a loss.
+  When Redis knows nothing of the bucket, because it is new or has lost its memory, it hands out no turn for `quiet`, because
+  processes that went on with their own parts may not have noticed its return yet. After its clock was set back, nobody waits
+  longer than `most`. The key has no TTL; otherwise a pause would look like a loss of memory.
 */
 const TAKE = `
 local time = redis.call('TIME')
@@ -51,42 +53,42 @@ return {granted and 1 or 0, wait}
 `;
 const SHA = new Bun.CryptoHasher('sha1').update(TAKE).digest('hex');
 
-/** How soon a Redis that fails is asked again. */
+/** Pause after a failed call to Redis. */
 const PROBE_PAUSE_MS = 250;
-/** Longer than everybody needs to see that Redis is back: see `SHARED_AGAIN_MS`. */
+/** Longer than any process needs to notice the return of Redis, see `SHARED_AGAIN_MS`. */
 const QUIET_MS = 1_000;
 const MAX_SHARED_WAIT_MS = 60_000;
-/** A patience without an end, for Redis. */
+/** Stands for an unlimited wait, in calls to Redis. */
 const MAX_PATIENCE_MS = 86_400_000;
 const MAX_LATE_SHARE = 0.75;
-// What the network and timers add must not squeeze one more turn into a second.
+// Delays of the network and of timers must not squeeze another turn into a second.
 const PART_MARGIN = 1.05;
 
 /**
- * Within this time of Redis' return the shared limit holds again for whoever wants turns: 200 ms to connect, 250 ms to
- * ask again, and a second in which a Redis that lost its memory gives out nothing. Beyond it, one turn that a process
- * reserved of its own part.
+ * Milliseconds after the return of Redis until the shared limit holds again: 200 to connect, 250 until the next call, and
+ * 1000 in which a Redis that lost its memory hands out nothing. One turn that a process had reserved of its own part may
+ * come later.
  */
 export const SHARED_AGAIN_MS = 1_500;
 
 /**
- * A token bucket that processes share through Redis.
+ * Creates a token bucket that several processes share through Redis.
  *
- * Turns have places in time, as in `createTokenBucket`. A process reserves one at a time (`createTurnQueue`), so a caller
- * that leaves gives its turn to the next one of its process, and at most one turn a process is lost. A turn that could not
- * be taken for three quarters of an interval is given up: a busy process gets less, and never makes it up later. What is
- * left of the interval is for the way to Redis and to the place that is called; where that is enough, any second, wherever
- * it begins, has at most rate + burst turns.
+ * Turns are due at points in time, as in `createTokenBucket`. A process reserves one turn at a time (`createTurnQueue`), so a
+ * caller that leaves passes its turn to the next one of its process, and at most one turn of each process is wasted. A turn
+ * that could not be taken for three quarters of an interval is discarded: a busy process gets fewer turns and never catches
+ * up. The last quarter of the interval is left for the way to Redis and to the destination. While these take no longer, any
+ * window of one second has at most rate + burst turns.
  *
- * While Redis cannot be asked, each process falls to its part of the rate: whole turns a second where the part is one or
- * more, evenly spaced and the first an interval away, so that the sum stays below the limit from the first moment on. A
- * process that alone cannot reach Redis adds its part to what the others share: then, and only then, the sum can pass the
- * rate, by that part.
+ * While Redis cannot be reached, each process falls back to its part of the rate. If the part is one turn a second or more,
+ * it is rounded down to whole turns. They are evenly spaced, and the first is an interval away, so that the sum of all
+ * processes stays within the limit from the first moment on. Only a process that alone cannot reach Redis adds its part to
+ * what the others share; the sum can then exceed the rate by that part.
  */
 export function createSharedTokenBucket(deps: SharedTokenBucketDeps, limits: SharedTokenBucketLimits): TokenBucket {
   const intervalMs = 1000 / limits.ratePerSecond;
   const source = createSource(deps, limits, intervalMs);
-  // The second of quiet begins with the first connection, not with the first caller.
+  // A negative wait reserves nothing. It starts the quiet second at the first connection instead of at the first caller.
   deps.redis.onReady = () => void take(deps.redis, limits, intervalMs, -1).catch(() => {});
   return createTurnQueue(deps.clock, { maxWaiting: limits.maxWaiting, maxLateMs: MAX_LATE_SHARE * intervalMs }, source);
 }
@@ -99,7 +101,7 @@ function createSource(deps: SharedTokenBucketDeps, limits: SharedTokenBucketLimi
   let lastDueMs = 0;
   let gapMs = intervalMs;
 
-  /** In rotation a turn comes as many intervals later as there are processes that want one. */
+  /** Estimates the gap: in rotation, the next turn is as many intervals away as there are processes that want one. */
   function noteDue(dueMs: number): void {
     gapMs = Math.min(Math.max(dueMs - lastDueMs, intervalMs), intervalMs * limits.instances);
     lastDueMs = dueMs;
@@ -144,7 +146,7 @@ async function take(
   const values = [intervalMs, (burst - 1) * intervalMs, patienceMs, QUIET_MS, MAX_SHARED_WAIT_MS];
   const rest = ['1', key, ...values.map((ms) => (ms * 1000).toFixed(0))];
   const reply = await redis.send('EVALSHA', SHA, ...rest).catch((error: unknown) => {
-    // Redis forgets scripts when it is started again.
+    // Redis loses its scripts when it restarts.
     if (error instanceof Error && error.message.startsWith('NOSCRIPT')) return redis.send('EVAL', TAKE, ...rest);
     throw error;
   });
@@ -152,13 +154,13 @@ async function take(
   return { isGranted: isGranted === 1, waitMs: waitUs / 1000 };
 }
 
-/** This process's own part of the limit, for as long as Redis is away. */
+/** Creates this process's own part of the limit, for the time without Redis. */
 function createPart(clock: Pick<Clock, 'nowMs'>, { ratePerSecond, instances }: SharedTokenBucketLimits) {
   const share = ratePerSecond / instances;
-  // Whole turns: else the seconds in which several processes have one more come together.
+  // With fractions of turns, seconds in which several processes have one turn more could coincide.
   const intervalMs = (1000 / (share >= 1 ? Math.floor(share) : share)) * PART_MARGIN;
   let nextMs = 0;
-  /** The clock may be set back. */
+  /** Returns when the next turn is due, at most an interval away even after the clock was set back. */
   const next = () => Math.min(nextMs, clock.nowMs() + intervalMs);
   return {
     intervalMs,
@@ -171,7 +173,7 @@ function createPart(clock: Pick<Clock, 'nowMs'>, { ratePerSecond, instances }: S
       if (isGranted) nextMs = clock.nowMs() + waitMs + intervalMs;
       return { isGranted, waitMs };
     },
-    /** One that comes late moves those behind it: nothing is caught up. */
+    /** A turn that is used late delays the following ones. Nothing is caught up. */
     used() {
       nextMs = Math.max(nextMs, clock.nowMs() + intervalMs);
     },
