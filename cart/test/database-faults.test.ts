@@ -108,7 +108,7 @@ describe('the database', () => {
     await using proxy = await openProxy(Number(new URL(surroundings.database.url).port));
     await using cart = await openCart(connections(withPort(surroundings.database.url, proxy.port)));
     await at(cart).add(1, 1n);
-    proxy.cutBehind('commit', 12);
+    proxy.cutAfter('commit', 12);
     for (let round = 0; round < 10; round += 1) {
       const key = randomUUID();
       const added = async () => (await outcomeOf(at(cart).add(1, 1n, withKey(key)))) === 'OK';
@@ -135,7 +135,7 @@ describe('the database', () => {
     await using cart = await openCart(connections(withPort(surroundings.database.url, proxy.port)));
     await at(cart).list();
     for (const round of [1, 2, 3, 4, 5]) {
-      proxy.cutBehind('commit', 1);
+      proxy.cutAfter('commit', 1);
       // The call may have counted, so it is not repeated: only the shopper can tell whether to add again.
       expect(await outcomeOf(at(cart).add(1, 1n))).toBe('UNAVAILABLE DATABASE_UNAVAILABLE');
       expect(proxy.cuts).toBe(round);
@@ -146,7 +146,7 @@ describe('the database', () => {
     expect(count).toBeGreaterThan(0);
     expect(count).toBeLessThanOrEqual(5);
     for (let round = 0; round < 5; round += 1) {
-      proxy.cutBehind('commit', 2);
+      proxy.cutAfter('commit', 2);
       expect(await outcomeOf(at(cart).add(2, 1n, withKey(randomUUID(), 10_000)))).toBe('OK');
     }
     expect((await at(cart).contents()).slice(1)).toEqual([[2, 5]]);

@@ -38,7 +38,7 @@ test('when the connection is cut right after COMMIT, every request makes one ord
   await using proxy = await openProxy(Number(new URL(database.url).port));
   await using loms = await open(withPort(database.url, proxy.port));
   await create(loms, 1);
-  proxy.cutBehind('commit', 8);
+  proxy.cutAfter('commit', 8);
   const answers = [];
   for (let round = 0; round < 12; round += 1) {
     answers.push(...(await Promise.all(Array.from({ length: 10 }, () => create(loms, 1)))));
@@ -71,7 +71,7 @@ test('when PostgreSQL is killed during a commit, every request makes one order, 
     proxy.onCut = () => {
       killed = server.kill();
     };
-    proxy.cutBehind('commit', 1);
+    proxy.cutAfter('commit', 1);
     const calls = Promise.all(Array.from({ length: 20 }, () => create(loms, 1, 20_000)));
     await waitUntil(() => killed !== undefined, { what: 'the server is killed' });
     await killed;

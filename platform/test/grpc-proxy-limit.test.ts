@@ -8,7 +8,7 @@ import { openGrpcClient } from '../src/grpc/index.ts';
 import { openTracing } from '../src/telemetry/index.ts';
 import { outcomeOf } from '../src/testing/index.ts';
 
-test('an HTTP status 420 or 429 of a proxy means over the limit, another one means away', async () => {
+test('an HTTP status of 420 or 429 from a proxy is RESOURCE_EXHAUSTED, any other is UNAVAILABLE', async () => {
   const statuses = [420, 429, 503];
   const server = http2.createServer();
   server.on('stream', (stream: http2.ServerHttp2Stream) => {

@@ -44,7 +44,7 @@ async function start(mode: ServiceConfig['mode']): Promise<string> {
 const shift = (interval: string) =>
   asAdmin(database.adminUrl, (client) => client.query(`update tally_clock set shift = '${interval}'`));
 
-test('production refuses to start while the clock is shifted, says by how much, and starts when it is not', async () => {
+test('a service in production refuses to start while the clock is shifted, and says by how much', async () => {
   expect(await start('production')).toBe('up');
   for (const [interval, said] of [
     ['61 s', '00:01:01'],

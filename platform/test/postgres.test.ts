@@ -31,12 +31,12 @@ const failure = (promise: Promise<unknown>) =>
     (error: unknown) => failureOf(error),
   );
 
-test('int8 is a bigint, also in arrays', async () => {
+test('int8 is a bigint, in arrays as well', async () => {
   const { rows } = await db.query('select 9223372036854775807::int8 as one, array[1, null, 3]::int8[] as many', []);
   expect(rows).toEqual([{ one: 9223372036854775807n, many: [1n, null, 3n] }]);
 });
 
-test('a transaction keeps all or nothing', async () => {
+test('a transaction commits all of its statements or none', async () => {
   await db.transaction(async (tx) => {
     await tx.query('insert into things values (1, 1)');
   });
@@ -50,7 +50,7 @@ test('a transaction keeps all or nothing', async () => {
   expect(rows).toEqual([{ id: 1 }]);
 });
 
-test('a statement that is sent with the commit and fails is an error, and nothing is kept', async () => {
+test('when a statement that is sent with the commit fails, the transaction fails and nothing is committed', async () => {
   const promise = db.transaction(async (tx) => {
     await tx.query('insert into things values (3, 1)');
     tx.sendWithCommit(tx.query('insert into things values (1, 1)'));
@@ -60,7 +60,7 @@ test('a statement that is sent with the commit and fails is an error, and nothin
   expect(rows).toEqual([]);
 });
 
-test('a commit that the server turned into a rollback is an error', async () => {
+test('a commit that the server answers with ROLLBACK is an error', async () => {
   const promise = db.transaction(async (tx) => {
     await tx.query('select 1 / 0').catch(() => {});
   });
@@ -68,7 +68,7 @@ test('a commit that the server turned into a rollback is an error', async () => 
   await promise.catch(() => {});
 });
 
-test('failures have a class', async () => {
+test('failureOf classifies errors of the server', async () => {
   expect(await failure(db.query('select 1 / 0'))).toBe('data');
   expect(await failure(db.query('insert into things values (1, 1)'))).toBe('conflict');
   expect(await failure(db.query('insert into things values (null, 1)'))).toBe('data');
@@ -76,7 +76,7 @@ test('failures have a class', async () => {
   expect(await failure(db.within(50).query('select pg_sleep(1)'))).toBe('timeout');
 });
 
-test('a transaction that idles is thrown out after a second, and its locks are free', async () => {
+test('an idle transaction is ended after a second, and its locks are released', async () => {
   const held = failure(
     db.transaction(async (tx) => {
       await tx.query('select * from things where id = 1 for update');
@@ -89,7 +89,7 @@ test('a transaction that idles is thrown out after a second, and its locks are f
   expect(['timeout', 'lost']).toContain(await held);
 });
 
-test('a lost server is unavailable, and comes back by itself', async () => {
+test('a lost server is unavailable, and the pool reconnects by itself', async () => {
   await using server = await openTestServer();
   const url = await server.database('loms');
   await using lost = openDb({ url, applicationName: 'test', maxConnections: 2 });
@@ -109,13 +109,13 @@ test('a lost server is unavailable, and comes back by itself', async () => {
   );
 }, 30_000);
 
-test('a server that stopped answering fails every call after 5 s, new connections after 2 s, and the pool recovers', async () => {
+test('while a server does not answer, calls fail after 5 s and new connections after 2 s, and then the pool recovers', async () => {
   await using proxy = await openProxy(Number(new URL(database.url).port));
   const url = withPort(database.url, proxy.port);
   await using stalled = openDb({ url, applicationName: 'test', maxConnections: 3 });
   const transaction = () => stalled.transaction((tx) => tx.query('select 1'));
   const within = () => stalled.within(500).query('select 1');
-  // A connection for each of the three below.
+  // One connection for each of the three calls below.
   await Promise.all([stalled.query('select pg_sleep(0.1)'), transaction(), within()]);
   await Promise.all([1, 2, 3].map(() => stalled.query('select pg_sleep(0.2)')));
   proxy.isMute = true;
@@ -127,7 +127,7 @@ test('a server that stopped answering fails every call after 5 s, new connection
   ]);
   for (const [found, ms] of await Promise.all(failures)) {
     expect(['timeout', 'lost']).toContain(found as string);
-    // The limit is 5 s for an answer, once: a rollback must not wait as long again.
+    // The limit of 5 s for an answer applies once. A rollback must not wait as long again.
     expect(ms).toBeGreaterThan(4900);
     expect(ms).toBeLessThan(9000);
   }
@@ -135,13 +135,13 @@ test('a server that stopped answering fails every call after 5 s, new connection
   expect(await failure(stalled.query('select 1'))).toBe('lost');
   expect(performance.now() - connectingMs).toBeLessThan(4500);
   proxy.isMute = false;
-  // Behind the failed connections come new ones, as many as before.
+  // As many new connections as before replace the failed ones.
   const pids = await Promise.all([1, 2, 3].map(() => stalled.query('select pg_backend_pid() as pid, pg_sleep(0.2)')));
   expect(new Set(pids.map(({ rows }) => rows[0].pid)).size).toBe(3);
   expect((await transaction()).rowCount).toBe(1);
 }, 40_000);
 
-test('the role carries the timeouts', async () => {
+test('the timeouts are settings of the role', async () => {
   const names = ['idle_in_transaction_session_timeout', 'lock_timeout', 'statement_timeout', 'transaction_timeout'];
   const { rows } = await db.query('select setting from pg_settings where name = any($1) order by name', [names]);
   expect(rows.map(({ setting }) => setting)).toEqual(['1000', '2000', '3000', '4000']);

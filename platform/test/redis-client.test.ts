@@ -45,7 +45,7 @@ describeWith(await missingRedis(), 'a connection to Redis', () => {
     return { error, tookMs: performance.now() - startedMs };
   }
 
-  test('commands of one turn of the event loop go out together', async () => {
+  test('commands of one turn of the event loop are sent together', async () => {
     const info = async () => Number(/total_reads_processed:(\d+)/.exec(String(await redis.send('INFO', 'stats')))?.[1]);
     await redis.send('SET', 'a', '1');
     const before = await info();
@@ -53,9 +53,9 @@ describeWith(await missingRedis(), 'a connection to Redis', () => {
     expect((await info()) - before).toBeLessThanOrEqual(3);
   });
 
-  test('fails at once while the server is away, and is back by itself soon after it returns', async () => {
+  test('commands fail at once while the server is away, and the client reconnects soon after it returns', async () => {
     await server.kill();
-    await waitUntil(() => !redis.isReady, { what: 'the end is seen' });
+    await waitUntil(() => !redis.isReady, { what: 'the client sees the end of the server' });
     const { error, tookMs } = await failureOf(redis.send('PING'));
     expect(error).toBeInstanceOf(RedisAwayError);
     expect(tookMs).toBeLessThan(20);
@@ -68,7 +68,7 @@ describeWith(await missingRedis(), 'a connection to Redis', () => {
     expect(changes).toEqual(['there', 'away', 'there']);
   });
 
-  test('a server that hangs costs a command no more than its limit', async () => {
+  test('a command to a server that hangs fails after its limit', async () => {
     server.pause();
     const { error, tookMs } = await failureOf(redis.send('PING'));
     server.resume();
@@ -77,11 +77,11 @@ describeWith(await missingRedis(), 'a connection to Redis', () => {
     expect(await redis.send('PING')).toBe('PONG');
   });
 
-  test('a connection that the network lost is given up for a new one', async () => {
+  test('a connection that the network lost is replaced', async () => {
     await using proxy = await openProxy(Number(new URL(server.url).port));
     await using far = open(`redis://127.0.0.1:${proxy.port}`);
     await far.untilReady(2_000);
-    proxy.muteStanding();
+    proxy.muteCurrent();
     const answers = async () => (await failureOf(far.send('PING'))).error === undefined;
     expect(await answers()).toBe(false);
     expect(far.isReady).toBe(true);
@@ -89,18 +89,18 @@ describeWith(await missingRedis(), 'a connection to Redis', () => {
     expect(changes).toEqual(['there', 'there', 'away', 'there']);
   });
 
-  test('a new connection that says nothing is given up too', async () => {
+  test('a new connection without an answer is replaced as well', async () => {
     await using proxy = await openProxy(Number(new URL(server.url).port));
     proxy.isMute = true;
     await using far = open(`redis://127.0.0.1:${proxy.port}`);
     await far.untilReady(300);
-    // What was swallowed until here is never answered: only another connection helps.
+    // The dropped bytes are never answered, so only another connection helps.
     proxy.isMute = false;
     await far.untilReady(5_000);
     expect(await far.send('PING')).toBe('PONG');
   });
 
-  test('answers that come late are no silence', async () => {
+  test('late answers do not count as silence', async () => {
     const late = async () => {
       server.pause();
       const { error } = await failureOf(redis.send('PING'));
@@ -114,22 +114,22 @@ describeWith(await missingRedis(), 'a connection to Redis', () => {
     expect(changes).toEqual(['there']);
   });
 
-  test('an answer that lies there already counts, however busy this process was', async () => {
+  test('an answer that has arrived counts, even when this process was too busy to read it in time', async () => {
     const answer = redis.send('PING');
-    // Sent, and answered while nobody here reads.
+    // The command is sent, and the server answers while this process reads nothing.
     await new Promise((resolve) => setImmediate(resolve));
     const untilMs = performance.now() + 2 * LIMIT_MS;
     while (performance.now() < untilMs);
     expect(await answer).toBe('PONG');
   });
 
-  test('what the server refuses is an error of its own', async () => {
+  test('an error that the server answers is not RedisAwayError', async () => {
     const { error } = await failureOf(redis.send('NONSENSE'));
     expect(error).not.toBeInstanceOf(RedisAwayError);
     expect(String(error)).toContain('unknown command');
   });
 
-  test('a server that was never there stops nobody', async () => {
+  test('untilReady returns after its limit when there is no server', async () => {
     await using nowhere = open(`redis://127.0.0.1:${freePort()}`);
     const startedMs = performance.now();
     await nowhere.untilReady(100);
@@ -137,7 +137,7 @@ describeWith(await missingRedis(), 'a connection to Redis', () => {
     expect((await failureOf(nowhere.send('PING'))).error).toBeInstanceOf(RedisAwayError);
   });
 
-  test('a limit whose Redis hangs goes on with its own part, and is shared again when it answers', async () => {
+  test('a shared limit continues with its own part while Redis hangs, and is shared again afterwards', async () => {
     const shared: boolean[] = [];
     const limits = { key: 'limit', ratePerSecond: 20, burst: 1, instances: 2, maxWaiting: 100 };
     const deps = { clock: systemClock, redis, onChange: (isShared: boolean) => shared.push(isShared) };
@@ -148,7 +148,7 @@ describeWith(await missingRedis(), 'a connection to Redis', () => {
     for (let n = 0; n < 10; n += 1) await bucket.take();
     const tookMs = performance.now() - startedMs;
     server.resume();
-    // Ten turns of its half of the rate, and the first answer that was waited for.
+    // Ten turns at half of the rate, and the limit of the first command.
     expect(tookMs).toBeWithin(900, 2_000);
     await waitUntil(async () => (await bucket.take(), shared.at(-1) === true), { what: 'it is shared again' });
     expect(shared).toEqual([false, true]);

@@ -4,7 +4,7 @@ import { LimitError, type TokenBucket, createTokenBucket, systemClock } from '..
 import { createSharedTokenBucket, openRedis } from '../src/redis/index.ts';
 import { type TestRedis, describeWith, missingRedis, openTestRedis } from '../src/testing/index.ts';
 
-/* What every token bucket keeps, in real time: 20 turns a second, burst 1. */
+/* The contract of token buckets, in real time: 20 turns a second, burst 1. */
 
 const LIMITS = { ratePerSecond: 20, burst: 1, maxWaiting: 5 } as const;
 const INTERVAL_MS = 1000 / LIMITS.ratePerSecond;
@@ -38,7 +38,7 @@ const makers: Record<string, { readonly missing: string | undefined; readonly op
       buckets += 1;
       const limits = { ...LIMITS, key: `limit:${buckets}`, instances: 1 };
       const bucket = createSharedTokenBucket({ clock: systemClock, redis: client }, limits);
-      // Behind the second in which a new bucket gives out nothing, and rested.
+      // A new bucket hands out nothing for a second. Then it rests until it is full.
       await bucket.take();
       await Bun.sleep(2 * INTERVAL_MS);
       return { bucket, close: async () => await client[Symbol.asyncDispose]() };
@@ -58,7 +58,7 @@ for (const [name, { missing, open }] of Object.entries(makers)) {
         }
       });
 
-    withBucket('gives turns first come, first served, an interval apart', async (bucket) => {
+    withBucket('lets callers go first come, first served, an interval apart', async (bucket) => {
       const startedMs = performance.now();
       const order: string[] = [];
       const take = async (name: string) => {
@@ -72,20 +72,23 @@ for (const [name, { missing, open }] of Object.entries(makers)) {
       expect(tookMs).toBeLessThan(6 * INTERVAL_MS);
     });
 
-    withBucket('refuses at once whose deadline is shorter than its wait, and takes no turn for it', async (bucket) => {
-      const startedMs = performance.now();
-      const patient = [bucket.take(), bucket.take(), bucket.take()];
-      const refused = await bucket.take({ deadlineMs: Date.now() + 30 }).catch((error: unknown) => error);
-      const refusedAfterMs = performance.now() - startedMs;
-      expect(refused).toBeInstanceOf(LimitError);
-      expect(refusedAfterMs).toBeLessThan(INTERVAL_MS);
-      await Promise.all(patient);
-      await bucket.take();
-      expect(performance.now() - startedMs).toBeLessThan(4.8 * INTERVAL_MS);
-    });
+    withBucket(
+      'refuses a caller at once whose deadline is shorter than its wait, and uses no turn for it',
+      async (bucket) => {
+        const startedMs = performance.now();
+        const patient = [bucket.take(), bucket.take(), bucket.take()];
+        const refused = await bucket.take({ deadlineMs: Date.now() + 30 }).catch((error: unknown) => error);
+        const refusedAfterMs = performance.now() - startedMs;
+        expect(refused).toBeInstanceOf(LimitError);
+        expect(refusedAfterMs).toBeLessThan(INTERVAL_MS);
+        await Promise.all(patient);
+        await bucket.take();
+        expect(performance.now() - startedMs).toBeLessThan(4.8 * INTERVAL_MS);
+      },
+    );
 
     withBucket(
-      'refuses who comes first with too little time, and the next one is served in that turn',
+      'refuses a first caller with too little time, and lets the next caller have the turn',
       async (bucket) => {
         await bucket.take();
         const startedMs = performance.now();
@@ -111,7 +114,7 @@ for (const [name, { missing, open }] of Object.entries(makers)) {
     });
 
     withBucket(
-      'refuses when too many wait, and rejects with the reason of a signal that aborted before',
+      'refuses callers when too many wait, and rejects with the reason of a signal that has already aborted',
       async (bucket) => {
         const all = Array.from({ length: 12 }, () =>
           bucket.take().then(
@@ -130,7 +133,7 @@ for (const [name, { missing, open }] of Object.entries(makers)) {
 }
 
 describeWith(missing, 'the script in Redis', () => {
-  /** Processes of their own, as far as Redis can tell, which share 20 turns a second. */
+  /** Opens buckets that share 20 turns a second, each with its own connection, like separate processes. */
   async function openProcesses(stack: AsyncDisposableStack, count: number) {
     buckets += 1;
     const key = `limit:${buckets}`;
@@ -146,7 +149,7 @@ describeWith(missing, 'the script in Redis', () => {
     return { key, processes: await Promise.all(Array.from({ length: count }, open)) };
   }
 
-  test('a bucket that Redis does not know, or has lost, gives out nothing for a second', async () => {
+  test('a bucket that Redis does not know or has lost hands out nothing for a second', async () => {
     await using stack = new AsyncDisposableStack();
     const { key, processes } = await openProcesses(stack, 1);
     const { client, bucket } = processes[0]!;
@@ -161,32 +164,34 @@ describeWith(missing, 'the script in Redis', () => {
     expect(await waitMs()).toBeGreaterThan(900);
   });
 
-  test('a clock that was set back makes nobody wait for longer than a minute', async () => {
+  test('nobody waits longer than a minute after the clock of Redis was set back', async () => {
     await using stack = new AsyncDisposableStack();
     const { key, processes } = await openProcesses(stack, 1);
     const { client, bucket } = processes[0]!;
-    // As it stands behind a clock that was set back by a day.
+    // The value that Redis holds after its clock was set back by a day.
     await client.send('SET', key, String((Date.now() + 86_400_000) * 1000));
     const refused = await bucket.take({ deadlineMs: Date.now() + 1000 }).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(LimitError);
     expect((refused as LimitError).waitMs).toBeWithin(55_000, 60_001);
   });
 
-  test('no second, wherever it begins, has more than rate and burst, and what is wanted is given', async () => {
+  test('any window of one second has at most rate + burst turns, and callers get the rate', async () => {
     await using stack = new AsyncDisposableStack();
     const { processes } = await openProcesses(stack, 2);
     const turnsMs: number[] = [];
     const untilMs = performance.now() + 5000;
-    const want = async (bucket: TokenBucket) => {
+    const takeUntilEnd = async (bucket: TokenBucket) => {
       while (performance.now() < untilMs) {
         await bucket.take();
         turnsMs.push(performance.now());
       }
     };
-    await Promise.all(processes.flatMap(({ bucket }) => [want(bucket), want(bucket), want(bucket)]));
+    await Promise.all(
+      processes.flatMap(({ bucket }) => [takeUntilEnd(bucket), takeUntilEnd(bucket), takeUntilEnd(bucket)]),
+    );
     const inSecond = (fromMs: number) => turnsMs.filter((ms) => ms >= fromMs && ms < fromMs + 1000).length;
     expect(Math.max(...turnsMs.map(inSecond))).toBeLessThanOrEqual(LIMITS.ratePerSecond + LIMITS.burst);
-    // Of the four seconds behind the quiet one.
+    // The quiet second leaves four seconds.
     expect(turnsMs.length).toBeGreaterThan(4 * LIMITS.ratePerSecond * 0.7);
   }, 30_000);
 });

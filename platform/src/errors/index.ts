@@ -1,4 +1,4 @@
-/** What an expected failure means to a caller. `platform/grpc` translates it to a status code in one table. */
+/** What an expected failure means to the caller. `platform/grpc` maps each kind to a gRPC status code. */
 export type ErrorKind =
   | 'invalid-argument'
   | 'not-found'
@@ -10,29 +10,32 @@ export type ErrorKind =
   | 'cancelled'
   | 'unavailable';
 
-/** A field of the request that is wrong: its path as in `item.count`, and what was expected. */
+/** A wrong field of the request. */
 export interface FieldViolation {
+  /** Path of the field: `item.count`. */
   readonly field: string;
+  /** What was expected. */
   readonly description: string;
 }
 
+/** Details of an expected failure. */
 export interface AppErrorOptions {
   readonly cause?: unknown;
-  /** Stable word for programs, in capitals: `EMPTY_CART`. */
+  /** Stable word for programs, in capitals: `POOL_FULL`. */
   readonly reason?: string;
-  /** The service that decided; a server fills in its own name where it is absent. */
+  /** Service that decided. By default a server sends its own name. */
   readonly domain?: string;
-  /** The values that the refusal is about. */
+  /** Values that the failure is about, for programs. */
   readonly values?: Readonly<Record<string, string>>;
   readonly violations?: readonly FieldViolation[];
-  /** When another try makes sense. Answered as google.rpc.RetryInfo. */
+  /** Milliseconds after which a retry makes sense. Sent as google.rpc.RetryInfo. */
   readonly retryAfterMs?: number;
 }
 
 /**
- * An expected failure, whose message is for the caller.
+ * An expected failure. Its message is for the caller.
  *
- * Anything else that is thrown counts as a bug: it is logged whole and answered as `internal error`.
+ * Any other error counts as a bug: it is logged with its stack, and the caller gets `internal error`.
  */
 export class AppError extends Error {
   override readonly name = 'AppError';

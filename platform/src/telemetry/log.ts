@@ -3,16 +3,20 @@ import pino from 'pino';
 
 import { AppError } from '../errors/index.ts';
 
-/** Structured JSON log: `log.info({orderId}, 'order created')`. */
+/** A structured log, one JSON object a line: `log.info({ port }, 'the service is up')`. */
 export type Log = Pick<pino.Logger, 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'isLevelEnabled' | 'flush'>;
 
+/** The levels of LOG_LEVEL, from the least severe. `silent` turns the log off. */
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-// Names under which a secret could reach a log line by mistake.
+// A secret could reach a log line by mistake under these names.
 const REDACTED = ['token', '*.token', 'password', '*.password', '*["x-product-token"]', 'url', '*.url'];
 
-/** Writes to `destination` (standard output by default), synchronously, so that nothing is lost in a crash. */
+/**
+ * Creates a log. It writes to `destination`, which is standard output by default, synchronously, so that a crash loses no
+ * lines. Within a trace each line has its trace_id.
+ */
 export function createLog(service: string, level: LogLevel, destination?: pino.DestinationStream): Log {
   return pino(
     {
@@ -31,13 +35,13 @@ export function createLog(service: string, level: LogLevel, destination?: pino.D
   );
 }
 
-// What only our own code can do wrong.
+// Errors of these types are always bugs in our own code.
 const BUGS = [TypeError, RangeError, ReferenceError, SyntaxError];
 
 /**
- * An error as the log shows it, its cause too. Only known fields: a driver's error also holds the row's values
- * (`detail`), which are personal data. What is expected, as a neighbour that does not answer, comes again and again: it
- * shows no stack, and neither does what caused it, unless that is a bug.
+ * Returns what the log shows of an error and its causes. Only known fields are shown, because an error of the database
+ * driver also has the values of the row (`detail`), which are personal data. An expected failure may repeat many times in
+ * an outage, so it has no stack, and neither have its causes, apart from bugs.
  */
 function describeError(error: unknown): unknown {
   return describe(error, false);

@@ -21,6 +21,7 @@ export function createMetrics(service: string): Registry {
   return registry;
 }
 
+// These are zero or wrong on Bun.
 const MEANINGLESS_ON_BUN = [
   'nodejs_active_handles',
   'nodejs_active_handles_total',

@@ -6,6 +6,7 @@ import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 
+/** The source of spans of one service. Disposing it sends the spans that are left, for at most 2 s. */
 export interface Tracing extends AsyncDisposable {
   readonly tracer: Tracer;
 }
@@ -13,10 +14,8 @@ export interface Tracing extends AsyncDisposable {
 const FLUSH_LIMIT_MS = 2_000;
 
 /**
- * Traces of one service.
- *
- * With an OTLP endpoint its spans go out in batches. Without one no span is made, yet an incoming traceparent still
- * travels on. Dispose it to send what is left.
+ * Opens the tracing of one service. With an OTLP endpoint its spans are sent in batches. Without one no spans are recorded,
+ * but an incoming traceparent is still passed on.
  */
 export function openTracing(service: string, otlpEndpoint?: string): Tracing {
   installOnce();
@@ -30,34 +29,35 @@ export function openTracing(service: string, otlpEndpoint?: string): Tracing {
   });
   return {
     tracer: provider.getTracer(service),
-    // A collector that is away must not hold a shutdown up: the exporter alone would try for 8 s.
+    // A collector that is away must not delay a shutdown. The exporter would retry for 8 s.
     [Symbol.asyncDispose]: () => Promise.race([provider.shutdown().catch(() => {}), Bun.sleep(FLUSH_LIMIT_MS)]),
   };
 }
 
-/** Context and propagation are global in OpenTelemetry; a process with several services shares them. */
+/** Sets the context manager and the propagator, which are global in OpenTelemetry. */
 function installOnce(): void {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   propagation.setGlobalPropagator(new W3CTraceContextPropagator());
 }
 
-/** The W3C traceparent of what is running now; undefined outside a trace. */
+/** Returns the W3C traceparent of the current context, or undefined outside of a trace. */
 export function currentTraceparent(): string | undefined {
   return toTraceparent(context.active());
 }
 
+/** Returns the W3C traceparent of a context, or undefined when it has no span. */
 export function toTraceparent(ctx: Context): string | undefined {
   const carrier: { traceparent?: string } = {};
   propagation.inject(ctx, carrier);
   return carrier.traceparent;
 }
 
-/** The context that a traceparent names; the root where it names none. */
+/** Returns the context that a traceparent names. Without a valid one it is the current context. */
 export function fromTraceparent(traceparent: string | undefined): Context {
   return traceparent === undefined ? context.active() : propagation.extract(context.active(), { traceparent });
 }
 
-/** Runs `work` in a span of its own below `parent`, which fails when `work` does. */
+/** Runs `work` in a new span below `parent`. The span has status ERROR when the work rejects. */
 export async function inSpan<T>(
   tracer: Tracer,
   name: string,

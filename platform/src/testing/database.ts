@@ -48,6 +48,7 @@ export interface TestServer extends AsyncDisposable {
   start(): Promise<void>;
 }
 
+/** Starts a server for one test. Disposing it ends it and deletes its data. */
 export async function openTestServer(): Promise<TestServer> {
   const { dir, start } = await newServer({});
   let server = await start();

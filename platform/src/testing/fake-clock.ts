@@ -1,13 +1,14 @@
 import type { Clock } from '../concurrency/index.ts';
 
-/** Time that stands still until a test moves it. */
+/** A clock that stands still until a test advances it. */
 export interface FakeClock extends Clock {
-  /** Moves time on and runs what falls due, in order; between two runs everything that can go on without time does. */
+  /** Advances the time and runs what falls due, in order. After each step, promises that need no time are settled. */
   advance(ms: number): Promise<void>;
-  /** Work that waits for its time. */
+  /** Number of scheduled runs. */
   readonly pending: number;
 }
 
+/** Creates a clock that stands at `startMs`, by default at noon UTC on 24 November 2026. */
 export function createFakeClock(startMs = Date.parse('2026-11-24T12:00:00Z')): FakeClock {
   let nowMs = startMs;
   let order = 0;
@@ -49,7 +50,7 @@ export function createFakeClock(startMs = Date.parse('2026-11-24T12:00:00Z')): F
   };
 }
 
-/** Lets every promise that needs no time go on. A turn of the event loop runs the microtasks to their end. */
+/** Settles promises that need no time: a turn of the event loop runs all microtasks. */
 function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

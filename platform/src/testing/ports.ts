@@ -1,8 +1,8 @@
-// Below the ports that the system gives to clients: one of them could take the port of a server that is down.
+// Below the ephemeral ports, so that no client gets the port of a server that is down.
 const FIRST_PORT = 20_000;
 const PORTS = 12_000;
 
-/** Ports that are free now, no two the same, and stay free while their servers are down. */
+/** Returns different ports that are free now, and that stay free while their servers are down. */
 export function quietPorts(count: number): number[] {
   const ports = new Set<number>();
   while (ports.size < count) {

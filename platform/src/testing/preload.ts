@@ -3,10 +3,10 @@ import { afterAll, setDefaultTimeout } from 'bun:test';
 import { closeTestServer } from './database.ts';
 import { closeTestKafka } from './kafka.ts';
 
-// Hooks too: a server that starts on a busy machine takes its time.
+// The limit holds for hooks as well, in which servers start on a busy machine.
 setDefaultTimeout(30_000);
 
-// Behind the last test of the process.
+// After the last test of the process.
 afterAll(async () => {
   await Promise.all([closeTestServer(), closeTestKafka()]);
 });

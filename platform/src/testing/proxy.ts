@@ -1,19 +1,21 @@
 import net from 'node:net';
 
-/** A TCP proxy in front of a server, which a test can cut at a chosen moment. */
+/** A TCP proxy for a server. A test can cut or mute its connections. */
 export interface Proxy extends AsyncDisposable {
   readonly port: number;
-  /** Cuts a connection right behind the next `times` client packets that contain `text`, once they were passed on. */
-  cutBehind(text: string, times: number): void;
+  /** Cuts the connection after each of the next `times` client packets that contain `text`, which are passed on. */
+  cutAfter(text: string, times: number): void;
+  /** Number of connections that were cut. */
   readonly cuts: number;
-  /** Called when it cuts, before the cut. */
+  /** Called just before a connection is cut. */
   onCut: () => void;
-  /** While it is true, what either side sends is swallowed, on old connections and on new ones: nothing is closed. */
+  /** While true, all bytes of both sides are dropped on all connections, and none is closed. */
   isMute: boolean;
-  /** Mutes for ever what stands now; new connections are served. */
-  muteStanding(): void;
+  /** Drops all further bytes on the connections that exist now. New connections work. */
+  muteCurrent(): void;
 }
 
+/** Opens a proxy on a free port in front of `targetPort` of this machine. */
 export async function openProxy(targetPort: number): Promise<Proxy> {
   let pattern = '';
   let left = 0;
@@ -40,7 +42,7 @@ export async function openProxy(targetPort: number): Promise<Proxy> {
       cuts += 1;
       proxy.onCut();
       client.destroy();
-      // The server must get what was sent before it sees the end.
+      // The server gets what was sent before it sees the end of the connection.
       upstream.end();
       sockets.delete(client);
     });
@@ -49,7 +51,7 @@ export async function openProxy(targetPort: number): Promise<Proxy> {
   const address = server.address();
   const proxy: Proxy = {
     port: typeof address === 'object' && address !== null ? address.port : 0,
-    cutBehind(text, times) {
+    cutAfter(text, times) {
       pattern = text;
       left = times;
     },
@@ -58,7 +60,7 @@ export async function openProxy(targetPort: number): Promise<Proxy> {
     },
     onCut: () => {},
     isMute: false,
-    muteStanding() {
+    muteCurrent() {
       for (const socket of sockets) muted.add(socket);
     },
     async [Symbol.asyncDispose]() {
@@ -69,5 +71,5 @@ export async function openProxy(targetPort: number): Promise<Proxy> {
   return proxy;
 }
 
-/** The same URL on another port. */
+/** Returns the URL with another port. */
 export const withPort = (url: string, port: number): string => Object.assign(new URL(url), { port: String(port) }).href;
