@@ -29,7 +29,7 @@ export interface CommandGroup {
 
 /** An argument that is told by its place. It must not be blank. */
 export interface Operand {
-  /** `ORDER` */
+  /** `PART` */
   readonly name: string;
   readonly isRequired: boolean;
   /** Any other word is refused. */
@@ -43,7 +43,7 @@ export interface Operand {
 }
 
 /** An option: a flag, a whole number, or a text. */
-export interface Option {
+interface Option {
   /** `--follow` */
   readonly name: string;
   /** `-f` */
@@ -68,7 +68,7 @@ export interface Given {
 }
 
 /** Exit codes of a command that uses the usual ones for something else. */
-export interface ExitCodes {
+interface ExitCodes {
   /** Wrong arguments; 2 by default. */
   readonly usage?: number;
   /** An expected failure, or a bug; 1 by default. */

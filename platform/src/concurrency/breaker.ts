@@ -16,7 +16,7 @@ const TRANSITIONS: Readonly<Record<BreakerState, Partial<Record<BreakerEvent, Br
 };
 
 /** What a circuit breaker needs from outside. */
-export interface BreakerDeps {
+interface BreakerDeps {
   readonly clock: Pick<Clock, 'nowMs'>;
   /** Judges an error of the work. A refusal by the destination is a `success`: the destination answers. */
   readonly judge: (error: unknown) => BreakerVerdict;
@@ -24,7 +24,7 @@ export interface BreakerDeps {
 }
 
 /** Bounds of a circuit breaker. */
-export interface BreakerLimits {
+interface BreakerLimits {
   /** Number of failures in a row that open it. */
   readonly maxFailures: number;
   /** Milliseconds that it stays open before a probe, and after a failed probe. */

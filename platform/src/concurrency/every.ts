@@ -10,7 +10,7 @@ export interface EveryDeps {
 }
 
 /** Pauses of a loop. */
-export interface EveryOptions {
+interface EveryOptions {
   /** Milliseconds between the end of a run and the next run. Varies by a tenth at random, so that instances drift apart. */
   readonly intervalMs: number;
   /** Shortest pause after a run, even when `wake` is called or work is left. 0 by default. */

@@ -1,7 +1,7 @@
 import { type Clock, sleep } from './clock.ts';
 
 /** What retries need from outside. */
-export interface RetryDeps {
+interface RetryDeps {
   readonly clock: Clock;
   /** Returns a number from 0 to 1. */
   readonly random: () => number;
@@ -51,7 +51,7 @@ export async function retry<T>(
 }
 
 /** Bounds the share of calls that are retried. Without it, a destination that is down gets several times its usual load. */
-export interface RetryBudget {
+interface RetryBudget {
   /** Counts a first attempt. */
   noteCall(): void;
   /** Takes one retry from the budget. Returns false when none is left. */
@@ -59,7 +59,7 @@ export interface RetryBudget {
 }
 
 /** How a budget fills. */
-export interface RetryBudgetLimits {
+interface RetryBudgetLimits {
   /** Number of calls that add one retry to the budget. */
   readonly callsPerRetry: number;
   /** Maximum number of retries in the budget, and their number at the start, for destinations that are seldom called. */

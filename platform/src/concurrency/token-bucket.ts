@@ -30,7 +30,7 @@ export class LimitError extends Error {
 }
 
 /** Bounds of a token bucket. */
-export interface TokenBucketLimits {
+interface TokenBucketLimits {
   readonly ratePerSecond: number;
   /** Maximum number of tokens that can be taken at once after a pause. */
   readonly burst: number;

@@ -3,14 +3,14 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from './clock.ts';
 
 /** What a cache reads the time and its randomness from. */
-export interface TtlCacheDeps {
+interface TtlCacheDeps {
   readonly clock: Pick<Clock, 'nowMs'>;
   /** Returns a number from 0 to 1. */
   readonly random: () => number;
 }
 
 /** A cache in this process whose entries expire. */
-export interface TtlCache<K, V> {
+interface TtlCache<K, V> {
   get(key: K): V | undefined;
   /** Stores a value for `ttlMs`, shortened by up to a fifth at random so that entries stored together expire apart. */
   set(key: K, value: V, ttlMs: number): void;

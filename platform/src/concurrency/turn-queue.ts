@@ -23,7 +23,7 @@ export interface Reservation {
 }
 
 /** Bounds of a turn queue. */
-export interface TurnQueueLimits {
+interface TurnQueueLimits {
   /** Maximum number of callers that wait. Further callers are refused. */
   readonly maxWaiting: number;
   /** A reserved turn that nobody took this long after it was due is discarded, and a new one is reserved. */

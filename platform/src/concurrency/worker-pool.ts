@@ -9,7 +9,7 @@ export interface WorkerPoolLimits {
 }
 
 /** Options of one call of a worker pool. */
-export interface MapOptions {
+interface MapOptions {
   /** When this signal aborts, the call rejects with its reason. */
   readonly signal?: AbortSignal;
 }

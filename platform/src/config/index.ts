@@ -27,7 +27,7 @@ export interface Variable {
 }
 
 /** Bounds of a whole number, both inclusive. A variable without a fallback must be set. */
-export interface IntegerBounds {
+interface IntegerBounds {
   readonly fallback?: number;
   readonly min: number;
   readonly max: number;

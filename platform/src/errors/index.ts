@@ -19,7 +19,7 @@ export interface FieldViolation {
 }
 
 /** Details of an expected failure. */
-export interface AppErrorOptions {
+interface AppErrorOptions {
   readonly cause?: unknown;
   /** Stable word for programs, in capitals: `POOL_FULL`. */
   readonly reason?: string;

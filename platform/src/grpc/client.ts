@@ -35,7 +35,7 @@ export type ClientOf<S extends DescService> = {
 };
 
 /** Options of a client. */
-export interface GrpcClientOptions {
+interface GrpcClientOptions {
   /** `host:port` of one or several instances, which are used in turn. Several must be IPv4 addresses. */
   readonly addresses: readonly string[];
   readonly tracer: Tracer;

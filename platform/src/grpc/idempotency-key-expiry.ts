@@ -4,7 +4,7 @@ const KEY_LIFE_MS = 24 * 60 * 60 * 1000;
 const INTERVAL_MS = 60_000;
 const MAX_DELETED_KEYS = 1_000;
 
-export interface KeyExpiryDeps extends EveryDeps {
+interface KeyExpiryDeps extends EveryDeps {
   readonly store: {
     /** Deletes at most `limit` keys of each kind that are older than `maxAgeMs`. Resolves with the number deleted. */
     deleteOldKeys(maxAgeMs: number, limit: number): Promise<number>;

@@ -32,7 +32,7 @@ export interface GrpcServerOptions {
 }
 
 /** A server that listens. Disposing it refuses new calls, waits for calls in flight, and then cuts them off. */
-export interface GrpcServer extends AsyncDisposable {
+interface GrpcServer extends AsyncDisposable {
   readonly port: number;
 }
 

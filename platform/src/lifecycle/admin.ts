@@ -1,12 +1,12 @@
 import type { Registry } from '../telemetry/index.ts';
 
 /** The HTTP server of a service for its operators. Disposing it closes the port and its connections at once. */
-export interface AdminServer extends AsyncDisposable {
+interface AdminServer extends AsyncDisposable {
   readonly port: number;
 }
 
 /** What the admin port answers from. */
-export interface AdminOptions {
+interface AdminOptions {
   readonly metrics: Registry;
   /** Resolves with undefined when the service can serve callers, otherwise with one sentence that says why it cannot. */
   readonly notReady: () => Promise<string | undefined>;

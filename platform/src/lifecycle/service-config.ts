@@ -20,7 +20,7 @@ export interface ServiceConfig {
 }
 
 /** Ports of a service when its variables are not set. */
-export interface DefaultPorts {
+interface DefaultPorts {
   readonly grpcPort: number;
   readonly adminPort: number;
 }

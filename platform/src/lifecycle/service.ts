@@ -8,7 +8,7 @@ import { startAdmin } from './admin.ts';
 import type { ServiceConfig } from './service-config.ts';
 
 /** Log, metrics and traces of one program. Disposing it sends the spans that are left. */
-export interface Telemetry extends AsyncDisposable {
+interface Telemetry extends AsyncDisposable {
   readonly log: Log;
   readonly metrics: Registry;
   readonly tracer: Tracer;
@@ -43,7 +43,7 @@ export interface ServiceFrame extends Telemetry {
 }
 
 /** Ports that a service listens on. */
-export interface ServicePorts {
+interface ServicePorts {
   readonly grpcPort: number;
   readonly adminPort: number;
 }

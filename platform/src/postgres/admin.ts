@@ -1,6 +1,10 @@
 import pg from 'pg';
 
-/** Timeouts of every transaction of every service, in this order for a reason: see the README. */
+/**
+ * Timeouts of the role `tally`, so that a suspended instance cannot hold a lock for long. Each is longer than the one before:
+ * the holder of a lock times out before those who wait for the lock. The first three do not run while a pipelined flush is
+ * incomplete; transaction_timeout does.
+ */
 export const ROLE_TIMEOUTS = {
   idle_in_transaction_session_timeout: '1s',
   lock_timeout: '2s',
@@ -8,7 +12,7 @@ export const ROLE_TIMEOUTS = {
   transaction_timeout: '4s',
 } as const;
 
-/** Makes a database that belongs to the role `tally`; one that exists stays. Returns its URL for that role. */
+/** Creates a database of the role `tally`, unless it exists. Resolves with its URL for that role. */
 export async function createDatabase(adminUrl: string, name: string): Promise<string> {
   await asAdmin(adminUrl, async (client) => {
     const { rowCount } = await client.query('select from pg_database where datname = $1', [name]);
@@ -20,7 +24,7 @@ export async function createDatabase(adminUrl: string, name: string): Promise<st
   return url.href;
 }
 
-/** Runs `work` on one connection as superuser. */
+/** Runs `work` on one connection of the superuser, which is closed afterwards. */
 export async function asAdmin<T>(adminUrl: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: adminUrl, connectionTimeoutMillis: 5000 });
   client.on('error', () => {});
@@ -32,7 +36,7 @@ export async function asAdmin<T>(adminUrl: string, work: (client: pg.Client) => 
   }
 }
 
-/** Makes the role `tally`, or gives it this password; its timeouts hold for every transaction of every service. */
+/** Creates the role `tally` or changes its password, and sets ROLE_TIMEOUTS on it. */
 export async function createRole(adminUrl: string, password: string): Promise<void> {
   await asAdmin(adminUrl, async (client) => {
     const { rowCount } = await client.query(`select from pg_roles where rolname = 'tally'`);

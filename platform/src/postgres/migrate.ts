@@ -2,7 +2,7 @@ import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 
 /** Which database to migrate, and to what. */
-export interface MigrateOptions {
+interface MigrateOptions {
   readonly url: string;
   /** Folder of `0001_name.sql` files, each with a line `-- Up Migration`. */
   readonly dir: string;

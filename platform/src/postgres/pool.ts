@@ -35,7 +35,7 @@ export interface Db extends Queryable, AsyncDisposable {
 }
 
 /** Options of a pool. */
-export interface DbOptions {
+interface DbOptions {
   readonly url: string;
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;

@@ -1,7 +1,7 @@
 import { createClient } from 'redis';
 
 /** Options of a connection. */
-export interface RedisOptions {
+interface RedisOptions {
   /** `redis://host:port` or `rediss://host:port`, with a password if the server needs one. */
   readonly url: string;
   /** Name of this program in CLIENT LIST. */

@@ -14,7 +14,7 @@ export interface ShardedCache {
 }
 
 /** What a sharded cache needs from outside. */
-export interface ShardedCacheDeps {
+interface ShardedCacheDeps {
   readonly clock: Pick<Clock, 'nowMs'>;
   /** At least one. All processes must use the same addresses, because the address of a shard decides about its keys. */
   readonly shards: readonly Pick<Redis, 'address' | 'send'>[];

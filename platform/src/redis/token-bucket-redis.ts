@@ -9,7 +9,7 @@ import {
 import type { Redis } from './client.ts';
 
 /** What a shared token bucket needs from outside. */
-export interface SharedTokenBucketDeps {
+interface SharedTokenBucketDeps {
   readonly clock: Clock;
   readonly redis: Pick<Redis, 'send' | 'onReady'>;
   /** Called with false when this process falls back to its own part of the limit, and with true when it shares again. */
@@ -17,7 +17,7 @@ export interface SharedTokenBucketDeps {
 }
 
 /** Bounds of a shared token bucket. */
-export interface SharedTokenBucketLimits {
+interface SharedTokenBucketLimits {
   /** Name of the bucket in Redis. All processes that use it must have the same rate and burst. */
   readonly key: string;
   /** Rate of all processes together. */

@@ -7,7 +7,7 @@ import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 
 /** The source of spans of one service. Disposing it sends the spans that are left, for at most 2 s. */
-export interface Tracing extends AsyncDisposable {
+interface Tracing extends AsyncDisposable {
   readonly tracer: Tracer;
 }
 
@@ -46,7 +46,7 @@ export function currentTraceparent(): string | undefined {
 }
 
 /** Returns the W3C traceparent of a context, or undefined when it has no span. */
-export function toTraceparent(ctx: Context): string | undefined {
+function toTraceparent(ctx: Context): string | undefined {
   const carrier: { traceparent?: string } = {};
   propagation.inject(ctx, carrier);
   return carrier.traceparent;

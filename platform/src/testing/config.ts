@@ -1,7 +1,7 @@
 import { type ConfigReader, readConfig } from '../config/index.ts';
 
 /** Configuration of the tests. */
-export interface TestConfig {
+interface TestConfig {
   /** URL of the superuser's database on the PostgreSQL that all test files share; undefined: each process starts one. */
   readonly postgresUrl: string | undefined;
   /** Number of the test process, for names that must differ between processes. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../concurrency/index.ts';
 
 /** A clock that stands still until a test advances it. */
-export interface FakeClock extends Clock {
+interface FakeClock extends Clock {
   /** Advances the time and runs what falls due, in order. After each step, promises that need no time are settled. */
   advance(ms: number): Promise<void>;
   /** Number of scheduled runs. */

@@ -1,7 +1,7 @@
 import net from 'node:net';
 
 /** A TCP proxy for a server. A test can cut or mute its connections. */
-export interface Proxy extends AsyncDisposable {
+interface Proxy extends AsyncDisposable {
   readonly port: number;
   /** Cuts the connection after each of the next `times` client packets that contain `text`, which are passed on. */
   cutAfter(text: string, times: number): void;
