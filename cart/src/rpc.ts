@@ -7,7 +7,7 @@ import { clear } from './items/clear.ts';
 import { deleteItem } from './items/delete-item.ts';
 import { type ListDeps, list } from './items/list.ts';
 
-export interface CartRpcDeps extends AddItemDeps, ListDeps {
+interface CartRpcDeps extends AddItemDeps, ListDeps {
   readonly store: AddItemDeps['store'] & ListDeps['store'];
   readonly checkouts: Checkouts;
 }

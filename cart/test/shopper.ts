@@ -16,7 +16,7 @@ import {
 } from './service.ts';
 
 /** A database and the services that cart calls, for one test file, and a shopper who is new in each test. */
-export interface Surroundings {
+interface Surroundings {
   readonly database: CartDatabase;
   readonly loms: FakeLomsServer;
   readonly products: FakeProductServer;
@@ -61,7 +61,7 @@ export function useSurroundings(): Surroundings {
   return surroundings;
 }
 
-export type Shopper = ReturnType<typeof createShopper>;
+type Shopper = ReturnType<typeof createShopper>;
 
 /** The calls of the current shopper, at one cart. */
 function createShopper(surroundings: Surroundings, cart: () => Pick<TestCart, 'client'>) {

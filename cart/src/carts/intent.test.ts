@@ -18,7 +18,14 @@ const pressWith = (key?: string) => ({ key, newCheckoutId: newId(), claimMs: 600
 describe('every pair of a state and a press', () => {
   const open = checkoutIn('open');
   const done = checkoutIn('done');
-  type Found = 'nothing' | 'open' | 'open by key' | 'done by key' | 'refused by key' | 'done by key, another open';
+  type Found =
+    | 'nothing'
+    | 'open'
+    | 'open by key'
+    | 'done by key'
+    | 'refused by key'
+    | 'done by key, another open'
+    | 'refused by key, another open';
   const found: Record<Found, Partial<Cart>> = {
     nothing: {},
     open: { openCheckout: open },
@@ -26,6 +33,7 @@ describe('every pair of a state and a press', () => {
     'done by key': { checkoutByKey: done },
     'refused by key': { checkoutByKey: checkoutIn('refused') },
     'done by key, another open': { openCheckout: open, checkoutByKey: done },
+    'refused by key, another open': { openCheckout: open, checkoutByKey: checkoutIn('refused') },
   };
   const table: [Found, 'filled' | 'empty', 'freeze' | 'join' | 'answer' | 'empty'][] = [
     ['nothing', 'filled', 'freeze'],
@@ -40,6 +48,8 @@ describe('every pair of a state and a press', () => {
     ['refused by key', 'empty', 'empty'],
     ['done by key, another open', 'filled', 'answer'],
     ['done by key, another open', 'empty', 'answer'],
+    ['refused by key, another open', 'filled', 'join'],
+    ['refused by key, another open', 'empty', 'join'],
   ];
   for (const [state, contents, step] of table) {
     test(`${state}, the cart ${contents}: ${step}`, () => {

@@ -73,7 +73,7 @@ export interface ClaimedCheckout {
   readonly moment: Date;
 }
 
-export type PressAnswer =
+type PressAnswer =
   /** The press froze the cart or joined an open checkout: ask loms. */
   | ({ readonly kind: 'ask' } & ClaimedCheckout)
   /** The key belongs to a checkout that is done. */

@@ -34,14 +34,14 @@ export interface CheckoutWatch {
   alarm(kind: 'taken' | 'contradicted', fields: Readonly<Record<string, unknown>>): void;
 }
 
-export interface CheckoutDeps extends FinishDeps {
+interface CheckoutDeps extends FinishDeps {
   /** Returns a new UUID. */
   readonly newId: () => string;
   /** Cancels the calls to loms. The checkouts that they were for stay open, and a resumer finishes them. */
   readonly cutOff: AbortSignal;
 }
 
-export interface CheckoutCommand {
+interface CheckoutCommand {
   readonly userId: bigint;
   /** The idempotency key of the call. */
   readonly key: string | undefined;

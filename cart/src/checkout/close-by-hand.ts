@@ -5,11 +5,11 @@ import { type Checkout, unchanged } from '../carts/cart.ts';
 import type { Store } from '../store/store.ts';
 import { type FinishDeps, endCheckout, withoutLines } from './checkout.ts';
 
-export interface CloseByHandDeps extends FinishDeps {
+interface CloseByHandDeps extends FinishDeps {
   readonly store: Pick<Store, 'update' | 'findOwner'>;
 }
 
-export interface CloseByHandCommand {
+interface CloseByHandCommand {
   readonly checkoutId: string;
   /** Why the operator closes it. Stored in the table `audit`. */
   readonly reason: string;

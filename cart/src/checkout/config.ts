@@ -1,7 +1,7 @@
 import type { ConfigReader } from '@tally/platform/config';
 
 /** Configuration of `just checkout`. */
-export interface CheckoutCommandConfig {
+interface CheckoutCommandConfig {
   readonly databaseUrl: string;
   readonly lomsAddresses: readonly string[];
 }

@@ -3,12 +3,12 @@ import { type Clock, type EveryDeps, type Loop, startEvery } from '@tally/platfo
 import type { Store } from '../store/store.ts';
 import { CLAIM_MARGIN_MS, type FinishDeps, finishCheckout } from './checkout.ts';
 
-export interface ResumerDeps extends EveryDeps, Omit<FinishDeps, 'clock'> {
+interface ResumerDeps extends EveryDeps, Omit<FinishDeps, 'clock'> {
   readonly store: Pick<Store, 'claimOpen' | 'update'>;
   readonly clock: Clock;
 }
 
-export interface ResumerLimits {
+interface ResumerLimits {
   /** Milliseconds between two looks for abandoned checkouts. */
   readonly intervalMs: number;
   /** Maximum number of checkouts that are claimed together and finished at the same time. */

@@ -15,7 +15,7 @@ export interface AddItemDeps {
   readonly clock: Pick<Clock, 'nowMs'>;
 }
 
-export interface AddItemCommand {
+interface AddItemCommand {
   readonly userId: bigint;
   readonly sku: number;
   readonly count: number;

@@ -15,13 +15,13 @@ export interface ListDeps {
   readonly clock: Pick<Clock, 'nowMs'>;
 }
 
-export interface ListCommand {
+interface ListCommand {
   readonly userId: bigint;
   /** The caller's own token for the product service. */
   readonly token: string | undefined;
 }
 
-export interface ListedCart {
+interface ListedCart {
   /** By sku. */
   readonly lines: readonly CartLine[];
   readonly total: bigint;

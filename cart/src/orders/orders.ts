@@ -4,7 +4,7 @@ import type { Checkout } from '../carts/cart.ts';
 import type { OrderEnding } from '../carts/intent.ts';
 
 /** What loms is asked to order. A request without lines makes no order; it only asks what became of the checkout. */
-export type OrderRequest = Pick<Checkout, 'id' | 'userId' | 'lines' | 'decideBefore'>;
+type OrderRequest = Pick<Checkout, 'id' | 'userId' | 'lines' | 'decideBefore'>;
 
 /** An answer that proves nothing: loms may have made the order, or may still make it. */
 export type Undecided =

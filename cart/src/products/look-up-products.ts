@@ -10,7 +10,7 @@ import {
   type Products,
 } from './products.ts';
 
-export interface ProductsDeps {
+interface ProductsDeps {
   readonly service: ProductService;
   readonly cache: ProductCache;
   readonly clock: Pick<Clock, 'nowMs'>;

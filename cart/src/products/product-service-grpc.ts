@@ -7,7 +7,7 @@ import type { ProductService as ProductRpc } from '@tally/proto/product';
 import { type Product, isProduct } from '../carts/product.ts';
 import { type LookedUp, NO_SUCH_PRODUCT, type ProductRequest, type ProductService } from './products.ts';
 
-export interface ProductServiceDeps {
+interface ProductServiceDeps {
   /** Its interceptors hold the limit and the breaker, and detach a call that was sent from its caller's signal. */
   readonly client: Pick<ClientOf<typeof ProductRpc>, 'getProduct'>;
   readonly clock: Clock;

@@ -3,7 +3,7 @@ import type { Clock } from '@tally/platform/concurrency';
 import type { Cart, CartLine, Changes, Checkout } from '../carts/cart.ts';
 import type { Store, Wanted } from './store.ts';
 
-export interface MemoryStoreDeps {
+interface MemoryStoreDeps {
   /** Stands for clock_timestamp(). */
   readonly clock: Pick<Clock, 'nowMs'>;
   /** Stands for tally_now(). Defaults to the clock. */

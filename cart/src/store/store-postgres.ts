@@ -28,7 +28,7 @@ import {
 import { claimOpenCheckouts, findOwner } from '../gen/resume.queries.ts';
 import type { Store, Wanted } from './store.ts';
 
-export interface PostgresStoreDeps {
+interface PostgresStoreDeps {
   readonly db: Db;
   readonly clock: Clock;
   /** Returns 0 to 1. Spreads the pauses between attempts. */

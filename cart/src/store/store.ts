@@ -10,7 +10,7 @@ export interface Wanted {
   readonly checkoutId?: string;
 }
 
-export interface UpdateOptions {
+interface UpdateOptions {
   /** Milliseconds since the epoch. No attempt begins at or after it, and each attempt gets the time that is left. */
   readonly deadlineMs: number;
   /**

@@ -6,7 +6,7 @@ import type { Store, Wanted } from '../store/store.ts';
 import { line, newId } from './fixtures.ts';
 
 /** A store, and ways to move its clocks. */
-export interface StoreUnderTest {
+interface StoreUnderTest {
   readonly store: Store;
   /** Moves tally_now(). */
   readonly advance: (ms: number) => Promise<void>;
