@@ -9,8 +9,8 @@ setDefaultTimeout(60_000);
 
 const USERS = 50;
 const LINES = 20;
-// The limit is not what is tested here.
-const FAST = { callsPerSecond: 5_000, instances: 1 };
+// High enough that the limit does not matter here.
+const UNLIMITED = { callsPerSecond: 5_000, instances: 1 };
 
 describeWith(await missingRedis(), 'the product cache on two shards of Redis', () => {
   let stack: AsyncDisposableStack;
@@ -25,13 +25,13 @@ describeWith(await missingRedis(), 'the product cache on two shards of Redis', (
   });
   afterEach(() => stack.disposeAsync());
 
-  const open = () => shop.openInstance({ ...FAST, cache: shards.map(({ url }) => url) });
+  const open = () => shop.openInstance({ ...UNLIMITED, cache: shards.map(({ url }) => url) });
   const listAll = async (at: Instance) => {
     const outcomes = await Promise.all(Array.from({ length: USERS }, (_, i) => listAt(at, i + 1)));
     expect(outcomes).toEqual(Array.from({ length: USERS }, () => 'OK'));
   };
 
-  test('a List of 20 cached lines makes no product call, nor does one of a fresh instance', async () => {
+  test('a List of 20 cached lines makes no product call, not even on a new instance', async () => {
     const one = await open();
     expect([await listAt(one, 1), shop.calls()]).toEqual(['OK', LINES]);
     expect([await listAt(one, 1), shop.calls()]).toEqual(['OK', LINES]);
@@ -41,7 +41,7 @@ describeWith(await missingRedis(), 'the product cache on two shards of Redis', (
     expect(await fresh.counts()).toEqual({ 'process miss': LINES, 'redis hit': LINES });
   });
 
-  test('a call with a product token of its own neither asks nor feeds the cache', async () => {
+  test('a call with its own product token neither reads nor fills the cache', async () => {
     const one = await open();
     expect(await listAt(one, 1, { token: 'testtoken' })).toBe('OK');
     expect(await listAt(one, 1, { token: 'another' })).toBe('UNAUTHENTICATED WRONG_PRODUCT_TOKEN');
@@ -50,10 +50,10 @@ describeWith(await missingRedis(), 'the product cache on two shards of Redis', (
     expect(await one.counts()).toEqual({ 'process miss': LINES, 'redis miss': LINES });
   });
 
-  test('a shard that is killed under load loses its own keys alone, and no request fails', async () => {
+  test('when a shard is killed under load, only its keys are lost and no request fails', async () => {
     await listAll(await open());
     expect(shop.calls()).toBe(USERS * LINES);
-    // Fresh instances, so that Redis is what answers: one of them for each round of the load.
+    // New instances read from Redis, because their own caches are empty. The load moves on to the next one every 20 rounds.
     const fresh = await Promise.all(Array.from({ length: 6 }, open));
     const load = startLoad(8, (caller, round) => {
       const at = fresh[Math.min(fresh.length - 1, Math.floor(round / 20))] as Instance;
@@ -74,11 +74,11 @@ describeWith(await missingRedis(), 'the product cache on two shards of Redis', (
     );
     expect(lost).toBeWithin(0.4, 0.6);
     expect(counts['redis hit']).toBe(USERS * LINES - (shop.calls() - before));
-    // As many are asked for in vain as are kept in vain.
+    // Each lost key failed twice: once to read, and once to write.
     expect(counts['redis error']).toBe(2 * (shop.calls() - before));
   });
 
-  test('a shard that hangs costs its limit once, and not each call', async () => {
+  test('a shard that hangs delays the first List, but not the ones after it', async () => {
     await listAll(await open());
     const fresh = await open();
     shards[0].pause();
@@ -96,7 +96,7 @@ describeWith(await missingRedis(), 'the product cache on two shards of Redis', (
     expect(median(tookMs.slice(1))).toBeLessThan(50);
   });
 
-  test('a shard that comes back is used again', async () => {
+  test('a shard that is back is used again', async () => {
     await shards[0].kill();
     await listAll(await open());
     await shards[0].start();
@@ -108,7 +108,7 @@ describeWith(await missingRedis(), 'the product cache on two shards of Redis', (
   });
 });
 
-test('cart starts and serves where no Redis answers, within its own part of the limit', async () => {
+test('cart starts and serves while no Redis answers, within its own part of the limit', async () => {
   await using shop = await openSharedProducts(11);
   await shop.fill(1, 5);
   const nowhere = () => `redis://127.0.0.1:${freePort()}`;
@@ -117,7 +117,7 @@ test('cart starts and serves where no Redis answers, within its own part of the 
   expect(performance.now() - startedMs).toBeLessThan(2_000);
   const listedMs = performance.now();
   expect([await listAt(alone, 1), await listAt(alone, 1), shop.calls()]).toEqual(['OK', 'OK', 5]);
-  // Five turns of five a second, the first of them an interval away.
+  // Five calls at five calls a second, the first of them one interval after the start.
   expect(performance.now() - listedMs).toBeWithin(1_000, 1_600);
   expect(await alone.counts()).toEqual({ 'process miss': 5, 'process hit': 5, 'redis error': 10 });
 });

@@ -9,12 +9,12 @@ import { type Instance, type SharedProducts, listAt, openSharedProducts, startLo
 
 setDefaultTimeout(60_000);
 
-// The limit of ten a second, and the burst.
-const MOST = 11;
+// Ten calls a second, plus the burst of one.
+const MAX_CALLS_PER_SECOND = 11;
 const CALLERS = 16;
-// A machine that is busy with other things takes turns away. In seconds in which this process or Redis was held up for
-// longer than this, fewer calls are nobody's fault.
-const HELD_UP_MS = 40;
+// On a busy machine turns are lost. A second in which this process or Redis stalled for longer than this may have fewer
+// calls than the limit.
+const MAX_STALL_MS = 40;
 
 describeWith(await missingRedis(), 'two instances of cart with one limit in Redis', () => {
   const stack = new AsyncDisposableStack();
@@ -24,50 +24,50 @@ describeWith(await missingRedis(), 'two instances of cart with one limit in Redi
 
   beforeAll(async () => {
     redis = stack.use(await openTestRedis());
-    // The stand-in refuses what is above, and shows it.
-    shop = stack.use(await openSharedProducts(MOST));
+    // The stand-in refuses calls above this rate and counts them.
+    shop = stack.use(await openSharedProducts(MAX_CALLS_PER_SECOND));
     await shop.fill(1, 1);
     const open = () => shop.openInstance({ limiter: redis.url });
     instances = [await open(), await open()];
   });
   afterAll(() => stack.disposeAsync());
 
-  /** Every List is one product call: a token of its own shares no cache. */
+  /** Starts callers whose every List makes one product call, because a call with its own token is not cached. */
   const load = () =>
     startLoad(CALLERS, (caller) => listAt(instances[(caller % 2) as 0 | 1], 1, { token: 'testtoken' }));
-  /** Whole seconds of the stand-in's page behind and before these moments. */
+  /** The whole seconds between two moments, as the stand-in counted them. */
   const secondsBetween = (fromMs: number, toMs: number): Second[] =>
     shop.product.seconds().filter(({ second }) => second * 1000 >= fromMs && (second + 1) * 1000 <= toMs);
   const describeSeconds = (seconds: readonly Second[]) => seconds.map(({ calls }) => calls).join(' ');
 
-  /** Notes for each second how long this process or Redis was held up at most. */
+  /** Measures the longest stall of this process or Redis in each second. */
   function startWatch() {
-    const heldMs = new Map<number, number>();
-    let isOn = true;
+    const stallMs = new Map<number, number>();
+    let isRunning = true;
     const run = async () => {
-      while (isOn) {
+      while (isRunning) {
         const startedMs = performance.now();
         await Bun.sleep(10);
         await pingRedis(redis.port);
         const tookMs = performance.now() - startedMs - 10;
-        // It reaches into the second before where it was long.
+        // A long stall may have begun in the second before.
         for (const ms of [Date.now(), Date.now() - tookMs]) {
           const second = Math.floor(ms / 1000);
-          heldMs.set(second, Math.max(heldMs.get(second) ?? 0, tookMs));
+          stallMs.set(second, Math.max(stallMs.get(second) ?? 0, tookMs));
         }
       }
     };
     const running = run();
     return {
-      isFree: ({ second }: Second) => (heldMs.get(second) ?? 0) <= HELD_UP_MS,
+      isSmooth: ({ second }: Second) => (stallMs.get(second) ?? 0) <= MAX_STALL_MS,
       async stop() {
-        isOn = false;
+        isRunning = false;
         await running;
       },
     };
   }
 
-  test('no second has more than 11 calls and none less than 9 while callers wait; killed and back, the sum stays within', async () => {
+  test('every second has 9 to 11 calls while callers wait, and never more while Redis is killed and started again', async () => {
     const watch = startWatch();
     const startedMs = Date.now();
     const callers = load();
@@ -89,23 +89,25 @@ describeWith(await missingRedis(), 'two instances of cart with one limit in Redi
     );
     expect(outcomes).toEqual({ OK: expect.any(Number) as never });
     for (const { calls, refused } of shop.product.seconds()) {
-      expect(calls).toBeLessThanOrEqual(MOST);
+      expect(calls).toBeLessThanOrEqual(MAX_CALLS_PER_SECOND);
       expect(refused).toBe(0);
     }
-    const free = [...shared, ...again].filter(watch.isFree);
-    for (const { calls } of free) expect(calls).toBeGreaterThanOrEqual(9);
+    const smooth = [...shared, ...again].filter(watch.isSmooth);
+    for (const { calls } of smooth) expect(calls).toBeGreaterThanOrEqual(9);
     const all = [...shared, ...again].map(({ calls }) => calls).toSorted((a, b) => a - b);
     expect(all[Math.floor(all.length / 2)]).toBeGreaterThanOrEqual(9);
-    if (free.length < shared.length + again.length) {
-      console.log(`of ${shared.length + again.length} seconds the machine was free in ${free.length}`);
+    if (smooth.length < shared.length + again.length) {
+      console.log(
+        `the machine stalled in ${shared.length + again.length - smooth.length} of ${shared.length + again.length} seconds`,
+      );
     }
-    // Each falls to five turns a second, a twentieth apart from it: never to no limit, and not to none at all.
+    // Each instance falls back to five turns a second, less a margin of a twentieth.
     for (const { calls } of parted) expect(calls).toBeLessThanOrEqual(10);
-    for (const { calls } of parted.filter(watch.isFree)) expect(calls).toBeGreaterThanOrEqual(8);
+    for (const { calls } of parted.filter(watch.isSmooth)) expect(calls).toBeGreaterThanOrEqual(8);
     expect([shared.length, parted.length, again.length].every((count) => count >= 4)).toBe(true);
   });
 
-  test('a caller whose deadline is shorter than its wait is refused at once and takes no turn', async () => {
+  test('a caller whose deadline is before its turn is refused at once and takes no turn', async () => {
     const before = shop.calls();
     const callers = load();
     await Bun.sleep(2_500);
@@ -119,7 +121,7 @@ describeWith(await missingRedis(), 'two instances of cart with one limit in Redi
     }
     const { OK } = await callers.stop();
     console.log(`refused after ${Math.max(...tookMs).toFixed(0)} ms at most`);
-    // Long before their deadlines, which leave 400 ms for the product service.
+    // Long before their deadlines, which leave 400 ms for the call.
     expect(tookMs.toSorted((a, b) => a - b)[10]).toBeLessThan(100);
     expect(Math.max(...tookMs)).toBeLessThan(350);
     expect(shop.calls() - before).toBe(OK ?? 0);

@@ -1,4 +1,5 @@
 import { start as startCart } from '@tally/cart';
+import { readCartConfig } from '@tally/cart/config';
 import { readConfig } from '@tally/platform/config';
 import { type ClientOf, openGrpcClient } from '@tally/platform/grpc';
 import { openDb } from '@tally/platform/postgres';
@@ -9,27 +10,31 @@ import { Cart } from '@tally/proto/cart';
 import { type RunningProduct, start as startProduct } from '../product/app.ts';
 import { readProductConfig } from '../product/config.ts';
 
-/** An instance of cart, as a client and as its metrics show it. */
+/** An instance of cart, with a client and its metrics. */
 export interface Instance {
   readonly client: ClientOf<typeof Cart>;
-  /** Of the product cache: `process hit`, `redis miss`, and so on. */
+  /** Returns the counters of the product cache, as `process hit` or `redis miss`. Those that are 0 are absent. */
   counts(): Promise<Record<string, number>>;
 }
 
-export interface InstanceOptions {
+interface InstanceOptions {
+  /** URL of the Redis that holds the limit. */
   readonly limiter?: string;
+  /** URLs of the shards of the product cache. */
   readonly cache?: readonly string[];
+  /** Number of instances among which the limit is parted without Redis, 2 by default. */
   readonly instances?: number;
+  /** The limit of product calls, 10 by default. */
   readonly callsPerSecond?: number;
 }
 
-/** Carts full of made-up products, the real stand-in, and as many instances of cart as a test wants. */
+/** A database of carts, the stand-in of the product service, and any number of instances of cart. */
 export interface SharedProducts extends AsyncDisposable {
   readonly product: RunningProduct;
   openInstance(options: InstanceOptions): Promise<Instance>;
-  /** So many calls reached the stand-in since it started. */
+  /** Returns how many calls have reached the stand-in since it started. */
   calls(): number;
-  /** Carts of the users from 1 on, with so many lines each; no two hold the same sku. */
+  /** Fills the carts of the users from 1 to `users` with `linesEach` lines each. No two carts hold the same sku. */
   fill(users: number, linesEach: number): Promise<void>;
 }
 
@@ -51,30 +56,26 @@ export async function openSharedProducts(maxCallsPerSecond: number): Promise<Sha
   return {
     product,
     async openInstance({ limiter, cache = [], instances = 2, callsPerSecond = 10 }) {
+      const cartEnv = {
+        TALLY_MODE: 'development',
+        CART_GRPC_PORT: '0',
+        CART_ADMIN_PORT: '0',
+        CART_DATABASE_URL: url,
+        CART_RESUME_INTERVAL_MS: '60000',
+        LOMS_ADDRESS: '127.0.0.1:1',
+        PRODUCT_ADDRESS: `127.0.0.1:${product.grpcPort}`,
+        PRODUCT_TOKEN: 'testtoken',
+      };
       const running = stack.use(
         await startCart({
-          name: 'cart',
-          mode: 'development',
-          host: '127.0.0.1',
-          grpcPort: 0,
-          adminPort: 0,
-          databaseUrl: url,
+          ...readConfig(cartEnv, readCartConfig),
           databaseConnections: 6,
-          namedStatements: true,
           logLevel: 'silent',
-          otlpEndpoint: undefined,
           drainMs: 500,
-          lomsAddresses: ['127.0.0.1:1'],
-          productAddresses: [`127.0.0.1:${product.grpcPort}`],
-          productToken: 'testtoken',
           productCallsPerSecond: callsPerSecond,
-          productCallBurst: 1,
           instances,
           limiterRedisUrl: limiter,
           cacheRedisUrls: cache,
-          lookUpWorkers: 64,
-          maxQueuedLookUps: 10_000,
-          resumeIntervalMs: 60_000,
         }),
       );
       const client = stack.use(openGrpcClient(Cart, { addresses: [`127.0.0.1:${running.grpcPort}`], tracer }));
@@ -100,7 +101,7 @@ async function readCounts(adminPort: number): Promise<Record<string, number>> {
   return Object.fromEntries([...lines].map(([, layer, outcome, count]) => [`${layer} ${outcome}`, Number(count)]));
 }
 
-/** What a List of this user's cart ends with. */
+/** Lists the cart of a user. Resolves with the outcome as text: `OK`, or code and reason. */
 export function listAt(
   { client }: Instance,
   user: number,
@@ -110,15 +111,15 @@ export function listAt(
   return outcomeOf(client.list({ user: BigInt(user) }, { deadlineMs: Date.now() + forMs, headers }));
 }
 
-/** Callers that list carts one after another until they are stopped. Returns what their calls ended with, and how often. */
+/** Starts callers that list carts one after another. Stopping them resolves with the number of calls by outcome. */
 export function startLoad(
   callers: number,
   list: (caller: number, round: number) => Promise<string>,
 ): { stop: () => Promise<Record<string, number>> } {
   const outcomes: Record<string, number> = {};
-  let isOn = true;
+  let isRunning = true;
   const run = async (caller: number) => {
-    for (let round = 0; isOn; round += 1) {
+    for (let round = 0; isRunning; round += 1) {
       const outcome = await list(caller, round);
       outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
     }
@@ -126,7 +127,7 @@ export function startLoad(
   const running = Promise.all(Array.from({ length: callers }, (_, caller) => run(caller)));
   return {
     async stop() {
-      isOn = false;
+      isRunning = false;
       await running;
       return outcomes;
     },
