@@ -41,8 +41,9 @@ type Frame = Pick<ServiceFrame, 'log' | 'metrics' | 'tracer' | 'loop'>;
 type OpenRedis = (url: string, commandLimitMs: number) => Redis;
 
 /**
- * Builds the way from cart to the product service. A look-up passes the caches, then the deadline of the call, the breaker,
- * the limit, and the breaker again, which fails those that waited for their turn while it opened.
+ * Opens everything between cart and the product service: the caches, and the interceptors of the client. A call first checks
+ * the breaker, so that it does not wait for a turn in vain, then waits for its turn at the limit, then runs through the
+ * breaker, which may have opened meanwhile.
  */
 export async function openProducts(frame: Frame, config: CartConfig, stack: AsyncDisposableStack): Promise<Products> {
   const { log, metrics, tracer, loop } = frame;
@@ -50,7 +51,9 @@ export async function openProducts(frame: Frame, config: CartConfig, stack: Asyn
   const open: OpenRedis = (url, commandLimitMs) => {
     const address = new URL(url).host;
     const onChange = (isConnected: boolean, error?: unknown) =>
-      isConnected ? log.info({ address }, 'connected to Redis') : log.warn({ address, error }, 'lost Redis: retrying');
+      isConnected
+        ? log.info({ address }, 'connected to Redis')
+        : log.warn({ address, error }, 'cannot reach Redis: retrying');
     return stack.use(openRedis({ url, name: config.name, commandLimitMs, random, onChange }));
   };
   const bucket = await openBucket(frame, config, open);
@@ -90,7 +93,7 @@ async function openBucket({ log, loop }: Frame, config: CartConfig, open: OpenRe
   const onChange = (isShared: boolean) =>
     isShared
       ? log.info({}, 'the limit of product calls is shared through Redis again')
-      : log.warn({ instances }, 'the limit of product calls cannot be shared: this instance keeps to its own part');
+      : log.warn({ instances }, 'the limit of product calls cannot be shared: this instance uses its own part of it');
   const limits = { key: LIMIT_KEY, ratePerSecond, burst, instances, maxWaiting };
   const bucket = createSharedTokenBucket({ clock, redis, onChange }, limits);
   await redis.untilReady(CONNECT_LIMIT_MS);
@@ -107,8 +110,11 @@ async function openShards(clock: Clock, urls: readonly string[], open: OpenRedis
 function logSetUp(log: Log, { limiterRedisUrl, cacheRedisUrls, instances }: CartConfig): void {
   const isShared = limiterRedisUrl !== undefined;
   const cacheShards = cacheRedisUrls.length;
-  const limitText = isShared ? 'shared through Redis' : `kept in the process, as one of ${instances} instances`;
-  const cacheText = cacheShards === 0 ? 'in the process only' : `in the process and on ${cacheShards} shards of Redis`;
+  const limitText = isShared ? 'shared through Redis' : `kept in this process, which uses 1/${instances} of it`;
+  const cacheText =
+    cacheShards === 0
+      ? 'in this process only'
+      : `in this process and in Redis, on ${cacheShards} ${cacheShards === 1 ? 'shard' : 'shards'}`;
   log.info(
     { limit: isShared ? 'in Redis' : 'in process', cacheShards },
     `the limit of product calls is ${limitText}; the product cache is ${cacheText}`,

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { randomUUID } from 'node:crypto';
 
 import { AppError } from '@tally/platform/errors';
+import { Code } from '@tally/platform/grpc';
 import { failureOfCall, outcomeOf, withTimeout } from '@tally/platform/testing';
 
 import { openCart, withKey } from './service.ts';
@@ -34,14 +35,23 @@ describe('AddItem', () => {
 
   test('an unknown sku is refused with UNKNOWN_SKU', async () => {
     const error = await refusalOf(add(5000, 1n));
-    expect([error.code, error.reason, error.domain, error.values]).toEqual([9, 'UNKNOWN_SKU', 'cart', { sku: '5000' }]);
+    expect([error.code, error.reason, error.domain, error.values]).toEqual([
+      Code.FAILED_PRECONDITION,
+      'UNKNOWN_SKU',
+      'cart',
+      { sku: '5000' },
+    ]);
   });
 
   test('a new sku is refused with CART_FULL when the cart has 1,000 lines, but a sku that it holds is not', async () => {
     await insertLines(999, 1);
     await add(1, 1n);
     const error = await refusalOf(add(2, 1n));
-    expect([error.code, error.reason, error.values]).toEqual([9, 'CART_FULL', { limit: '1000' }]);
+    expect([error.code, error.reason, error.values]).toEqual([
+      Code.FAILED_PRECONDITION,
+      'CART_FULL',
+      { limit: '1000' },
+    ]);
     expect(await outcomeOf(add(1, 1n))).toBe('OK');
   });
 
@@ -55,7 +65,7 @@ describe('AddItem', () => {
     shop.loms.fake.stock.set(1, 5);
     await add(1, 3n);
     const error = await refusalOf(add(1, 3n));
-    expect([error.code, error.reason, error.domain]).toEqual([9, 'INSUFFICIENT_STOCK', 'cart']);
+    expect([error.code, error.reason, error.domain]).toEqual([Code.FAILED_PRECONDITION, 'INSUFFICIENT_STOCK', 'cart']);
     expect(JSON.parse(error.values['shortages'] ?? '')).toEqual([{ sku: 1, requested: 6, available: 5 }]);
     expect(error.values['total']).toBe('1');
   });
@@ -106,7 +116,7 @@ describe('AddItem', () => {
     const key = randomUUID();
     await add(1, 2n, withKey(key));
     const error = await refusalOf(add(1, 3n, withKey(key)));
-    expect([error.code, error.reason, error.values]).toEqual([6, 'IDEMPOTENCY_KEY_REUSED', { key }]);
+    expect([error.code, error.reason, error.values]).toEqual([Code.ALREADY_EXISTS, 'IDEMPOTENCY_KEY_REUSED', { key }]);
     expect(await contents()).toEqual([[1, 2]]);
     shop.user += 1n;
     await add(1, 3n, withKey(key));
@@ -133,7 +143,7 @@ describe('AddItem', () => {
     shop.products.catalogue.set(1900, { name: 'x'.repeat(501), price: 1 });
     shop.loms.fake.stock.set(1900, 5);
     const error = await refusalOf(add(1900, 1n));
-    expect([error.code, error.reason, error.retryAfterMs]).toEqual([14, 'PRODUCT_UNAVAILABLE', 1000]);
+    expect([error.code, error.reason, error.retryAfterMs]).toEqual([Code.UNAVAILABLE, 'PRODUCT_UNAVAILABLE', 1000]);
     await using misconfigured = await openCart({ ...shop, databaseUrl: shop.database.url }, { productToken: 'wrong' });
     const call = misconfigured.client.addItem({ user: shop.user, item: { sku: 2, count: 1n } }, withTimeout(5000));
     expect(await outcomeOf(call)).toBe('UNAVAILABLE PRODUCT_UNAVAILABLE');
@@ -144,7 +154,7 @@ describe('AddItem', () => {
     const calls = Array.from({ length: 20 }, (_, i) => failureOfCall(add(1000 + i, 1n, withTimeout(900))));
     const refused = (await Promise.all(calls)).filter((error) => error?.reason === 'PRODUCT_LIMIT');
     expect(refused.length).toBeGreaterThan(5);
-    expect(refused[0]?.code).toBe(8);
+    expect(refused[0]?.code).toBe(Code.RESOURCE_EXHAUSTED);
     expect(refused[0]?.retryAfterMs).toBeGreaterThan(0);
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 
+import { Code } from '@tally/platform/grpc';
 import { outcomeOf, sendRaw, withTimeout } from '@tally/platform/testing';
 
 import { withKey } from './service.ts';
@@ -81,7 +82,7 @@ describe('the bounds of requests', () => {
         `/cart.Cart/${method}`,
         new Uint8Array([0x0a, 0xff, 0xff, 0xff, 0xff]),
       );
-      expect([error?.code, error?.reason]).toEqual([3, 'MALFORMED_REQUEST']);
+      expect([error?.code, error?.reason]).toEqual([Code.INVALID_ARGUMENT, 'MALFORMED_REQUEST']);
       expect(await contents()).toEqual([]);
     });
   }

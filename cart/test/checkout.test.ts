@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { randomUUID } from 'node:crypto';
 
 import { AppError } from '@tally/platform/errors';
-import type { RpcError } from '@tally/platform/grpc';
+import { Code, type RpcError } from '@tally/platform/grpc';
 import { outcomeOf, waitUntil, withTimeout } from '@tally/platform/testing';
 
 import { withKey } from './service.ts';
@@ -29,7 +29,12 @@ describe('Checkout', () => {
 
   test('an empty cart is refused with EMPTY_CART, which names the last order for ten minutes', async () => {
     const never = await refusalOf(checkout());
-    expect([never.code, never.reason, never.domain, never.values]).toEqual([9, 'EMPTY_CART', 'cart', {}]);
+    expect([never.code, never.reason, never.domain, never.values]).toEqual([
+      Code.FAILED_PRECONDITION,
+      'EMPTY_CART',
+      'cart',
+      {},
+    ]);
     await add(1, 1n);
     const { orderID } = await checkout();
     expect((await refusalOf(checkout())).values).toEqual({ lastOrderId: String(orderID) });
@@ -43,7 +48,7 @@ describe('Checkout', () => {
     const key = randomUUID();
     const error = await refusalOf(checkout(withKey(key)));
     const failed = shop.loms.fake.orders.at(-1);
-    expect([error.code, error.reason, error.domain]).toEqual([9, 'INSUFFICIENT_STOCK', 'loms']);
+    expect([error.code, error.reason, error.domain]).toEqual([Code.FAILED_PRECONDITION, 'INSUFFICIENT_STOCK', 'loms']);
     expect(error.values).toEqual({
       orderId: String(failed?.id),
       shortages: '[{"sku":1,"requested":6,"available":5}]',
@@ -90,7 +95,7 @@ describe('Checkout', () => {
     await add(2, 2n);
     shop.loms.fake.onCreate = async (proceed) => {
       await add(1, 5n);
-      await shop.cart.client.deleteItem({ user: shop.user, sku: 2 }, withTimeout(5000));
+      await shop.remove(2);
       await add(2, 2n);
       await add(3, 1n);
       return proceed();
@@ -108,7 +113,12 @@ describe('Checkout', () => {
     shop.loms.fake.onCreate = () =>
       Promise.reject(new AppError('resource-exhausted', 'full', { reason: 'QUEUE_FULL', retryAfterMs: 500 }));
     const error = await refusalOf(checkout());
-    expect([error.code, error.reason, error.domain, error.retryAfterMs]).toEqual([8, 'CHECKOUT_PENDING', 'cart', 500]);
+    expect([error.code, error.reason, error.domain, error.retryAfterMs]).toEqual([
+      Code.RESOURCE_EXHAUSTED,
+      'CHECKOUT_PENDING',
+      'cart',
+      500,
+    ]);
     const first = shop.loms.fake.requests.at(-1)?.checkoutId;
     shop.loms.fake.onCreate = (proceed) => proceed();
     expect(await outcomeOf(checkout())).toBe('OK');
@@ -133,7 +143,7 @@ describe('Checkout', () => {
       await add(1, 2n);
       shop.loms.fake.onCreate = () => Promise.reject(failure);
       const error = await refusalOf(checkout(withKey('k')));
-      expect([error.code, error.reason, error.retryAfterMs]).toEqual([14, 'CHECKOUT_PENDING', 1000]);
+      expect([error.code, error.reason, error.retryAfterMs]).toEqual([Code.UNAVAILABLE, 'CHECKOUT_PENDING', 1000]);
       expect(error.message).toContain('same idempotency key');
       expect(await shop.database.checkoutsOf(shop.user)).toMatchObject([{ state: 'open', order_id: null }]);
       shop.loms.fake.onCreate = (proceed) => proceed();
@@ -174,7 +184,7 @@ describe('Checkout', () => {
     await shop.database.advance(60_000);
     const error = await refusalOf(checkout());
     shop.loms.setClock(0);
-    expect([error.code, error.reason, error.domain]).toEqual([9, 'CHECKOUT_EXPIRED', 'loms']);
+    expect([error.code, error.reason, error.domain]).toEqual([Code.FAILED_PRECONDITION, 'CHECKOUT_EXPIRED', 'loms']);
     expect(shop.loms.fake.orders.at(-1)).toMatchObject({
       id: BigInt(error.values['orderId'] ?? 0),
       checkoutId,
@@ -194,7 +204,7 @@ describe('Checkout', () => {
     const error = await refusalOf(checkout());
     const [stored] = await shop.database.checkoutsOf(shop.user);
     expect([error.code, error.reason, error.domain, error.retryAfterMs]).toEqual([
-      14,
+      Code.UNAVAILABLE,
       'CHECKOUT_CONFLICT',
       'cart',
       1000,

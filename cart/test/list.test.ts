@@ -5,26 +5,20 @@ import { outcomeOf, withTimeout } from '@tally/platform/testing';
 import { useShop } from './shopper.ts';
 
 const shop = useShop();
-const { add, checkout, list, contents } = shop;
+const { add, remove, clear, checkout, list, contents } = shop;
 
 describe('DeleteItem, Clear, List', () => {
   test('DeleteItem removes a sku, and a sku that is not in the cart is no error', async () => {
     await add(1, 1n);
     await add(2, 1n);
-    const remove = (sku: number) => shop.cart.client.deleteItem({ user: shop.user, sku }, withTimeout(5000));
-    expect([await outcomeOf(remove(2)), await outcomeOf(remove(2)), await outcomeOf(remove(4_294_967_295))]).toEqual([
-      'OK',
-      'OK',
-      'OK',
-    ]);
+    for (const sku of [2, 2, 4_294_967_295]) expect(await outcomeOf(remove(sku))).toBe('OK');
     expect(await contents()).toEqual([[1, 1]]);
   });
 
   test('Clear removes every line, and an empty cart is no error', async () => {
     await add(1, 1n);
     await add(2, 1n);
-    const clear = () => outcomeOf(shop.cart.client.clear({ user: shop.user }, withTimeout(5000)));
-    expect([await clear(), await clear()]).toEqual(['OK', 'OK']);
+    for (const _ of ['filled', 'empty']) expect(await outcomeOf(clear())).toBe('OK');
     expect(await list()).toEqual({ lines: [], totalPrice: 0n });
   });
 

@@ -23,7 +23,7 @@ export interface FinishDeps {
   readonly watch: CheckoutWatch;
 }
 
-/** Watches how checkouts end. */
+/** Counts the answers of loms, and raises alarms. */
 export interface CheckoutWatch {
   /** An answer of loms arrived. */
   outcome(kind: OrderOutcome['kind']): void;
@@ -54,11 +54,11 @@ export interface Checkouts extends AsyncDisposable {
 }
 
 /**
- * Runs checkouts: freeze the cart or join its open checkout, ask loms for the order, close the checkout. However often
- * Checkout is called, and on whichever instance, one order comes of it.
+ * Runs checkouts: freeze the cart or join its open checkout, ask loms for the order, close the checkout. At most one order
+ * comes of a frozen cart, however many calls join the checkout, and on whichever instances.
  *
- * A checkout does not end when its caller goes away. Whatever was frozen is finished, and the caller can call again to
- * learn the result.
+ * A checkout does not end when its caller goes away: what was frozen is finished, and the caller can call again to learn
+ * the result.
  */
 export function createCheckouts(deps: CheckoutDeps): Checkouts {
   const { store, clock, newId, cutOff } = deps;
@@ -97,7 +97,7 @@ export async function finishCheckout(
   { checkout, moment }: ClaimedCheckout,
   options: CallOptions,
 ): Promise<Checkout> {
-  // From decide_before on no order can be made. Without lines the request can still learn that, whatever the lines are.
+  // From decide_before on loms makes no order. Without lines loms can say so even when something is wrong with the lines.
   const isTooLate = moment.getTime() >= checkout.decideBefore.getTime();
   const outcome = await deps.orders.create(isTooLate ? withoutLines(checkout) : checkout, options);
   deps.watch.outcome(outcome.kind);
@@ -109,7 +109,7 @@ export async function finishCheckout(
   }
 }
 
-/** The request that cannot make an order and only asks what became of the checkout. */
+/** Returns the request that cannot make an order, and only asks what became of the checkout. */
 export const withoutLines = (checkout: Checkout): Checkout => ({ ...checkout, lines: [] });
 
 /**
