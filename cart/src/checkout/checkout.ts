@@ -11,8 +11,8 @@ import { emptyCart, orderIdOrRefusal, pending } from './checkout-answer.ts';
 /** Milliseconds that a claim lasts beyond the deadline of its holder, so that the holder can still close the checkout. */
 export const CLAIM_MARGIN_MS = 1_000;
 /**
- * Milliseconds for closing a checkout, which is as long as a transaction may take. When the claim ends first, another
- * instance may close the checkout too: both get the same result.
+ * Milliseconds for closing a checkout, which is as long as a transaction may take. The claim may end before that. Then
+ * another instance may close the checkout too, and both get the same result.
  */
 const CLOSE_LIMIT_MS = 4_000;
 
@@ -88,9 +88,9 @@ export function createCheckouts(deps: CheckoutDeps): Checkouts {
 }
 
 /**
- * Asks loms what became of an open checkout, and closes it with the answer. Any number of callers may do this at any time:
- * loms makes one order at most, and all callers resolve with the same closed checkout. Rejects with CHECKOUT_PENDING when
- * the checkout stays open.
+ * Asks loms for the order of an open checkout, and closes the checkout with the answer. Any number of callers may do this,
+ * at any time: loms makes at most one order, and all of them resolve with the same closed checkout. Rejects with
+ * CHECKOUT_PENDING when the answer proves nothing and the checkout stays open.
  */
 export async function finishCheckout(
   deps: FinishDeps,

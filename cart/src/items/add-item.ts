@@ -27,8 +27,8 @@ interface AddItemCommand {
 
 /**
  * Adds units to the cart. It asks the other services before it locks the cart, and decides with their answers under the
- * lock. The key is looked up twice: first to spare the other services, and again under the lock, because a request with
- * the same key may have been counted meanwhile.
+ * lock. The key is looked up twice: first so that a repeated request needs no other service, and again under the lock,
+ * because a request with the same key may have been counted meanwhile.
  */
 export async function addItem(
   { store, products, orders, clock }: AddItemDeps,

@@ -62,7 +62,7 @@ export async function list(
   return { lines, total: totalOf(lines) };
 }
 
-/** Takes the time that has passed since the refusal off the pause that it asks for. */
+/** Returns the refusal with its pause shortened by the time that has passed since. */
 function shortenPause(error: AppError, passedMs: number): AppError {
   const { kind, message, reason = '', retryAfterMs = 0 } = error;
   return new AppError(kind, message, { reason, retryAfterMs: Math.max(1, retryAfterMs - passedMs), cause: error });

@@ -50,8 +50,8 @@ export function createProducts({ service, cache, clock }: ProductsDeps): Product
       try {
         return await flights.run(sku, start, signal);
       } catch (error) {
-        // The flight had the deadline of the caller that started it. A caller that joined may have more time left, and
-        // then starts a flight of its own. An aborted caller must not: the reason of its signal can be such an error too.
+        // The flight had the deadline of the caller that started it. A caller that joined and has more time left starts a
+        // flight of its own. An aborted caller does not: its error is the reason of its signal, and not the flight's.
         if (isStarter || signal.aborted || !hadTooLittleTime(error, deadlineMs - clock.nowMs())) throw error;
       }
     }
@@ -70,7 +70,7 @@ export function createProducts({ service, cache, clock }: ProductsDeps): Product
   };
 }
 
-/** Returns whether a flight failed for want of time, and a caller with `leftMs` has more than it had. */
+/** Returns whether a flight failed because its caller had too little time, and `leftMs` may be enough for another one. */
 function hadTooLittleTime(error: unknown, leftMs: number): boolean {
   if (!(error instanceof AppError)) return false;
   return error.kind === 'deadline-exceeded' || (error.cause instanceof LimitError && error.cause.waitMs <= leftMs);

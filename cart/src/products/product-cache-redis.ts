@@ -14,8 +14,8 @@ export interface ProductCacheDeps {
   readonly count: (layer: 'process' | 'redis', outcome: 'hit' | 'miss' | 'error') => void;
 }
 
-// Names and prices hardly ever change, and the product service allows ten calls a second over all instances: within five
-// minutes that is 3,000 products. A change is visible after at most six minutes, five in Redis and one in the process.
+// Names and prices hardly ever change, and the product service allows ten calls a second over all instances: five minutes
+// of calls fill the cache with 3,000 products. A change is visible after at most six minutes, five in Redis and one here.
 const LOCAL_TTL_MS = 60_000;
 const SHARED_TTL_MS = 300_000;
 const NO_SUCH_PRODUCT_TTL_MS = 2_000;
@@ -23,7 +23,10 @@ const MAX_LOCAL_PRODUCTS = 100_000;
 /** How NO_SUCH_PRODUCT is stored. No product is stored as a JSON string. */
 const NO_SUCH_PRODUCT_TEXT = '"unknown"';
 
-/** Caches products in this process and, where there are shards, in Redis. TTLs vary by a fifth, so that they end apart. */
+/**
+ * Caches products in this process and, if there are shards, in Redis. Each TTL is shortened at random by up to a fifth, so
+ * that what was cached together does not expire together.
+ */
 export function createRedisProductCache({ clock, random, shards, count }: ProductCacheDeps): ProductCache {
   const local = createTtlCache<number, LookedUp>({ clock, random }, MAX_LOCAL_PRODUCTS);
   const setLocal = (sku: number, answer: LookedUp) =>

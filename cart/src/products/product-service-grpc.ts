@@ -8,7 +8,7 @@ import { type Product, isProduct } from '../carts/product.ts';
 import { type LookedUp, NO_SUCH_PRODUCT, type ProductRequest, type ProductService } from './products.ts';
 
 interface ProductServiceDeps {
-  /** Its interceptors hold the limit and the breaker, and detach a call that was sent from its caller's signal. */
+  /** Its interceptors apply the breaker and the limit, and let a call that was sent run on without its caller. */
   readonly client: Pick<ClientOf<typeof ProductRpc>, 'getProduct'>;
   readonly clock: Clock;
   /** Returns 0 to 1. */

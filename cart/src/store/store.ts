@@ -14,8 +14,8 @@ interface UpdateOptions {
   /** Milliseconds since the epoch. No attempt begins at or after it, and each attempt gets the time that is left. */
   readonly deadlineMs: number;
   /**
-   * Whether the update may run again when an attempt failed but may have been committed. True by default: most decisions
-   * find their own result and change nothing.
+   * Whether the update may run again after an attempt that failed and may have been committed all the same. True by default:
+   * a decision that runs again sees what it committed, and decides accordingly.
    */
   readonly isRepeatable?: boolean;
 }
@@ -23,9 +23,9 @@ interface UpdateOptions {
 /** Where carts and checkouts are stored. */
 export interface Store {
   /**
-   * Locks the cart of a user, loads it, lets `decide` decide, and writes all changes in one transaction. Resolves with the
-   * answer of the decision once the changes are committed. Retries within its deadline when another transaction was in the
-   * way. Nothing is changed when `decide` throws.
+   * Locks the cart of a user, loads it, calls `decide` and writes its changes, in one transaction. Resolves with the answer
+   * of the decision once the changes are committed. Retries within its deadline, so `decide` can run several times. When
+   * `decide` throws, nothing changes.
    */
   update<A>(userId: bigint, wanted: Wanted, decide: (cart: Cart) => Decision<A>, options: UpdateOptions): Promise<A>;
   /** Returns the lines of a cart, by sku. Takes no lock. */
