@@ -16,8 +16,9 @@ import {
                             +-----no order--> refused
 
   A press is one call of Checkout. It freezes the cart into a new checkout, joins the open one, or reads the result of the
-  one that its idempotency key belongs to. Whoever froze or joined asks loms, any number of times, and closes the checkout
-  with what loms proved. Both final states stay as they are.
+  one that its idempotency key belongs to. A caller that froze or joined asks loms, and closes the checkout with what loms
+  proved. While loms proves nothing, the checkout stays open: the next press joins it, and a resumer finishes it. `done` and
+  `refused` are final.
 */
 
 /** Milliseconds between the freeze and the moment from which on loms makes no order for the checkout. */
@@ -32,11 +33,11 @@ export const ON_PRESS = {
   none: 'freeze',
   open: 'join',
   done: 'answer',
-  // A refused checkout has given up its keys: the press counts as one without a checkout.
+  // A refused checkout gives up its keys, so that the shopper can press again with the same key.
   refused: 'freeze',
 } as const satisfies Record<IntentState, string>;
 
-/** What loms proved about an open checkout. Nothing else shows that no order can follow. */
+/** What loms can prove about an open checkout: that it made the order, or that no order can follow. */
 export type OrderEnding =
   | { readonly kind: 'ordered'; readonly orderId: bigint }
   /** loms keeps a failed order under the id of the checkout. */
@@ -49,7 +50,7 @@ export type Ending = OrderEnding | { readonly kind: 'abandoned' };
 
 /**
  * What each ending does in each state. Only an open checkout changes. A closed one keeps its result, so that several
- * callers can close one checkout; `alarm` means that the ending contradicts the stored result. Then loms gave two answers
+ * callers can close the same checkout. `alarm` means that the ending contradicts the stored result: loms gave two answers
  * for one id, or an operator abandoned a checkout that had an order.
  */
 export const ON_ENDING = {
@@ -83,7 +84,8 @@ type PressAnswer =
 /** Decides what a press does. The checkout of its key comes first, then the open checkout, then the lines of the cart. */
 export function pressCheckout(cart: Cart, press: Press): Decision<PressAnswer> {
   const { checkoutByKey, openCheckout } = cart;
-  const checkout = checkoutByKey === undefined || checkoutByKey.state === 'refused' ? openCheckout : checkoutByKey;
+  const isKeyFree = checkoutByKey === undefined || ON_PRESS[checkoutByKey.state] === 'freeze';
+  const checkout = isKeyFree ? openCheckout : checkoutByKey;
   const step = ON_PRESS[checkout?.state ?? 'none'];
   if (checkout !== undefined && step === 'answer') return unchanged({ kind: 'ordered', orderId: orderIdOf(checkout) });
   if (checkout !== undefined && step === 'join') return join(cart, checkout, press);
