@@ -9,14 +9,19 @@ export const MAX_VALUE_BYTES = 1024 * 1024;
 
 const MIN_RETRY_PAUSE_MS = 100;
 const MAX_RETRY_PAUSE_MS = 5_000;
-// Bounds the power of two, not the pause.
+
+/** Returns the pause before a failed handler is called again: from 100 ms to 5 s, by the number of failures in a row. */
+export function retryPauseMs(failures: number, random: () => number): number {
+  return backoffMs(failures, MIN_RETRY_PAUSE_MS, MAX_RETRY_PAUSE_MS, random);
+}
+
+// Keeps the power of two finite. The pause has its own limit.
 const MAX_DOUBLINGS = 10;
 
 /**
- * Returns the pause before a failed handler is called again. It doubles with each failure in a row, from 100 ms to 5 s,
- * and is shortened at random by up to a half, so that partitions that failed together are retried apart.
+ * Returns an exponential backoff: `minMs` after the first failure in a row, then twice as long after each, up to `maxMs`.
+ * It is shortened at random by up to a half, so that what failed together is not retried together.
  */
-export function retryPauseMs(failures: number, random: () => number): number {
-  const doubled = MIN_RETRY_PAUSE_MS * 2 ** Math.min(MAX_DOUBLINGS, failures - 1);
-  return Math.min(MAX_RETRY_PAUSE_MS, doubled) * (0.5 + random() / 2);
+export function backoffMs(failures: number, minMs: number, maxMs: number, random: () => number): number {
+  return Math.min(maxMs, minMs * 2 ** Math.min(MAX_DOUBLINGS, failures - 1)) * (0.5 + random() / 2);
 }

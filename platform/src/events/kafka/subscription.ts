@@ -37,8 +37,12 @@
   stops as in a rebalance, but aborts its handlers at once, and leaves the group; after a pause of 0.1 to 2 s the next
   one joins. When it cannot leave the group within 15 s, its client might rejoin on its own and hold partitions that
   nobody reads. Nothing in the process can prevent that, so `giveUp` is called, and the process must exit.
+
+  Closing. The session stops as in a rebalance, but its handlers get 10 s. Then it has 3 s to leave the group, which gives
+  its partitions to others at once. When it cannot leave, they wait until its session of 6 s is over.
 */
 import { sleep, startAge } from '../../concurrency/index.ts';
+import { backoffMs } from '../limits.ts';
 import type { SubscribeOptions, Subscription } from '../port.ts';
 import { wrapUnavailable } from './client.ts';
 import type { KafkaLimits } from './limits.ts';
@@ -51,8 +55,6 @@ export interface KafkaSubscriptionDeps extends KafkaSessionDeps {
 
 const MIN_RESTART_PAUSE_MS = 200;
 const MAX_RESTART_PAUSE_MS = 2_000;
-// Bounds the power of two, not the pause.
-const MAX_DOUBLINGS = 10;
 /** A session that lasted this long ends a series of short ones. */
 const LONG_SESSION_MS = 30_000;
 
@@ -79,18 +81,13 @@ export function startKafkaSubscription(
       if (closing.signal.aborted) return;
       onError(wrapUnavailable(`reading as group ${group}`, reason));
       if (!hasLeft) {
-        const advice = 'so the process must exit';
-        giveUp(
-          new Error(`group ${group} could not be left in ${limits.rejoinLimitMs} ms, ${advice}`, { cause: reason }),
-        );
+        const message = `group ${group} could not be left in ${limits.rejoinLimitMs} ms, so the process must exit`;
+        giveUp(new Error(message, { cause: reason }));
         return;
       }
       shortSessions = sessionAge() >= LONG_SESSION_MS ? 0 : shortSessions + 1;
-      const pauseMs = Math.min(
-        MAX_RESTART_PAUSE_MS,
-        MIN_RESTART_PAUSE_MS * 2 ** Math.min(MAX_DOUBLINGS, shortSessions),
-      );
-      await sleep(clock, pauseMs * (0.5 + random() / 2), closing.signal).catch(() => {});
+      const pauseMs = backoffMs(shortSessions + 1, MIN_RESTART_PAUSE_MS, MAX_RESTART_PAUSE_MS, random);
+      await sleep(clock, pauseMs, closing.signal).catch(() => {});
     }
   }
 
