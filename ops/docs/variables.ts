@@ -12,6 +12,7 @@ import { readLocalVariables } from '../local/config.ts';
 import { SERVICES, SERVICE_NAMES } from '../services.ts';
 import { readSmokeConfig } from '../smoke/config.ts';
 import { readStockConfig } from '../stock/config.ts';
+import { readTestRunConfig } from '../test-run/config.ts';
 import { readTopicsConfig } from '../topics/config.ts';
 import { readDatabaseUrls } from '../verify/databases.ts';
 
@@ -37,6 +38,7 @@ const PROGRAMS: Readonly<Record<string, (reader: ConfigReader) => unknown>> = {
   'just smoke': readSmokeConfig,
   'just checkout': readCheckoutCommandConfig,
   'just outbox': readOutboxConfig,
+  'just test': readTestRunConfig,
   tests: readTestVariables,
 };
 

@@ -2,7 +2,10 @@ import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 
+import { readConfig } from '@tally/platform/config';
+
 import { SERVICE_PACKAGES, WORKSPACES } from '../workspaces.ts';
+import { readTestRunConfig } from './config.ts';
 import { type CoverageRule, judgeCoverage } from './coverage.ts';
 import { type Totals, addTotals, readJunit } from './junit.ts';
 
@@ -143,7 +146,7 @@ function reportCoverage(reports: string, skippedCount: number): boolean {
 
 function conclude({ passed, failed, skipped }: Totals, isCovered: boolean, isBroken: boolean): number {
   for (const name of skipped) console.log(`skipped: ${name}`);
-  const isSkipFatal = process.env['CI'] === 'true' && skipped.length > 0;
+  const isSkipFatal = readConfig(process.env, readTestRunConfig).isSkipFatal && skipped.length > 0;
   if (isSkipFatal) console.log('with CI=true no test may be skipped');
   if (isBroken) console.log('a test process failed outside of its tests: see above');
   // Other faults count as failed tests, so that the last line agrees with the exit code.
