@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
+import { openDb } from '@tally/platform/postgres';
+
 import { describeReport, summarise } from '../verify/describe-report.ts';
 import { RULES } from '../verify/rules.ts';
 import { type Report, verify } from '../verify/verify.ts';
-import { type Dataset, openDataset } from './verify-dataset.ts';
-import { LATE, VIOLATED } from './verify-spoiled.ts';
+import { type Dataset, SEEDED, checkoutIdOf, openDataset } from './verify-dataset.ts';
+import { DELAYS, VIOLATIONS } from './verify-faults.ts';
 
 let dataset: Dataset;
 
@@ -16,21 +18,21 @@ afterAll(async () => {
   await dataset[Symbol.asyncDispose]();
 });
 
-const broken = ({ invariants }: Report) =>
+const brokenOf = ({ invariants }: Report) =>
   invariants.filter(({ verdict }) => verdict === 'late' || verdict === 'violated');
 
 describe('a consistent dataset', () => {
   for (const full of [false, true]) {
-    test(`holds${full ? ', looked at as a whole' : ''}`, async () => {
+    test(`holds${full ? ' with --full' : ''}`, async () => {
       const report = await verify({ urls: dataset.urls, full });
-      expect(broken(report)).toEqual([]);
+      expect(brokenOf(report)).toEqual([]);
       expect(report.verdict).toBe('holds');
       expect(report.seen).toMatchObject({ chosen: 127, orders: 127, checkouts: 126, dead: 3 });
       expect(report.totals).toMatchObject({ orders: 127, unpublished: 8, parked: 1, dead: 3, openCheckouts: 1 });
     });
   }
 
-  test('is described by a line for each invariant, and a last one with the figures', async () => {
+  test('is described by a line for each invariant and a summary', async () => {
     const report = await verify({ urls: dataset.urls });
     const text = describeReport(report);
     expect(text.split('\n')).toHaveLength(RULES.length + 2);
@@ -45,18 +47,42 @@ describe('a consistent dataset', () => {
   });
 });
 
+test('the seeded orders are as the faults expect them', async () => {
+  await using db = openDb({ url: dataset.urls.loms, applicationName: 'test', maxConnections: 1 });
+  for (const order of SEEDED) {
+    const { rows } = await db.query(
+      `select o.status, o.request_id, e.log_partition, array_agg(e.log_offset::integer order by e.version) as offsets,
+              exists (select from order_lines l where l.order_id = o.id and l.sku = $2) as has_sku
+         from orders o
+         join order_events e on e.order_id = o.id
+        where o.id = $1
+        group by o.id, e.log_partition`,
+      [order.id, order.sku],
+    );
+    expect(rows).toEqual([
+      {
+        status: order.status,
+        request_id: checkoutIdOf(order),
+        log_partition: order.partition,
+        offsets: [...order.offsets],
+        has_sku: true,
+      },
+    ]);
+  }
+});
+
 const onlyFull = new Set(RULES.filter((rule) => rule.onlyFull).map(({ name }) => name));
 
-for (const [verdict, cases] of [
-  ['violated', VIOLATED],
-  ['late', LATE],
+for (const [verdict, faults] of [
+  ['violated', VIOLATIONS],
+  ['late', DELAYS],
 ] as const) {
-  describe(`${verdict}, with the id and nothing else`, () => {
-    for (const { what, in: name, by, breaks } of cases) {
+  describe(`verify says '${verdict}' and names the id, with exactly the invariants that are broken, after`, () => {
+    for (const { change, in: name, sql, breaks } of faults) {
       test(
-        what,
+        change,
         async () => {
-          await using spoiled = await dataset.spoil(name, by);
+          await using spoiled = await dataset.spoil(name, sql);
           const [fast, full] = await Promise.all([
             verify({ urls: spoiled.urls }),
             verify({ urls: spoiled.urls, full: true }),
@@ -73,18 +99,18 @@ for (const [verdict, cases] of [
 
 /** Exactly these invariants are broken, and each names this id. */
 function expectBroken(report: Report, breaks: Readonly<Record<string, string>>): void {
-  const found = new Map(broken(report).map(({ name, offenders }) => [name, offenders.map(({ id }) => id)]));
+  const found = new Map(brokenOf(report).map(({ name, offenders }) => [name, offenders.map(({ id }) => id)]));
   expect([...found.keys()].toSorted()).toEqual(Object.keys(breaks).toSorted());
   for (const [rule, id] of Object.entries(breaks)) expect(found.get(rule)).toContain(id);
 }
 
-test('every rule was seen broken', () => {
-  const seen = new Set([...VIOLATED, ...LATE].flatMap(({ breaks }) => Object.keys(breaks)));
-  const promises = RULES.filter(({ broken }) => broken !== 'noted').map(({ name }) => name);
-  expect([...seen].toSorted()).toEqual(promises.toSorted());
+test('every rule is broken by one of the faults', () => {
+  const broken = new Set([...VIOLATIONS, ...DELAYS].flatMap(({ breaks }) => Object.keys(breaks)));
+  const promises = RULES.filter((rule) => rule.broken !== 'noted').map(({ name }) => name);
+  expect([...broken].toSorted()).toEqual(promises.toSorted());
 });
 
-test('at most 20 offenders are named, and all are counted', async () => {
+test('a report names at most 20 offenders and counts all of them', async () => {
   await using spoiled = await dataset.spoil('loms', 'update stocks set total = total + 1');
   const { verdict, invariants } = await verify({ urls: spoiled.urls });
   expect(verdict).toBe('violated');
