@@ -1,12 +1,13 @@
 import { expect, test } from 'bun:test';
 
 import type { NewEvent } from '@tally/platform/events';
+import { DEAD_LETTERS_TOPIC } from '@tally/proto/events';
 
 import { consume } from './consume.ts';
 import { event, marker } from './fixtures.ts';
+import type { Notification } from './inbox.ts';
 import { replay } from './replay.ts';
 import { createMemoryStore } from './store-memory.ts';
-import type { Notification } from './inbox.ts';
 import { DataError } from './store.ts';
 
 function setUp() {
@@ -14,7 +15,7 @@ function setUp() {
   const told: string[] = [];
   const letters: NewEvent[] = [];
   const counts: Record<string, number> = {};
-  let isLogAway = false;
+  let isLogClosed = false;
   const tell = ({ orderId, version }: Notification, { isLate }: { isLate: boolean }) =>
     void told.push(`${orderId}-${version}${isLate ? ' late' : ''}`);
   const deps = {
@@ -22,18 +23,18 @@ function setUp() {
     tell,
     eventLog: {
       async publish(events: readonly NewEvent[]) {
-        if (isLogAway) throw new Error('the log is away');
+        if (isLogClosed) throw new Error('the log is closed');
         letters.push(...events);
         return [];
       },
     },
-    count: (what: string, n: number) => (counts[what] = (counts[what] ?? 0) + n),
+    count: (result: string, events: number) => (counts[result] = (counts[result] ?? 0) + events),
   };
   const stateOf = (name: string) => store.notifications.get(name)?.state;
-  return { deps, store, told, letters, counts, stateOf, loseLog: () => (isLogAway = true) };
+  return { deps, store, told, letters, counts, stateOf, closeLog: () => (isLogClosed = true) };
 }
 
-test('events of several orders are applied and told, duplicates once', async () => {
+test('events of several orders are applied and told, and duplicates only once', async () => {
   const { deps, told, counts } = setUp();
   await consume(deps, [event(1, 1), event(2, 1), event(1, 2), event(1, 2), event(1, 3)]);
   await consume(deps, [event(1, 1), event(2, 2)]);
@@ -42,7 +43,7 @@ test('events of several orders are applied and told, duplicates once', async () 
   expect(counts).toEqual({ applied: 5, parked: 0, dead: 0, duplicate: 2 });
 });
 
-test('an early version is parked, and told when its turn comes', async () => {
+test('an early version is parked, and told after the version before it', async () => {
   const { deps, told, stateOf } = setUp();
   await consume(deps, [event(1, 3), event(1, 2)]);
   expect([told, stateOf('1-2'), stateOf('1-3')]).toEqual([[], 'parked', 'parked']);
@@ -50,30 +51,30 @@ test('an early version is parked, and told when its turn comes', async () => {
   expect([told, stateOf('1-3')]).toEqual([['1-1', '1-2', '1-3'], 'applied']);
 });
 
-test('poison goes to the dead letters with its reason, and passes', async () => {
+test('poison becomes a dead letter with its reason, and later versions do not wait for it', async () => {
   const { deps, told, letters, stateOf } = setUp();
   await consume(deps, [event(1, 1), event(1, 2, { value: '{' }), event(1, 3)]);
   expect([told, stateOf('1-2')]).toEqual([['1-1', '1-3'], 'dead']);
   expect(letters.map(({ topic, headers }) => [topic, headers['dead_letter_reason']])).toEqual([
-    ['loms.order-events.dlq', 'the value is not a JSON object'],
+    [DEAD_LETTERS_TOPIC, 'the value is not a JSON object'],
   ]);
 });
 
-test('what is not even readable is kept by partition and offset', async () => {
+test('an unreadable event becomes a dead letter, and is stored with its partition and offset', async () => {
   const { deps, store, letters } = setUp();
   await consume(deps, [event(1, 1, { key: 'x', partition: 4, offset: 99n })]);
   expect(store.unreadable).toEqual([{ partition: 4, offset: 99n, reason: "the key 'x' is not an order id" }]);
   expect(letters).toHaveLength(1);
 });
 
-test('nothing is kept of poison while the dead letters are away', async () => {
-  const { deps, store, loseLog } = setUp();
-  loseLog();
-  await expect(consume(deps, [event(1, 1, { value: '{' })])).rejects.toThrow('the log is away');
+test('poison is not stored when its dead letter cannot be published', async () => {
+  const { deps, store, closeLog } = setUp();
+  closeLog();
+  await expect(consume(deps, [event(1, 1, { value: '{' })])).rejects.toThrow('the log is closed');
   expect(store.notifications.size).toBe(0);
 });
 
-test('nothing is told or kept once the partition may belong to another member', async () => {
+test('nothing is told or stored after the signal has aborted', async () => {
   const { deps, store, told, letters } = setUp();
   const losing = new AbortController();
   const update: typeof store.update = async (ids, decide) => {
@@ -87,14 +88,14 @@ test('nothing is told or kept once the partition may belong to another member', 
   expect([told, letters, store.notifications.size]).toEqual([[], [], 0]);
 });
 
-test('a marker passes without a word', async () => {
+test('a skipped version is not told, and later versions do not wait for it', async () => {
   const { deps, told, letters, stateOf } = setUp();
   await consume(deps, [event(1, 1), event(1, 3)]);
   await consume(deps, [marker(1, 2)]);
   expect([told, stateOf('1-2'), letters]).toEqual([['1-1', '1-3'], 'dead', []]);
 });
 
-test('a value that the database refuses is found among its batch, and is poison', async () => {
+test('an event that the database refuses becomes poison, and the rest of its batch is applied', async () => {
   const { deps, store, told, letters, stateOf } = setUp();
   const update: typeof store.update = (ids, decide) =>
     store.update(ids, (known) => {
@@ -108,7 +109,7 @@ test('a value that the database refuses is found among its batch, and is poison'
   expect([stateOf('2-1'), letters.length]).toEqual(['dead', 1]);
 });
 
-test('a replay gives a dead version its turn', async () => {
+test('a replay applies a dead version, late after later ones were told', async () => {
   const { deps, told, stateOf } = setUp();
   await consume(deps, [event(1, 1), event(1, 2, { value: '{' }), event(1, 3)]);
   await expect(replay(deps, { orderId: 1n, version: 2 })).rejects.toThrow('give its status and moment');

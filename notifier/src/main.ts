@@ -4,7 +4,12 @@ import { start } from './app.ts';
 import { readNotifierConfig } from './config.ts';
 
 await runMain(
-  { name: 'notifier', purpose: 'tells what became of orders, once and in order.', read: readNotifierConfig, start },
+  {
+    name: 'notifier',
+    purpose: 'tells shoppers of each status of their orders, once and in order.',
+    read: readNotifierConfig,
+    start,
+  },
   process.env,
   process.argv.slice(2),
 );

@@ -13,6 +13,7 @@ import {
   sendRaw,
   waitUntil,
 } from '@tally/platform/testing';
+import { DEAD_LETTERS_TOPIC } from '@tally/proto/events';
 import { Notifier } from '@tally/proto/notifier';
 
 import { start } from '../src/app.ts';
@@ -31,11 +32,11 @@ beforeAll(async () => {
   db = openDb({ url: database.url, applicationName: 'test', maxConnections: 8 });
   const logDb = openDb({ url: logDatabase.url, applicationName: 'test', maxConnections: 4 });
   log = openPostgresLog({ db: logDb, clock: systemClock, random: Math.random, onError: () => {} });
-  for (const one of [database, logDatabase, db, logDb, log]) stack.use(one);
+  for (const resource of [database, logDatabase, db, logDb, log]) stack.use(resource);
 });
 afterAll(() => stack.disposeAsync());
 
-async function openNotifier(more: { databaseUrl?: string; logUrl?: string } = {}) {
+async function openNotifier(options: { databaseUrl?: string; logUrl?: string } = {}) {
   const running = await start({
     name: 'notifier',
     mode: 'development',
@@ -50,7 +51,7 @@ async function openNotifier(more: { databaseUrl?: string; logUrl?: string } = {}
     otlpEndpoint: undefined,
     drainMs: 1000,
     maxBatchEvents: 50,
-    ...more,
+    ...options,
   });
   const address = `127.0.0.1:${running.grpcPort}`;
   const client = openGrpcClient(Notifier, { addresses: [address], tracer: openTracing('test').tracer });
@@ -69,7 +70,7 @@ const statesOf = async (orderId: bigint) =>
     ({ version, state }) => `${version} ${state}`,
   );
 
-test('what is published is listed, once and in order; the rest is parked, dead or passed over', async () => {
+test('published events are listed once and in order, unless they are parked or dead', async () => {
   await using notifier = await openNotifier();
   await log.publish([
     event(1, 1),
@@ -95,7 +96,7 @@ test('what is published is listed, once and in order; the rest is parked, dead o
   ]);
   expect(await versionsOf(notifier.client, 2n)).toEqual([]);
   await waitUntil(async () => (await statesOf(2n)).length === 1 && (await statesOf(3n)).length === 3, {
-    what: 'all is kept',
+    what: 'all events of orders 2 and 3 are stored',
   });
   expect([await statesOf(2n), await statesOf(3n), await statesOf(4n)]).toEqual([
     ['2 parked'],
@@ -103,20 +104,22 @@ test('what is published is listed, once and in order; the rest is parked, dead o
     ['1 applied', '2 dead', '3 applied'],
   ]);
   await log.publish([event(2, 1)]);
-  await waitUntil(async () => (await versionsOf(notifier.client, 2n)).length === 2, { what: 'the parked one is told' });
+  await waitUntil(async () => (await versionsOf(notifier.client, 2n)).length === 2, {
+    what: 'the parked version is told',
+  });
   const dead: string[] = [];
   await using _ = log.subscribe({
-    topic: 'loms.order-events.dlq',
+    topic: DEAD_LETTERS_TOPIC,
     group: 'test',
     handler: async (events) => void dead.push(...events.map(({ headers }) => headers['dead_letter_reason'] ?? '')),
   });
-  await waitUntil(() => dead.length === 2, { what: 'both dead letters came' });
+  await waitUntil(() => dead.length === 2, { what: 'both dead letters are read' });
   expect(dead.toSorted()).toEqual(["ce_sequence 'x' is not a version", 'the value is not a JSON object']);
   const { rows } = await db.query('select count(*)::int as n from unreadable_events');
   expect(rows).toEqual([{ n: 1 }]);
 }, 30_000);
 
-test('two members that handle neighbouring versions of one order at once leave nothing parked', async () => {
+test('two members that handle neighbouring versions of an order at the same time leave nothing parked', async () => {
   const store = createPostgresStore(db);
   const deps = { store, eventLog: log, tell: () => {}, count: () => {} };
   const races = Array.from({ length: 300 }, (_, i) => 1000 + i);
@@ -129,7 +132,7 @@ test('two members that handle neighbouring versions of one order at once leave n
   expect(rows).toEqual([{ n: 0 }]);
 }, 30_000);
 
-test('a crash behind the telling and before the commit leaves nothing, and the event comes again', async () => {
+test('after a crash between telling and commit nothing is stored, and the event can be handled again', async () => {
   const store = createPostgresStore(db);
   const told: number[] = [];
   const tell = ({ version }: { version: number }) => {
@@ -144,31 +147,31 @@ test('a crash behind the telling and before the commit leaves nothing, and the e
   expect([await statesOf(5000n), told]).toEqual([['1 applied'], [1, 1]]);
 });
 
-test('the database goes and comes: nothing is lost, and nothing is doubled', async () => {
+test('nothing is lost or doubled when the database goes away and comes back', async () => {
   await using server = await openTestServer();
   const databaseUrl = await server.database('notifier');
   await using notifier = await openNotifier({ databaseUrl });
   const order = 77;
   await log.publish([event(order, 1)]);
-  await waitUntil(async () => (await versionsOf(notifier.client, 77n)).length === 1, { what: 'the first is told' });
+  await waitUntil(async () => (await versionsOf(notifier.client, 77n)).length === 1, { what: 'version 1 is told' });
   await server.kill();
   await log.publish([event(order, 2), event(order, 3)]);
   expect(await outcomeOf(notifier.client.list({ orderId: 77n }, soon()))).toBe('UNAVAILABLE DATABASE_UNAVAILABLE');
   await server.start();
   await waitUntil(async () => (await versionsOf(notifier.client, 77n).catch(() => [])).join() === '1,2,3', {
-    what: 'the rest is told',
+    what: 'versions 2 and 3 are told',
     timeoutMs: 20_000,
   });
 }, 60_000);
 
 describe('List', () => {
-  test('an unknown order gives an empty list', async () => {
+  test('the list of an unknown order is empty', async () => {
     await using notifier = await openNotifier();
     for (const orderId of [999_999n, 2n ** 53n + 1n, 2n ** 63n - 1n])
       expect(await versionsOf(notifier.client, orderId)).toEqual([]);
   });
 
-  test('refuses what is out of bounds or no message, and lives on', async () => {
+  test('an order id out of bounds and bytes that are not a message are refused', async () => {
     await using notifier = await openNotifier();
     for (const orderId of [0n, -1n]) {
       expect(await outcomeOf(notifier.client.list({ orderId }, soon()))).toBe('INVALID_ARGUMENT INVALID_REQUEST');
@@ -178,7 +181,7 @@ describe('List', () => {
     expect(await versionsOf(notifier.client, 999_999n)).toEqual([]);
   });
 
-  test('its admin port serves health, readiness and metrics', async () => {
+  test('the admin port serves health, readiness and metrics', async () => {
     await using notifier = await openNotifier();
     const get = async (path: string) => await fetch(`http://127.0.0.1:${notifier.running.adminPort}${path}`);
     expect((await get('/healthz')).status).toBe(200);

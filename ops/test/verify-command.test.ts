@@ -5,14 +5,14 @@ import { openDb } from '@tally/platform/postgres';
 
 import type { DatabaseUrls } from '../verify/databases.ts';
 import { verify } from '../verify/verify.ts';
-import { type Dataset, openDataset } from './verify-dataset.ts';
+import { type Dataset, PAYED, WITHOUT_CHECKOUT, openDataset } from './verify-dataset.ts';
 
 const MAIN = join(import.meta.dir, '../verify/main.ts');
 
 let dataset: Dataset;
 
 beforeAll(async () => {
-  // More than the fast proof looks at.
+  // More orders than verify looks at without --full.
   dataset = await openDataset(5_000);
 }, 60_000);
 
@@ -34,7 +34,7 @@ const rowsOf = async (url: string, query: string) => {
   return (await db.query(query)).rows;
 };
 
-test('exits 0 when everything holds, and its last line tells the figures', async () => {
+test('exits 0 when everything holds, and prints the figures in the last line', async () => {
   const { code, out } = await run(dataset.urls);
   expect(code).toBe(0);
   expect(out.trimEnd().split('\n').at(-1)).toMatch(
@@ -45,32 +45,36 @@ test('exits 0 when everything holds, and its last line tells the figures', async
 test('exits 2 when something is late, and says what to do', async () => {
   await using late = await dataset.spoil(
     'loms',
-    `update orders set pay_before = tally_now() - interval '30 minutes' where id = 900002`,
+    `update orders set pay_before = tally_now() - interval '30 minutes' where id = ${WITHOUT_CHECKOUT.id}`,
   );
   const { code, out } = await run(late.urls);
   expect(code).toBe(2);
-  expect(out).toContain('    order 900002: awaits payment; it had to be paid before');
+  expect(out).toContain(`    order ${WITHOUT_CHECKOUT.id}: awaits payment; it had to be paid before`);
   expect(out).toContain('  what to do: check with just status that loms runs');
 }, 60_000);
 
-test('looks at what is open and recent, and with --full at everything', async () => {
-  await using old = await dataset.spoil('notifier', 'delete from notifications where order_id = 11 and version = 3');
+test('looks at open and recent orders, and with --full at all of them', async () => {
+  await using old = await dataset.spoil(
+    'notifier',
+    `delete from notifications where order_id = ${PAYED.id} and version = 3`,
+  );
   expect((await verify({ urls: old.urls })).seen.chosen).toBeLessThan(5_000);
   expect((await run(old.urls)).code).toBe(0);
   const full = await run(old.urls, '--full');
   expect(full.code).toBe(1);
   expect(full.out).toContain(
-    '    order 11 version 3: payed was read (partition 5, offset 5), but there is no notification',
+    `    order ${PAYED.id} version 3: payed was read (partition ${PAYED.partition}, offset ${PAYED.offsets[2]}), but there is no notification`,
   );
   expect(full.out).toContain('verify: violated: 1 of 23 invariants (read = recorded);');
 }, 60_000);
 
-test('tells how far it is', async () => {
+test('reports its progress', async () => {
   const steps: string[] = [];
   const { seen, totals } = await verify({
     urls: dataset.urls,
     full: true,
-    onProgress: (now, all) => void steps.push(`${now.orders} of ${all.orders}, ${now.checkouts} of ${all.checkouts}`),
+    onProgress: (soFar, all) =>
+      void steps.push(`${soFar.orders} of ${all.orders}, ${soFar.checkouts} of ${all.checkouts}`),
   });
   expect(steps.length).toBeGreaterThan(4);
   expect(steps.at(-1)).toBe(`${seen.orders} of ${totals.orders}, ${seen.checkouts} of ${totals.checkouts}`);
@@ -84,7 +88,7 @@ test('exits 3 and lists every URL that is missing or wrong', async () => {
   expect(error).toContain('  - LOG_DATABASE_URL is malformed; expected a URL');
 }, 60_000);
 
-test('exits 3 and lists every database that cannot be read, without its password', async () => {
+test('exits 3 and lists every database that cannot be read, without passwords', async () => {
   const wrong = Object.assign(new URL(dataset.urls.notifier), { password: 'secret' }).href;
   const urls = {
     cart: 'postgres://tally:secret@127.0.0.1:1/cart',
@@ -102,12 +106,12 @@ test('exits 3 and lists every database that cannot be read, without its password
   expect(error).not.toContain('secret');
 }, 60_000);
 
-test('exits 3 for arguments that it does not know, or that do not belong together', async () => {
+test('exits 3 for unknown arguments and for options that are not valid together', async () => {
   for (const [args, message] of [
     [['--ful'], "unknown option '--ful'"],
     [['everything'], 'too many arguments'],
-    [['--yes'], '--yes belongs to --repair'],
-    [['--reason', 'x'], '--reason belongs to --repair --yes'],
+    [['--yes'], '--yes is only valid with --repair'],
+    [['--reason', 'x'], '--reason is only valid with --repair --yes'],
     [['--repair', '--yes'], '--repair --yes needs --reason TEXT'],
   ] as const) {
     const { code, error } = await run(dataset.urls, ...args);
@@ -119,7 +123,7 @@ test('exits 3 for arguments that it does not know, or that do not belong togethe
   expect([help.code, help.out.split('\n')[0]]).toEqual([0, 'Usage: just verify [options]']);
 }, 60_000);
 
-test('a repair shows what it would mend, mends it on an explicit word, and leaves a trace', async () => {
+test('a repair shows what it would mend, and with --yes mends it and records the reason', async () => {
   await using spoiled = await dataset.spoil(
     'loms',
     `update stocks set total = total + 1, held = held + 2 where sku = 5;
@@ -151,12 +155,12 @@ test('a repair shows what it would mend, mends it on an explicit word, and leave
   expect(again.out).toContain('repair: nothing to mend, every counter is what the ledger says');
 }, 60_000);
 
-test('a repair leaves what the ledger cannot prove', async () => {
+test('a repair leaves counters alone when the ledger does not agree with the orders or with itself', async () => {
   await using spoiled = await dataset.spoil(
     'loms',
-    `-- The ledger was changed: what it reserves is not what is ordered.
+    `-- The ledger was changed: it reserves more than is ordered.
      update stock_movements set reserved_delta = reserved_delta + 1 where order_id = 4999 and kind = 'reserve';
-     -- The ledger has less than nothing.
+     -- The total of the ledger is below 0.
      insert into stock_movements values (8, null, 'adjust', -1000000, 0, 0, now())`,
   );
   const { code, out } = await run(spoiled.urls, '--repair', '--yes', '--reason', 'try');

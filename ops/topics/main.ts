@@ -8,12 +8,12 @@ import { TOPICS } from '@tally/proto/events';
 import { readTopicsConfig } from './config.ts';
 
 /*
-  Makes the topics of the event log where they are missing, as the services do when they start, and waits for it: who
-  starts behind it finds a log with the copies it should have. What is there stays.
+  Creates the topics that are missing, and retries until the log answers. Services that start afterwards find topics with
+  the replicas that they should have. Existing topics are left alone.
 */
 
 const deps = { clock: systemClock, random: Math.random, onError: () => {} };
-// A broker's port is open a little before the others count on it.
+// A broker opens its port shortly before the cluster counts on it.
 const TRIES = { maxTries: 30, firstPauseMs: 500, maxPauseMs: 2_000 };
 
 try {

@@ -7,27 +7,28 @@ import { describeMend, planRepair, repair, type Repaired } from './repair/repair
 import { type Verdict, type VerifyOptions, verify } from './verify.ts';
 
 const EXIT_CODES: Record<Verdict, number> = { holds: 0, violated: 1, late: 2 };
-const COULD_NOT_LOOK = 3;
+const COULD_NOT_VERIFY = 3;
 const PROGRESS_PAUSE_MS = 5_000;
 
 const command: Command = {
   name: 'verify',
-  purpose: 'proves that everything adds up, or says what does not. It only reads, but with --repair --yes.',
+  purpose: 'checks that everything adds up, and says what does not. Only --repair --yes changes anything.',
   options: [
-    { name: '--full', meaning: 'all orders, checkouts and records, not only the open and recent ones' },
-    { name: '--repair', meaning: 'shows which counters of stock could be mended from the ledger' },
-    { name: '--yes', meaning: 'with --repair: mends them' },
-    { name: '--reason', text: 'TEXT', meaning: 'with --yes: why; it is kept in the table audit' },
+    { name: '--full', meaning: 'look at all orders, checkouts and records instead of the open and recent ones' },
+    { name: '--repair', meaning: 'show which stock counters can be mended from the ledger' },
+    { name: '--yes', meaning: 'with --repair: mend them' },
+    { name: '--reason', text: 'TEXT', meaning: 'with --yes: the reason, which is stored in the table audit' },
   ],
   notes: [
-    'CART_DATABASE_URL, LOMS_DATABASE_URL, NOTIFIER_DATABASE_URL and LOG_DATABASE_URL name the databases; KAFKA_BROKERS, as',
-    'host:port or several with commas, names a log on Kafka instead.',
-    'Exit codes: 0 everything holds; 1 something is violated; 2 something is late; 3 it could not look.',
+    'CART_DATABASE_URL, LOMS_DATABASE_URL, NOTIFIER_DATABASE_URL and LOG_DATABASE_URL are the URLs of the databases. When',
+    'KAFKA_BROKERS is set (host:port, or several separated by commas), the log is on Kafka instead.',
+    'Exit codes: 0 everything holds; 1 something is violated; 2 something is late; 3 verify could not run.',
   ],
   run: async (given) => {
     const reason = given.text('--reason');
-    if (given.has('--yes') && !given.has('--repair')) throw new UsageError('--yes belongs to --repair.');
-    if (reason !== undefined && !given.has('--yes')) throw new UsageError('--reason belongs to --repair --yes.');
+    if (given.has('--yes') && !given.has('--repair')) throw new UsageError('--yes is only valid with --repair.');
+    if (reason !== undefined && !given.has('--yes'))
+      throw new UsageError('--reason is only valid with --repair --yes.');
     if (given.has('--yes') && reason === undefined) throw new UsageError('--repair --yes needs --reason TEXT.');
     const urls = readConfig(process.env, readDatabaseUrls);
     if (given.has('--repair')) await runRepair(urls.loms, reason);
@@ -39,12 +40,12 @@ const command: Command = {
   },
 };
 
-/** A line every few seconds of how far it is; on stderr, since it is no part of the result. */
+/** Prints the progress every few seconds, on stderr because it is not part of the result. */
 function createProgress(): NonNullable<VerifyOptions['onProgress']> {
-  let saidMs = performance.now();
+  let printedMs = performance.now();
   return (seen, totals) => {
-    if (performance.now() - saidMs < PROGRESS_PAUSE_MS) return;
-    saidMs = performance.now();
+    if (performance.now() - printedMs < PROGRESS_PAUSE_MS) return;
+    printedMs = performance.now();
     const parts = (['orders', 'records', 'checkouts'] as const).map(
       (name) => `${seen[name].toLocaleString('en')} of ${totals[name].toLocaleString('en')} ${name}`,
     );
@@ -52,7 +53,7 @@ function createProgress(): NonNullable<VerifyOptions['onProgress']> {
   };
 }
 
-/** Shows what can be mended, and mends it when there is a reason to. */
+/** Prints which counters can be mended, and mends them when a reason is given. */
 async function runRepair(lomsUrl: string, reason: string | undefined): Promise<void> {
   const planned = await planRepair(lomsUrl);
   const mendable = planned.filter(({ decision }) => decision.kind === 'mend').map(({ evidence }) => evidence.sku);
@@ -60,7 +61,7 @@ async function runRepair(lomsUrl: string, reason: string | undefined): Promise<v
   const done = reason === undefined ? planned : await repair(lomsUrl, mendable, reason);
   const left = planned.filter(({ decision }) => decision.kind === 'leave');
   const verb = reason === undefined ? 'would mend' : 'mended';
-  for (const repaired of [...done.filter((one) => !left.includes(one)), ...left])
+  for (const repaired of [...done.filter((repaired) => !left.includes(repaired)), ...left])
     console.log(describeRepaired(repaired, verb));
   if (reason === undefined && mendable.length > 0) console.log('repair: to do it, add --yes --reason TEXT');
   console.log();
@@ -68,8 +69,8 @@ async function runRepair(lomsUrl: string, reason: string | undefined): Promise<v
 
 function describeRepaired({ evidence, decision }: Repaired, verb: string): string {
   if (decision.kind === 'mend') return `repair: ${verb} ${describeMend(evidence)}`;
-  if (decision.kind === 'fine') return `repair: sku ${evidence.sku} is fine by now`;
+  if (decision.kind === 'fine') return `repair: sku ${evidence.sku} needs no repair any more`;
   return `repair: leaves ${describeMend(evidence)}; ${decision.why}`;
 }
 
-await runCommand(command, process.argv.slice(2), { usage: COULD_NOT_LOOK, failure: COULD_NOT_LOOK });
+await runCommand(command, process.argv.slice(2), { usage: COULD_NOT_VERIFY, failure: COULD_NOT_VERIFY });

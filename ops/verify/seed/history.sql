@@ -1,13 +1,14 @@
--- The same made-up history in every database, by arithmetic alone: $1 orders, of which the newest $2 may await payment, up to the moment $3.
+-- A made-up history of :orders orders that ends at the moment :until. It follows from the number of each order alone, so it is
+-- the same in every database. One in ten of the newest :newest orders awaits payment.
 with made as (
   select n,
-         case when n % 10 = 0                      then 'failed'
-              when n % 10 in (7, 8)                then 'cancelled'
-              when n % 10 = 9 and n > $1 - $2      then 'awaiting payment'
-              else                                      'payed'
+         case when n % 10 = 0                           then 'failed'
+              when n % 10 in (7, 8)                     then 'cancelled'
+              when n % 10 = 9 and n > :orders - :newest then 'awaiting payment'
+              else                                           'payed'
          end as status,
-         $3::timestamptz - ($1 - n) * interval '10 ms' as moment
-    from generate_series(1, $1::bigint) as n
+         :until::timestamptz - (:orders - n) * interval '10 ms' as moment
+    from generate_series(1, :orders::bigint) as n
 ),
 line as (
   select n, status, moment, 1 + (n * 7 + i * 13) % 1000 as sku, 1 + (n + i) % 3 as count

@@ -1,18 +1,20 @@
 import { openDb } from '@tally/platform/postgres';
+import { EVENT_TYPES } from '@tally/proto/events';
 import type { DatabaseName } from '@tally/sql/databases';
 
 import type { DatabaseUrls } from '../databases.ts';
+import { bind } from '../queries.ts';
 import history from './history.sql' with { type: 'text' };
 
-export interface SeedOptions {
+interface SeedOptions {
   readonly orders: number;
-  /** Of the newest orders so many are looked at for one in ten that awaits payment. */
+  /** The number of newest orders of which one in ten awaits payment. */
   readonly newest: number;
 }
 
 const REFUSAL = `jsonb_build_object('reason', 'INSUFFICIENT_STOCK', 'message', '', 'values', jsonb_build_object('orderId', n::text))`;
 
-/** What each database gets, as statements behind the made-up history. */
+/** The statements that fill each database from the tables of history.sql, which precedes each of them. */
 const STATEMENTS: Record<DatabaseName, readonly string[]> = {
   loms: [
     `insert into orders (id, user_id, status, cause, request_id, refusal, pay_before, version)
@@ -51,19 +53,19 @@ const STATEMENTS: Record<DatabaseName, readonly string[]> = {
   ],
   log: [
     `insert into records (topic, partition, "offset", key, value, headers, moment)
-     select 'loms.order-events', partition, "offset", n::text,
+     select :order_events, partition, "offset", n::text,
             convert_to(format('{"order_id":%s,"status":"%s","moment":"%s"}', n, status,
                               to_char(moment at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')), 'utf8'),
             jsonb_build_object('content-type', 'application/json', 'ce_specversion', '1.0', 'ce_id', n || '-' || version,
-                               'ce_source', '/tally/loms', 'ce_type', 'tally.order.status-changed.v1',
+                               'ce_source', '/tally/loms', 'ce_type', '${EVENT_TYPES.statusChanged}',
                                'ce_time', moment, 'ce_sequence', version::text),
             moment
        from event
       order by partition, "offset"`,
     `insert into partitions (topic, partition, next_offset)
-     select 'loms.order-events', partition, max("offset") + 1 from event group by partition`,
+     select :order_events, partition, max("offset") + 1 from event group by partition`,
     `insert into group_partitions (group_name, topic, partition, next_offset)
-     select 'notifier', 'loms.order-events', partition, max("offset") + 1 from event group by partition`,
+     select :notifier_group, :order_events, partition, max("offset") + 1 from event group by partition`,
   ],
   notifier: [
     `insert into notifications (order_id, version, status, moment, state, received_at, told_at, log_partition, log_offset)
@@ -84,9 +86,9 @@ const STATEMENTS: Record<DatabaseName, readonly string[]> = {
   ],
 };
 
-/** Fills empty databases with a consistent history: the same answer in all of them, as large as one likes. */
+/** Fills empty databases with a made-up history of any size that is consistent over all of them. */
 export async function seed(urls: DatabaseUrls, { orders, newest }: SeedOptions): Promise<void> {
-  const moment = new Date();
+  const values = { orders, newest, until: new Date() };
   for (const [name, statements] of Object.entries(STATEMENTS)) {
     await using db = openDb({
       url: urls[name as DatabaseName],
@@ -97,12 +99,11 @@ export async function seed(urls: DatabaseUrls, { orders, newest }: SeedOptions):
     await db.transaction(async (tx) => {
       await tx.query('set local transaction_timeout = 0; set local statement_timeout = 0');
       for (const statement of statements) {
-        // Every statement takes all of them, whether or not it looks at them.
-        const text = `${history}\n${statement}`;
-        await tx.query(text, [orders, newest, moment]);
+        const bound = bind(`${history}\n${statement}`, values);
+        await tx.query(bound.text, bound.values);
       }
     });
-    // As autovacuum does it behind so much: without statistics each plan would be a guess.
+    // Autovacuum would do this after so many rows. Without statistics, the plans of the queries would be guesses.
     await db.query('set transaction_timeout = 0');
     await db.query('set statement_timeout = 0');
     await db.query('vacuum analyze');

@@ -144,7 +144,7 @@ export const OrderInfoRequestSchema: GenMessage<OrderInfoRequest> = /*@__PURE__*
  */
 export type OrderInfoResponse = Message<"loms.OrderInfoResponse"> & {
   /**
-   * `new`, `awaiting payment`, `failed`, `payed` or `cancelled`.
+   * One of the statuses that the comment of the service Loms describes.
    *
    * @generated from field: string status = 1;
    */

@@ -21,7 +21,7 @@ export const file_notifier_notifier: GenFile = /*@__PURE__*/
  */
 export type ListRequest = Message<"notifier.ListRequest"> & {
   /**
-   * The order, 1 to 2^63-1.
+   * Id of the order, 1 to 2^63-1.
    *
    * @generated from field: int64 orderId = 1;
    */
@@ -36,18 +36,20 @@ export const ListRequestSchema: GenMessage<ListRequest> = /*@__PURE__*/
   messageDesc(file_notifier_notifier, 0);
 
 /**
- * One status change that was told.
+ * A status of an order that was told.
  *
  * @generated from message notifier.Notification
  */
 export type Notification = Message<"notifier.Notification"> & {
   /**
+   * Id of the order.
+   *
    * @generated from field: int64 orderId = 1;
    */
   orderId: bigint;
 
   /**
-   * `new`, `awaiting payment`, `failed`, `payed` or `cancelled`.
+   * The status that the order took, as OrderInfo of loms spells it.
    *
    * @generated from field: string status = 2;
    */
@@ -61,7 +63,7 @@ export type Notification = Message<"notifier.Notification"> & {
   moment?: Timestamp | undefined;
 
   /**
-   * The order's version: 1, 2, …
+   * The order's version, which counts its statuses: 1, 2, …
    *
    * @generated from field: uint32 version = 4;
    */
@@ -80,6 +82,8 @@ export const NotificationSchema: GenMessage<Notification> = /*@__PURE__*/
  */
 export type ListResponse = Message<"notifier.ListResponse"> & {
   /**
+   * All notifications of the order.
+   *
    * @generated from field: repeated notifier.Notification items = 1;
    */
   items: Notification[];
@@ -93,13 +97,13 @@ export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
   messageDesc(file_notifier_notifier, 2);
 
 /**
- * What shoppers were told about their orders.
+ * Tells shoppers about their orders, and lists what they were told.
  *
  * @generated from service notifier.Notifier
  */
 export const Notifier: GenService<{
   /**
-   * The notifications of one order, in order. An unknown order gives an empty list.
+   * Returns the notifications of one order, by version. The list is empty for an unknown order.
    *
    * @generated from rpc notifier.Notifier.List
    */
