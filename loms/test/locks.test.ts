@@ -136,6 +136,16 @@ test('orders are locked before stocks: a batch that waits for an order has locke
   );
 });
 
+test('keys are inserted in their order: a batch that waits for one has inserted none after it', async () => {
+  const keyed = SHUFFLED.map((n) => create([line(1, 1)], { key: { text: `k${n}`, requestHash: Buffer.from('a') } }));
+  const insert = (n: number) => `insert into order_keys values (7, 'k${n}', 'a', 0, now())`;
+  const failure = await runAfter(insert(5), keyed, async () => {
+    // A batch that had inserted this key already would let this statement wait, and end in a deadlock.
+    await holder.query(`set local lock_timeout = '500ms'; ${insert(9)}`);
+  }).catch((error: unknown) => error);
+  expect(failure).toMatchObject({ failure: 'conflict', cause: { code: '23505' } });
+});
+
 test('deleting old keys skips a key that another sweep has locked, without waiting for it', async () => {
   await database.db.query(`insert into order_keys select n, 'k', '', n, '-infinity' from generate_series(1, 2) as n`);
   await holder.query('begin; select from order_keys where user_id = 1 for update');
