@@ -79,13 +79,7 @@ export function startBatcher(deps: BatcherDeps, limits: BatcherLimits): Batcher 
     const failure = error instanceof UpdateError ? error.failure : 'culprit';
     deps.onBatch?.(batch.length, failure);
     const pauseMs = policy.onFailure(failure, batch.length);
-    if (pauseMs === undefined) {
-      for (const { command, reject } of batch) {
-        log.error({ kind: command.kind, error }, 'a command cannot be decided or stored');
-        reject(error);
-      }
-      return;
-    }
+    if (pauseMs === undefined) return failBatch(log, batch, error);
     for (const queued of batch) queued.failedAttempts += 1;
     queue.putBack(batch);
     if (failure === 'lost' || failure === 'timeout')
@@ -108,16 +102,14 @@ export function startBatcher(deps: BatcherDeps, limits: BatcherLimits): Batcher 
     },
     submit<C extends Command>(command: C, signal?: AbortSignal) {
       if (isClosing) return Promise.reject(notDecided());
+      const lastMs = command.deadlineMs - ANSWER_MARGIN_MS;
       return new Promise<OutcomeOf<C>>((resolve, reject) => {
         queue.add({
           command,
           // decideBatch answers a command with the outcome of its own kind.
           resolve: resolve as (outcome: Outcome) => void,
           reject,
-          isWaitedFor: () =>
-            signal?.aborted !== true &&
-            cutOff?.aborted !== true &&
-            clock.nowMs() < command.deadlineMs - ANSWER_MARGIN_MS,
+          isWaitedFor: () => !isAborted(signal) && !isAborted(cutOff) && clock.nowMs() < lastMs,
           failedAttempts: 0,
         });
         wake();
@@ -129,6 +121,15 @@ export function startBatcher(deps: BatcherDeps, limits: BatcherLimits): Batcher 
       while (running !== undefined) await running;
     },
   };
+}
+
+const isAborted = (signal: AbortSignal | undefined) => signal?.aborted === true;
+
+function failBatch(log: Log, batch: readonly QueuedCommand[], error: unknown): void {
+  for (const { command, reject } of batch) {
+    log.error({ kind: command.kind, error }, 'a command cannot be decided or stored');
+    reject(error);
+  }
 }
 
 /** Runs one batch in one transaction, and answers its callers once it is committed. */

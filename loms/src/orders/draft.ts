@@ -26,19 +26,9 @@ export interface Draft {
   changes(): Changes;
 }
 
-const keyOf = (userId: bigint, key: string) => `${userId} ${key}`;
-
 export function createDraft(loaded: Loaded): Draft {
-  const orders = new Map<bigint, Order>();
-  const idsByRequest = new Map<string, bigint>();
-  for (const order of [...loaded.known, ...loaded.orders]) {
-    orders.set(order.id, order);
-    idsByRequest.set(order.requestId, order.id);
-  }
-  const keys = new Map(loaded.keys.map((key) => [keyOf(key.userId, key.key), key]));
+  const index = createIndex(loaded);
   const stocks = new Map(loaded.stocks);
-  const lockedIds = new Set(loaded.orders.map(({ id }) => id));
-
   const createdIds = new Set<bigint>();
   const changedIds = new Set<bigint>();
   const movements: Movement[] = [];
@@ -47,15 +37,7 @@ export function createDraft(loaded: Loaded): Draft {
   let drawnIds = 0;
   let currentTraceparent: string | undefined;
 
-  function orderOf(id: bigint): Order {
-    const order = orders.get(id);
-    if (order === undefined) throw new Error(`order ${id} is not in the draft`);
-    return order;
-  }
-
-  function record(order: Order): void {
-    orders.set(order.id, order);
-    const { id: orderId, version, status, cause } = order;
+  function record({ id: orderId, version, status, cause }: Order): void {
     events.push({ orderId, version, status, cause, traceparent: currentTraceparent });
   }
 
@@ -72,20 +54,9 @@ export function createDraft(loaded: Loaded): Draft {
     begin(traceparent) {
       currentTraceparent = traceparent;
     },
-    // A known order that was not locked may be changing now, so it counts as absent here.
-    order: (id) => (lockedIds.has(id) || createdIds.has(id) ? orders.get(id) : undefined),
-    orderByRequest(requestId) {
-      const id = idsByRequest.get(requestId);
-      return id === undefined ? undefined : orderOf(id);
-    },
-    orderByKey(userId, key) {
-      const stored = keys.get(keyOf(userId, key));
-      if (stored === undefined) return undefined;
-      // Keys are loaded in one statement and their orders in the next. A key that expires in between has no order here,
-      // and counts as deleted.
-      const order = orders.get(stored.orderId);
-      return order && { requestHash: stored.requestHash, order };
-    },
+    order: index.order,
+    orderByRequest: index.orderByRequest,
+    orderByKey: index.orderByKey,
     stock: (sku) => stocks.get(sku),
     drawOrderId() {
       const id = loaded.orderIds[drawnIds];
@@ -96,26 +67,68 @@ export function createDraft(loaded: Loaded): Draft {
     },
     create(order) {
       createdIds.add(order.id);
-      idsByRequest.set(order.requestId, order.id);
+      index.add(order);
       record(order);
     },
     advance(order, status, cause) {
       const { next, movement } = transition(order, status, cause ?? null);
       if (!createdIds.has(order.id)) changedIds.add(order.id);
       if (movement !== undefined) for (const line of order.lines) move(movement, order.id, line);
+      index.replace(next);
       record(next);
     },
     addKey(key) {
-      keys.set(keyOf(key.userId, key.key), key);
+      index.addKey(key);
       addedKeys.push(key);
     },
     changes: () => ({
       moment: loaded.moment,
-      created: [...createdIds].map(orderOf),
-      changed: [...changedIds].map(orderOf),
+      created: [...createdIds].map(index.orderOf),
+      changed: [...changedIds].map(index.orderOf),
       movements,
       events,
       keys: addedKeys,
     }),
   };
 }
+
+/** The orders and keys of a draft, as the commands so far have left them. */
+function createIndex(loaded: Loaded) {
+  const orders = new Map([...loaded.known, ...loaded.orders].map((order) => [order.id, order]));
+  const idsByRequest = new Map([...orders.values()].map(({ id, requestId }) => [requestId, id]));
+  const keys = new Map(loaded.keys.map((key) => [keyOf(key.userId, key.key), key]));
+  const changeableIds = new Set(loaded.orders.map(({ id }) => id));
+
+  function orderOf(id: bigint): Order {
+    const order = orders.get(id);
+    if (order === undefined) throw new Error(`order ${id} is not in the draft`);
+    return order;
+  }
+
+  return {
+    orderOf,
+    // A known order that was not locked may be changing now, so it counts as absent here.
+    order: (id: bigint) => (changeableIds.has(id) ? orders.get(id) : undefined),
+    orderByRequest(requestId: string) {
+      const id = idsByRequest.get(requestId);
+      return id === undefined ? undefined : orderOf(id);
+    },
+    orderByKey(userId: bigint, key: string) {
+      const stored = keys.get(keyOf(userId, key));
+      if (stored === undefined) return undefined;
+      // Keys are loaded in one statement and their orders in the next. A key that expires in between has no order here,
+      // and counts as deleted.
+      const order = orders.get(stored.orderId);
+      return order && { requestHash: stored.requestHash, order };
+    },
+    add(order: Order): void {
+      changeableIds.add(order.id);
+      idsByRequest.set(order.requestId, order.id);
+      orders.set(order.id, order);
+    },
+    replace: (order: Order) => void orders.set(order.id, order),
+    addKey: (key: StoredKey) => void keys.set(keyOf(key.userId, key.key), key),
+  };
+}
+
+const keyOf = (userId: bigint, key: string) => `${userId} ${key}`;
