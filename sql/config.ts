@@ -2,7 +2,7 @@ import type { ConfigReader } from '@tally/platform/config';
 
 import { DATABASE_NAMES, type DatabaseName, POSTGRES_SCHEMES, forEachDatabase, toUrlVariable } from './databases.ts';
 
-export interface PrepareConfig {
+interface PrepareConfig {
   readonly adminUrl: string;
   readonly password: string;
   /** Names of the databases to create. */

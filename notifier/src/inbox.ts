@@ -22,7 +22,7 @@ export interface Notification {
   readonly reason: string | undefined;
 }
 
-export interface InboxDecision {
+interface InboxDecision {
   /** The arrivals that the inbox did not know, in the state that they take. */
   readonly inserted: readonly Notification[];
   /** Notifications that were parked in the inbox and are applied now. */

@@ -5,7 +5,7 @@ import { decideReplay } from './inbox.ts';
 import type { Store } from './store.ts';
 import type { Tell } from './tell.ts';
 
-export interface Replay {
+interface Replay {
   readonly orderId: bigint;
   readonly version: number;
   /** The status and moment that the event should have carried. Needed when the event could not be read. */

@@ -6,7 +6,7 @@ import type { Notifier } from '@tally/proto/notifier';
 import { list } from './list.ts';
 import type { Store } from './store.ts';
 
-export interface NotifierRpcDeps {
+interface NotifierRpcDeps {
   readonly store: Pick<Store, 'list'>;
   readonly clock: Pick<Clock, 'nowMs'>;
 }

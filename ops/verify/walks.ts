@@ -9,7 +9,7 @@ import type { Snapshot, Snapshots } from './snapshots.ts';
 export type FactName = 'offsets' | 'chosen' | 'orders' | 'events' | 'notifications' | 'records' | 'checkouts' | 'dead';
 
 /** Rows as JSON text, which passes from one database to another unparsed, so that no number loses digits. */
-export interface Fact {
+interface Fact {
   readonly json: string;
   readonly rows: number;
 }

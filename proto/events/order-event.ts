@@ -55,7 +55,7 @@ const FIXED_HEADERS = {
 };
 
 /** An event on its way to the log or from it. */
-export interface OrderEventMessage {
+interface OrderEventMessage {
   readonly key: string;
   readonly value: Uint8Array;
   readonly headers: Readonly<Record<string, string>>;

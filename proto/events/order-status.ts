@@ -5,7 +5,7 @@ export type OrderStatus = (typeof ORDER_STATUSES)[number];
 /** Why an order failed or was cancelled. */
 export type OrderCause = 'shortage' | 'checkout expired' | 'shopper' | 'payment expired';
 
-export interface OrderStep {
+interface OrderStep {
   /** Null for the first step of an order. */
   readonly from: OrderStatus | null;
   readonly to: OrderStatus;
