@@ -3,7 +3,7 @@ import { AppError } from '@tally/platform/errors';
 import { type BoundService, type ClientOf, bindService, openGrpcClient, startGrpcServer } from '@tally/platform/grpc';
 import type { RunningService } from '@tally/platform/lifecycle';
 import { createLog, createMetrics, openTracing } from '@tally/platform/telemetry';
-import { withTimeout } from '@tally/platform/testing';
+import { bindPartly, withTimeout } from '@tally/platform/testing';
 import { Cart } from '@tally/proto/cart';
 import { Loms } from '@tally/proto/loms';
 import { ProductService } from '@tally/proto/product';
@@ -64,15 +64,9 @@ export interface FakeLomsServer extends FakeServer {
 export async function openFakeLoms(): Promise<FakeLomsServer> {
   let shiftMs = 0;
   const fake = createFakeLoms(() => Date.now() + shiftMs);
-  const unused = async () => {
-    throw new AppError('not-found', 'cart does not call this');
-  };
-  const service = bindService(Loms, {
+  const service = bindPartly(Loms, {
     orderCreate: (request) => fake.orderCreate(request),
     stockInfo: (request) => fake.stockInfo(request),
-    orderInfo: unused,
-    orderPay: unused,
-    orderCancel: unused,
   });
   return Object.assign(await openFakeServer('loms', service), {
     fake,

@@ -2,9 +2,9 @@ import { expect, test } from 'bun:test';
 
 import { create } from '@bufbuild/protobuf';
 import { AppError } from '@tally/platform/errors';
-import { type Implementation, bindService, openGrpcClient, startGrpcServer } from '@tally/platform/grpc';
+import { openGrpcClient, startGrpcServer } from '@tally/platform/grpc';
 import { createLog, createMetrics, openTracing } from '@tally/platform/telemetry';
-import { outcomeOf } from '@tally/platform/testing';
+import { bindPartly, outcomeOf } from '@tally/platform/testing';
 import { Loms, OrderInfoRequestSchema } from '@tally/proto/loms';
 
 /** Opens an OTLP collector that keeps what it receives as text, so that tests can search it. */
@@ -25,21 +25,6 @@ function openCollector() {
   };
 }
 
-const unused = async () => {
-  throw new AppError('not-found', 'nothing here', { reason: 'NOTHING' });
-};
-
-function implement(orderInfo: Implementation<typeof Loms>['orderInfo']) {
-  const rpc: Implementation<typeof Loms> = {
-    orderCreate: unused,
-    orderPay: unused,
-    orderCancel: unused,
-    stockInfo: unused,
-    orderInfo,
-  };
-  return bindService(Loms, rpc);
-}
-
 const options = { name: 'loms', host: '127.0.0.1', port: 0, drainMs: 500, metrics: createMetrics('loms') };
 
 test('spans of client and server reach the collector in the trace of the incoming call', async () => {
@@ -49,7 +34,7 @@ test('spans of client and server reach the collector in the trace of the incomin
     await using tracing = openTracing('loms', collector.url);
     const { tracer } = tracing;
     const log = createLog('loms', 'silent');
-    const service = implement(async () => ({ status: 'payed', user: 1n, items: [] }));
+    const service = bindPartly(Loms, { orderInfo: async () => ({ status: 'payed', user: 1n, items: [] }) });
     await using server = await startGrpcServer({
       ...options,
       metrics: createMetrics('loms'),
@@ -83,10 +68,12 @@ test('a bug is answered as INTERNAL without its message and is logged with it, a
   const lines: string[] = [];
   const log = createLog('loms', 'info', { write: (line) => void lines.push(line) });
   let calls = 0;
-  const service = implement(async () => {
-    calls += 1;
-    if (calls === 1) throw new Error('a secret detail');
-    return { status: 'payed', user: 1n, items: [] };
+  const service = bindPartly(Loms, {
+    async orderInfo() {
+      calls += 1;
+      if (calls === 1) throw new Error('a secret detail');
+      return { status: 'payed', user: 1n, items: [] };
+    },
   });
   const { tracer } = openTracing('loms');
   await using server = await startGrpcServer({
@@ -133,7 +120,7 @@ test('an expected error is logged without a stack, and a bug with one, also as a
 test('several host names are refused with advice; several IPv4 addresses and one host name are accepted', async () => {
   const { tracer } = openTracing('loms');
   const open = (...addresses: string[]) => openGrpcClient(Loms, { addresses, tracer });
-  expect(() => open('a:1', 'b:2')).toThrow('give one name that resolves to all');
+  expect(() => open('a:1', 'b:2')).toThrow('use one name that resolves to all');
   for (const addresses of [['127.0.0.1:1', '127.0.0.1:2'], ['localhost:1']])
     await open(...addresses)[Symbol.asyncDispose]();
 });

@@ -1,6 +1,8 @@
+import type { DescService } from '@bufbuild/protobuf';
 import * as grpc from '@grpc/grpc-js';
 
-import { type CallOptions, RpcError } from '../grpc/index.ts';
+import { AppError } from '../errors/index.ts';
+import { type BoundService, type CallOptions, type Implementation, RpcError, bindService } from '../grpc/index.ts';
 import { fromTrailers } from '../grpc/status.ts';
 
 /** Returns the options of a call whose deadline is `timeoutMs` from now. */
@@ -38,4 +40,13 @@ export async function failureOfCall(call: Promise<unknown>): Promise<RpcError | 
     if (error instanceof RpcError) return error;
     throw error;
   }
+}
+
+/** Binds a service of which a test implements some rpcs. The others are refused with NOT_IMPLEMENTED. */
+export function bindPartly<S extends DescService>(desc: S, rpcs: Partial<Implementation<S>>): BoundService {
+  const refuse = async () => {
+    throw new AppError('not-found', 'the test does not implement this rpc', { reason: 'NOT_IMPLEMENTED' });
+  };
+  const others = Object.fromEntries(Object.keys(desc.method).map((name) => [name, refuse]));
+  return bindService(desc, { ...others, ...rpcs } as Implementation<S>);
 }
