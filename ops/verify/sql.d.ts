@@ -1,4 +1,4 @@
-/** SQL files are loaded as text, so that each can be read, and run by hand, as SQL. */
+/** SQL files are imported as text. psql runs their queries by hand, because it has the same `:name` parameters. */
 declare module '*.sql' {
   const text: string;
   export default text;
