@@ -1,11 +1,5 @@
 import type { Clock } from './clock.ts';
-
-/** How long one caller waits for a token. */
-export interface TakeOptions {
-  readonly signal?: AbortSignal;
-  /** Milliseconds since the epoch. A caller that would have to wait longer is refused at once. */
-  readonly deadlineMs?: number;
-}
+import { type TakeOptions, type Waiter, appendWaiter } from './waiter.ts';
 
 /** Limits how often something may be done. */
 export interface TokenBucket {
@@ -36,12 +30,6 @@ interface TokenBucketLimits {
   readonly burst: number;
   /** Maximum number of callers that wait. Further callers are refused. */
   readonly maxWaiting: number;
-}
-
-interface Waiter {
-  readonly deadlineMs: number;
-  readonly go: () => void;
-  readonly refuse: () => void;
 }
 
 /**
@@ -77,7 +65,7 @@ export function createTokenBucket(clock: Clock, { ratePerSecond, burst, maxWaiti
       waiting.shift();
       // Tokens that came late may have delayed this one past the caller's deadline.
       if (first.deadlineMs < nowMs) {
-        first.refuse();
+        first.refuse(new LimitError(intervalMs));
         continue;
       }
       fullMs = Math.max(fullMs, nowMs - latenessMs) + intervalMs;
@@ -86,15 +74,15 @@ export function createTokenBucket(clock: Clock, { ratePerSecond, burst, maxWaiti
     if (waiting.length > 0) cancelTimer = clock.schedule(Math.max(0, dueMs(0) - nowMs), serve);
   }
 
-  function drop(waiter: Waiter): void {
-    waiting.splice(waiting.indexOf(waiter), 1);
+  function onLeave(): void {
     if (waiting.length > 0) return;
     cancelTimer?.();
     cancelTimer = undefined;
   }
 
   return {
-    take({ signal, deadlineMs = Number.POSITIVE_INFINITY } = {}) {
+    take(options = {}) {
+      const { signal, deadlineMs = Number.POSITIVE_INFINITY } = options;
       if (signal?.aborted) return Promise.reject(signal.reason);
       const nowMs = now();
       if (waiting.length === 0) fullMs = Math.max(fullMs, nowMs);
@@ -102,21 +90,9 @@ export function createTokenBucket(clock: Clock, { ratePerSecond, burst, maxWaiti
       if (nowMs + waitMs > deadlineMs || (waitMs > 0 && waiting.length >= maxWaiting)) {
         return Promise.reject(new LimitError(waitMs));
       }
-      return new Promise((resolve, reject) => {
-        const leave = () => {
-          drop(waiter);
-          reject(signal?.reason);
-        };
-        const settle = (end: () => void) => () => {
-          signal?.removeEventListener('abort', leave);
-          end();
-        };
-        const refuse = () => reject(new LimitError(intervalMs));
-        const waiter: Waiter = { deadlineMs, go: settle(resolve), refuse: settle(refuse) };
-        signal?.addEventListener('abort', leave, { once: true });
-        waiting.push(waiter);
-        if (cancelTimer === undefined) serve();
-      });
+      const turn = appendWaiter(waiting, options, onLeave);
+      if (cancelTimer === undefined) serve();
+      return turn;
     },
   };
 }

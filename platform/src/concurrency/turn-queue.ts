@@ -1,5 +1,6 @@
 import { type Clock, sleep } from './clock.ts';
-import { LimitError, type TakeOptions, type TokenBucket } from './token-bucket.ts';
+import { LimitError, type TokenBucket } from './token-bucket.ts';
+import { type Waiter, appendWaiter } from './waiter.ts';
 
 /** Hands out the turns that several processes share. */
 export interface TurnSource {
@@ -30,12 +31,6 @@ interface TurnQueueLimits {
   readonly maxLateMs: number;
 }
 
-interface Waiter {
-  readonly deadlineMs: number;
-  readonly go: () => void;
-  readonly refuse: (error: unknown) => void;
-}
-
 /**
  * Creates a queue of this process's callers for turns that are reserved elsewhere, one at a time.
  *
@@ -49,22 +44,12 @@ export function createTurnQueue(
   source: TurnSource,
 ): TokenBucket {
   const waiting: Waiter[] = [];
-  /** Time of the reserved turn; undefined when none is reserved. */
-  let heldMs: number | undefined;
-  /** How far the reserved turn was away when it was reserved. */
-  let heldWaitMs = 0;
+  const reserved = createReservedTurn(clock, maxLateMs);
   let isServing = false;
-
-  function isStale(): boolean {
-    if (heldMs === undefined) return true;
-    // After the clock was set back, nobody waits longer than was announced.
-    heldMs = Math.min(heldMs, clock.nowMs() + heldWaitMs);
-    return clock.nowMs() > heldMs + maxLateMs;
-  }
 
   /** Estimates the wait of a new caller. Other processes may come and go, so only `refuseLate` knows what is certain. */
   function expectedWaitMs(): number {
-    const firstMs = isStale() || heldMs === undefined ? 0 : Math.max(0, heldMs - clock.nowMs());
+    const firstMs = Math.max(0, (reserved.dueMs() ?? 0) - clock.nowMs());
     return firstMs + waiting.length * source.gapMs;
   }
 
@@ -72,44 +57,35 @@ export function createTurnQueue(
   function refuseLate(firstMs: number): void {
     const turns = waiting.map((waiter, place) => ({ waiter, turnMs: firstMs + place * source.minGapMs }));
     for (const { waiter, turnMs } of turns) {
-      if (turnMs > waiter.deadlineMs) refuse(waiter, new LimitError(Math.max(1, turnMs - clock.nowMs())));
+      if (turnMs > waiter.deadlineMs) refuse(waiting, waiter, new LimitError(Math.max(1, turnMs - clock.nowMs())));
     }
-  }
-
-  function refuse(waiter: Waiter, error: unknown): void {
-    waiting.splice(waiting.indexOf(waiter), 1);
-    waiter.refuse(error);
   }
 
   async function reserveFor(first: Waiter): Promise<void> {
     try {
       const { isGranted, waitMs } = await source.reserve(first.deadlineMs - clock.nowMs());
-      if (isGranted) {
-        heldMs = clock.nowMs() + waitMs;
-        heldWaitMs = waitMs;
-      }
-      // The caller may have left during the reservation.
-      else if (waiting.includes(first)) refuse(first, new LimitError(waitMs));
+      if (isGranted) reserved.set(waitMs);
+      else refuse(waiting, first, new LimitError(waitMs));
     } catch (error) {
-      if (waiting.includes(first)) refuse(first, error);
+      refuse(waiting, first, error);
     }
   }
 
   async function serve(): Promise<void> {
     isServing = true;
     for (let first = waiting[0]; first !== undefined; first = waiting[0]) {
-      if (isStale() || heldMs === undefined) {
-        heldMs = undefined;
+      const dueMs = reserved.dueMs();
+      if (dueMs === undefined) {
         await reserveFor(first);
         continue;
       }
-      refuseLate(Math.max(heldMs, clock.nowMs()));
+      refuseLate(Math.max(dueMs, clock.nowMs()));
       if (waiting.length === 0) break;
-      if (heldMs > clock.nowMs()) {
-        await sleep(clock, heldMs - clock.nowMs());
+      if (dueMs > clock.nowMs()) {
+        await sleep(clock, dueMs - clock.nowMs());
         continue;
       }
-      heldMs = undefined;
+      reserved.clear();
       source.used();
       waiting.shift()?.go();
     }
@@ -118,30 +94,45 @@ export function createTurnQueue(
   }
 
   return {
-    take({ signal, deadlineMs = Number.POSITIVE_INFINITY }: TakeOptions = {}) {
+    take(options = {}) {
+      const { signal, deadlineMs = Number.POSITIVE_INFINITY } = options;
       if (signal?.aborted) return Promise.reject(signal.reason);
       const waitMs = expectedWaitMs();
       if (clock.nowMs() + waitMs > deadlineMs || waiting.length >= maxWaiting) {
         return Promise.reject(new LimitError(waitMs));
       }
-      return new Promise((resolve, reject) => {
-        const leave = () => {
-          waiting.splice(waiting.indexOf(waiter), 1);
-          reject(signal?.reason);
-        };
-        const settle = (end: () => void) => {
-          signal?.removeEventListener('abort', leave);
-          end();
-        };
-        const waiter: Waiter = {
-          deadlineMs,
-          go: () => settle(resolve),
-          refuse: (error) => settle(() => reject(error)),
-        };
-        signal?.addEventListener('abort', leave, { once: true });
-        waiting.push(waiter);
-        if (!isServing) void serve();
-      });
+      const turn = appendWaiter(waiting, options);
+      if (!isServing) void serve();
+      return turn;
+    },
+  };
+}
+
+/** Refuses a caller, unless it has left. */
+function refuse(waiting: Waiter[], waiter: Waiter, error: unknown): void {
+  const place = waiting.indexOf(waiter);
+  if (place === -1) return;
+  waiting.splice(place, 1);
+  waiter.refuse(error);
+}
+
+/** Creates the place for the turn that is reserved and not used yet. */
+function createReservedTurn(clock: Clock, maxLateMs: number) {
+  let turn: { dueMs: number; readonly waitMs: number } | undefined;
+  return {
+    /** Returns when the turn is due. Without one it is undefined, and so it is when the turn was discarded as too late. */
+    dueMs(): number | undefined {
+      if (turn === undefined) return undefined;
+      // After the clock was set back, nobody waits longer than was announced.
+      turn.dueMs = Math.min(turn.dueMs, clock.nowMs() + turn.waitMs);
+      if (clock.nowMs() > turn.dueMs + maxLateMs) turn = undefined;
+      return turn?.dueMs;
+    },
+    set(waitMs: number): void {
+      turn = { dueMs: clock.nowMs() + waitMs, waitMs };
+    },
+    clear(): void {
+      turn = undefined;
     },
   };
 }

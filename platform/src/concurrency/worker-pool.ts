@@ -40,13 +40,6 @@ export interface WorkerPool {
   ): Promise<R[]>;
 }
 
-/** The items of one call that have not begun. */
-interface Job {
-  next: number;
-  readonly size: number;
-  readonly begin: (index: number) => Promise<void>;
-}
-
 /**
  * Creates a worker pool. It holds nothing that must be closed.
  *
@@ -54,11 +47,42 @@ interface Job {
  * - Run to completion: a function runs on the only thread until it returns or awaits. No other code sees or changes `jobs`,
  *   `running` and `queued` in between.
  * - Promise reactions (`then`, `finally`, the code after an `await`) never run inside the call that settles the promise.
- *   They run later, from the microtask queue, one after another, in the order in which their promises were settled.
+ *   They run later, from the microtask queue, one after another, in the order in which they were queued.
  * - A promise settles once. Later calls of `resolve` and `reject` do nothing.
  * - `AbortSignal` dispatches `abort` once, synchronously, and `aborted` is true before the first listener runs.
  */
 export function createWorkerPool({ workers, maxQueued }: WorkerPoolLimits): WorkerPool {
+  const scheduler = createScheduler(workers);
+  return {
+    // The check of the bound and `add` in `startCall` run without an `await` in between (run to completion), so callers that
+    // arrive together cannot both take the last places.
+    map(items, work, { signal } = {}) {
+      if (signal?.aborted) return Promise.reject(toError(signal.reason));
+      if (items.length === 0) return Promise.resolve([]);
+      if (scheduler.load() + items.length > maxQueued + workers) return Promise.reject(poolFull(maxQueued));
+      return startCall(scheduler, items, work, signal);
+    },
+  };
+}
+
+/** The items of one call that have not begun. */
+interface Job {
+  next: number;
+  readonly size: number;
+  /** Runs the work of one item. It never rejects. */
+  readonly begin: (index: number) => Promise<void>;
+}
+
+interface Scheduler {
+  /** Queues the items of a call, and starts as many as workers are free. */
+  add(job: Job): void;
+  /** Removes the items of a call that have not begun. */
+  dropRest(job: Job): void;
+  /** Returns the number of items that run or wait. */
+  load(): number;
+}
+
+function createScheduler(workers: number): Scheduler {
   /** Calls with items that have not begun, in the order of their next turn. */
   const jobs: Job[] = [];
   let running = 0;
@@ -92,79 +116,82 @@ export function createWorkerPool({ workers, maxQueued }: WorkerPoolLimits): Work
     }
   }
 
-  /**
-   * Removes the items of a call that have not begun. Between turns a job is in `jobs` exactly when it has such items, and
-   * `drain` restores this before it calls foreign code (`begin`), so `indexOf` cannot miss a job that is being moved.
-   */
-  function dropRest(job: Job): void {
-    const at = jobs.indexOf(job);
-    if (at === -1) return;
-    jobs.splice(at, 1);
-    queued -= job.size - job.next;
-  }
-
   return {
-    // The check of the bound and `queued += items.length` below run without an `await` in between (run to completion), so
-    // callers that arrive together cannot both take the last places.
-    map(items, work, { signal } = {}) {
-      if (signal?.aborted) return Promise.reject(toError(signal.reason));
-      if (items.length === 0) return Promise.resolve([]);
-      if (queued + items.length > maxQueued + workers - running) return Promise.reject(poolFull(maxQueued));
-      const { promise, resolve, reject } = Promise.withResolvers<Awaited<ReturnType<typeof work>>[]>();
-      const results = Array.from<Awaited<ReturnType<typeof work>>>({ length: items.length });
-      const stop = new AbortController();
-      let left = items.length;
-
-      /**
-       * Settles the call. Both callers make sure that it runs once: `fail` returns when the call has failed, and `begin`
-       * succeeds only with the last item. Nothing runs between that check and this call (run to completion).
-       */
-      const settle = (finish: () => void) => {
-        signal?.removeEventListener('abort', onAbort);
-        finish();
-      };
-
-      /**
-       * Fails the call with its first error. `stop.signal.aborted` is the flag of the failed call; it turns true inside
-       * `stop.abort`, before the listeners of the work run. An error that a listener causes therefore finds the flag set.
-       * `dropRest` comes first, because a listener may call `map` again and must not find items of this call in the queue.
-       */
-      const fail = (error: unknown) => {
-        if (stop.signal.aborted) return;
-        dropRest(job);
-        stop.abort(error);
-        settle(() => reject(toError(error)));
-      };
-
-      /** Listens for the caller's signal. `settle` removes it, so it never fires after the call has been settled. */
-      const onAbort = () => fail(signal?.reason);
-
-      /**
-       * Runs the work of one item. An async function turns a synchronous throw of `work` into the `catch` below, so `begin`
-       * always returns a promise, which always resolves.
-       *
-       * The code after `await` runs as one step: storing the result, counting down and settling cannot interleave with
-       * another item of the call, so exactly one item sees `left === 0`, and by then all results are stored. Each item
-       * writes its own index, which gives results in the order of the items.
-       */
-      const begin = async (index: number) => {
-        try {
-          results[index] = await work(items[index] as (typeof items)[number], index, stop.signal);
-          left -= 1;
-          if (left === 0 && !stop.signal.aborted) settle(() => resolve(results));
-        } catch (error) {
-          fail(error);
-        }
-      };
-
-      const job: Job = { next: 0, size: items.length, begin };
-      signal?.addEventListener('abort', onAbort, { once: true });
-      queued += items.length;
+    add(job) {
+      queued += job.size;
       jobs.push(job);
       drain();
-      return promise;
     },
+    // Between turns a job is in `jobs` exactly when it has items that have not begun. `drain` restores this before it calls
+    // foreign code (`begin`), and nothing else runs meanwhile (run to completion), so `indexOf` finds every such job.
+    dropRest(job) {
+      const at = jobs.indexOf(job);
+      if (at === -1) return;
+      jobs.splice(at, 1);
+      queued -= job.size - job.next;
+    },
+    load: () => running + queued,
   };
+}
+
+/** Runs one call: queues its items, and settles its promise once. */
+function startCall<T, R>(
+  scheduler: Scheduler,
+  items: readonly T[],
+  work: (item: T, index: number, signal: AbortSignal) => Promise<R>,
+  signal: AbortSignal | undefined,
+): Promise<R[]> {
+  const { promise, resolve, reject } = Promise.withResolvers<R[]>();
+  const results = Array.from<R>({ length: items.length });
+  const stop = new AbortController();
+  let left = items.length;
+
+  /**
+   * Settles the call. Both callers make sure that it runs once: `fail` returns when the call has failed, and `begin` succeeds
+   * only with the last item. Nothing runs between that check and this call (run to completion).
+   */
+  const settle = (finish: () => void) => {
+    signal?.removeEventListener('abort', onAbort);
+    finish();
+  };
+
+  /**
+   * Fails the call with its first error. `stop.signal.aborted` is the flag of a failed call; it turns true inside `stop.abort`,
+   * before the listeners of the work run. An error that a listener causes therefore finds the flag set. `dropRest` comes
+   * first, because a listener may call `map` again and must not find items of this call in the queue.
+   */
+  const fail = (error: unknown) => {
+    if (stop.signal.aborted) return;
+    scheduler.dropRest(job);
+    stop.abort(error);
+    settle(() => reject(toError(error)));
+  };
+
+  /** Listens for the caller's signal. `settle` removes it, so it never runs after the call has settled. */
+  const onAbort = () => fail(signal?.reason);
+
+  /**
+   * Runs the work of one item. An async function turns a synchronous throw of `work` into the `catch` below, so `begin` always
+   * returns a promise, which always resolves.
+   *
+   * The code after `await` runs as one step: storing the result, counting down and settling cannot interleave with another
+   * item of the call, so exactly one item sees `left === 0`, and by then all results are stored. Each item writes its own
+   * index, which gives results in the order of the items.
+   */
+  const begin = async (index: number) => {
+    try {
+      results[index] = await work(items[index] as T, index, stop.signal);
+      left -= 1;
+      if (left === 0 && !stop.signal.aborted) settle(() => resolve(results));
+    } catch (error) {
+      fail(error);
+    }
+  };
+
+  const job: Job = { next: 0, size: items.length, begin };
+  signal?.addEventListener('abort', onAbort, { once: true });
+  scheduler.add(job);
+  return promise;
 }
 
 const toError = (reason: unknown) => (reason instanceof Error ? reason : new Error(String(reason)));

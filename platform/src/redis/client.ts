@@ -45,7 +45,7 @@ const MAX_QUEUED_COMMANDS = 10_000;
  * replaced, because TCP notices a broken network only after many minutes.
  */
 export function openRedis(options: RedisOptions): Redis {
-  const { url, name, commandLimitMs, random, onChange } = options;
+  const { url, commandLimitMs, onChange } = options;
   const address = new URL(url).host;
   let client = connect();
   let wasThere: boolean | undefined;
@@ -59,32 +59,12 @@ export function openRedis(options: RedisOptions): Redis {
   }
 
   function connect() {
-    const fresh = createClient({
-      url,
-      name,
-      disableOfflineQueue: true,
-      commandsQueueMaxLength: MAX_QUEUED_COMMANDS,
-      disableClientInfo: true,
-      maintNotifications: 'disabled',
-      // The client's own timeout ends when a command is written. Ours lasts until the answer.
-      commandOptions: { timeout: 0 },
-      socket: {
-        connectTimeout: CONNECT_LIMIT_MS,
-        // At random, so that instances do not all reconnect at once.
-        reconnectStrategy: () => MAX_RECONNECT_PAUSE_MS * (0.5 + random() / 2),
-      },
-    });
-    let greeting: NodeJS.Timeout | undefined;
-    fresh.on('connect', () => {
-      // The handshake has no timeout of its own.
-      greeting = setTimeout(() => giveUp(fresh), SILENCE_LIMIT_MS);
-    });
+    const fresh = createSocketClient(options);
+    limitHandshake(fresh, () => replace(fresh));
     fresh.on('error', (error: unknown) => {
-      clearTimeout(greeting);
       if (fresh === client) change(false, error);
     });
     fresh.on('ready', () => {
-      clearTimeout(greeting);
       unansweredSinceMs = undefined;
       change(true);
       redis.onReady();
@@ -94,7 +74,7 @@ export function openRedis(options: RedisOptions): Redis {
     return fresh;
   }
 
-  function giveUp(silent: typeof client): void {
+  function replace(silent: typeof client): void {
     if (silent !== client || !silent.isOpen) return;
     change(false, new RedisAwayError(`the connection to Redis at ${address} is silent`));
     unansweredSinceMs = undefined;
@@ -119,7 +99,7 @@ export function openRedis(options: RedisOptions): Redis {
         return await withLimit(commandLimitMs, answer);
       } catch (error) {
         if (isOfServer(error)) throw error;
-        if (performance.now() - (unansweredSinceMs ?? Infinity) >= SILENCE_LIMIT_MS) giveUp(used);
+        if (performance.now() - (unansweredSinceMs ?? Infinity) >= SILENCE_LIMIT_MS) replace(used);
         if (error instanceof RedisAwayError) throw error;
         throw new RedisAwayError(`the connection to Redis at ${address} broke`, { cause: error });
       }
@@ -129,11 +109,37 @@ export function openRedis(options: RedisOptions): Redis {
       while (!client.isReady && performance.now() < untilMs) await Bun.sleep(5);
     },
     onReady: () => {},
-    async [Symbol.asyncDispose]() {
-      client.destroy();
-    },
+    [Symbol.asyncDispose]: async () => client.destroy(),
   };
   return redis;
+}
+
+/** Creates the client, which is not connected yet. */
+function createSocketClient({ url, name, random }: RedisOptions) {
+  return createClient({
+    url,
+    name,
+    disableOfflineQueue: true,
+    commandsQueueMaxLength: MAX_QUEUED_COMMANDS,
+    disableClientInfo: true,
+    maintNotifications: 'disabled',
+    // The client's own timeout ends when a command is written. Ours lasts until the answer.
+    commandOptions: { timeout: 0 },
+    socket: {
+      connectTimeout: CONNECT_LIMIT_MS,
+      // At random, so that instances do not all reconnect at once.
+      reconnectStrategy: () => MAX_RECONNECT_PAUSE_MS * (0.5 + random() / 2),
+    },
+  });
+}
+
+/** Calls `onSilent` when a new connection is not ready within the limit. The handshake has no timeout of its own. */
+function limitHandshake(client: ReturnType<typeof createSocketClient>, onSilent: () => void): void {
+  let timer: NodeJS.Timeout | undefined;
+  client.on('connect', () => {
+    timer = setTimeout(onSilent, SILENCE_LIMIT_MS);
+  });
+  for (const event of ['error', 'ready'] as const) client.on(event, () => clearTimeout(timer));
 }
 
 /** Whether the server answered the command with an error. */
