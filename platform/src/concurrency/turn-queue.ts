@@ -81,8 +81,9 @@ export function createTurnQueue(
       }
       refuseLate(Math.max(dueMs, clock.nowMs()));
       if (waiting.length === 0) break;
-      if (dueMs > clock.nowMs()) {
-        await sleep(clock, dueMs - clock.nowMs());
+      const leftMs = dueMs - clock.nowMs();
+      if (leftMs > 0) {
+        await sleep(clock, leftMs);
         continue;
       }
       reserved.clear();
