@@ -1,4 +1,4 @@
-# Tally's commands. `just` alone lists them; `npx -y rust-just@1.40.0 COMMAND` runs one where just is not installed.
+# Tally's commands. `just` alone lists them. Where just is not installed, `npx -y rust-just@1.40.0 COMMAND` runs one.
 
 set positional-arguments
 bun := quote(justfile_directory() / ".local/bin/bun")
@@ -12,7 +12,7 @@ default:
 install:
     @sh ops/local/install.sh
 
-# Run every test against servers of its own, or those of one folder or file.
+# Run all tests, or those of some folders and files. They start the servers that they need.
 [group('develop')]
 [no-exit-message]
 test *ARGS: install
@@ -24,13 +24,13 @@ test *ARGS: install
 test-unit *ARGS: install
     @{{ bun }} ops/test-run/main.ts unit "$@"
 
-# Run the tests on real PostgreSQL and real processes.
+# Run the tests that start PostgreSQL and other processes.
 [group('develop')]
 [no-exit-message]
 test-integration *ARGS: install
     @{{ bun }} ops/test-run/main.ts integration "$@"
 
-# Check all but the tests: format, lint, types, protos, generated code.
+# Check everything but the tests: format, lint, types, protos, generated code, documents.
 [group('develop')]
 [no-exit-message]
 check: install
@@ -51,18 +51,18 @@ gen: install
     @{{ bun }} sql/gen.ts
     @{{ bun }} ops/docs/variables.ts
 
-# Bring the databases of CART_, LOMS_, NOTIFIER_ and LOG_DATABASE_URL to the newest schema.
+# Bring every database to its newest schema; variables like LOMS_DATABASE_URL name them.
 [group('develop')]
 [no-exit-message]
 migrate: install
     @{{ bun }} sql/migrate.ts
 
-# Only where Bun is missing: ending and looking must not depend on a registry.
+# Installs only if Bun is missing, so that the commands that look and end do not depend on a registry.
 [private]
 bun:
     @test -x {{ bun }} || sh ops/local/install.sh
 
-# Start the whole system in the background, or mend what of it does not run; `just up kafka`: with Kafka as its log; `full`: all parts, two of each.
+# Start the whole system in the background, or repair what does not run. `just up kafka` keeps the event log on Kafka; `just up full` starts all parts.
 [group('run')]
 [no-exit-message]
 up *ARGS:
@@ -74,68 +74,68 @@ up *ARGS:
 down *ARGS: bun
     @{{ bun }} ops/local/commands/down.ts "$@"
 
-# Show what runs, and how it is.
+# Show what runs, and whether it is ready.
 [group('run')]
 [no-exit-message]
 status *ARGS: bun
     @{{ bun }} ops/local/commands/status.ts "$@"
 
-# Print the last lines of the logs, of all or of one part; -f follows.
+# Print the last lines of all logs or of one part's; -f follows.
 [group('run')]
 [no-exit-message]
 logs *ARGS: bun
     @{{ bun }} ops/local/commands/logs.ts "$@"
 
-# Print the URL of a database: cart, loms, notifier or log; of a log on Kafka its address.
+# Print the URL of a database, for psql and other clients.
 [group('run')]
 [no-exit-message]
 url *ARGS: bun
     @{{ bun }} ops/local/commands/url.ts "$@"
 
-# Set what there is of each sku in a stock file.
+# Set the stock of each sku that a file names.
 [group('run')]
 [no-exit-message]
 stock *ARGS: install
-    @TALLY_CALLED_FROM="${INIT_CWD:-{{ invocation_directory() }}}" {{ bun }} --preload ./ops/local/addresses.ts ops/stock/main.ts "$@"
+    @TALLY_CALLED_FROM="${INIT_CWD:-{{ invocation_directory() }}}" {{ bun }} ops/local/commands/with-addresses.ts ops/stock/main.ts "$@"
 
-# Prove that everything adds up, or say what does not. --full looks at all there is.
+# Prove that everything adds up, or say what does not. --full looks at all data.
 [group('prove')]
 [no-exit-message]
 verify *ARGS: bun
-    @TALLY_NOT_UP_EXIT_CODE=3 {{ bun }} --preload ./ops/local/addresses.ts ops/verify/main.ts "$@"
+    @{{ bun }} ops/local/commands/with-addresses.ts --not-up=3 ops/verify/main.ts "$@"
 
-# Play shoppers through the running system, then 400 of them at once with loms killed in the middle.
+# Play a few shoppers, then 400 at once while loms is killed. Starts the system if it is not up.
 [group('prove')]
 [no-exit-message]
 demo *ARGS: install
     @{{ bun }} ops/demo/main.ts "$@"
 
-# Check the running system from outside: reflection, health, a call and a refusal of each service.
+# Check each service of the running system from outside: reflection, health, one call and one refusal.
 [group('prove')]
 [no-exit-message]
 smoke *ARGS: install
-    @{{ bun }} --preload ./ops/local/addresses.ts ops/smoke/main.ts "$@"
+    @{{ bun }} ops/smoke/main.ts "$@"
 
-# Measure: `just bench hot`, orders a second on one sku; `flow`, what the parts around it carry; `list`, what the worker pool is worth; `verify`, verify over a million orders.
+# Measure: `just bench hot` orders a second on one sku, `flow` the parts around it, `list` the worker pool, `verify` verify over a million orders.
 [group('prove')]
 [no-exit-message]
 bench *ARGS: install
     @{{ bun }} ops/bench/main.ts "$@"
 
-# Break a system of its own under load and let verify judge: `just faults kafka`, brokers and instances killed with -9.
+# Break a separate system under load and let verify judge: `just faults kafka` kills brokers and instances.
 [group('prove')]
 [no-exit-message]
 faults *ARGS: install
     @{{ bun }} ops/faults/main.ts "$@"
 
-# Close a checkout by hand, when nothing else can: `just checkout close ID REASON`.
+# Close a checkout by hand when nothing else can: `just checkout close ID REASON`.
 [group('run')]
 [no-exit-message]
 checkout *ARGS: bun
-    @{{ bun }} --preload ./ops/local/addresses.ts cart/src/checkout/main.ts "$@"
+    @{{ bun }} ops/local/commands/with-addresses.ts cart/src/checkout/main.ts "$@"
 
-# List, retry or skip events that the log refused: `just outbox list`.
+# List, retry or skip the events that the log refused: `just outbox list`.
 [group('run')]
 [no-exit-message]
 outbox *ARGS: bun
-    @{{ bun }} --preload ./ops/local/addresses.ts loms/src/outbox/main.ts "$@"
+    @{{ bun }} ops/local/commands/with-addresses.ts loms/src/outbox/main.ts "$@"

@@ -2,7 +2,7 @@ import { readCartConfig } from '@tally/cart/config';
 import { readLomsConfig } from '@tally/loms/config';
 import { readNotifierConfig } from '@tally/notifier/config';
 import type { ConfigReader, Environment } from '@tally/platform/config';
-import type { DatabaseName } from '@tally/sql/databases';
+import { DATABASE_NAMES, type DatabaseName } from '@tally/sql/databases';
 
 import { readProductConfig } from './product/config.ts';
 
@@ -21,8 +21,8 @@ export interface Service {
   readonly hasInstances: boolean;
   /** Variables that tell its program about the rest of the system. Its ports and its database are set without it. */
   readonly env: (system: SystemAddresses, instance: string) => Readonly<Record<string, string | undefined>>;
-  /** What `just smoke` asks it, given the environment of that command. */
-  readonly smoke: (userEnv: Environment) => SmokeChecks;
+  /** What `just smoke` asks it. */
+  readonly smoke: (productToken: string) => SmokeChecks;
 }
 
 /** The part of a name that tells the ports of a service apart: `CART_GRPC_PORT`. */
@@ -86,14 +86,12 @@ export const SERVICES: Readonly<Record<ServiceName, Service>> = {
     readConfig: readProductConfig,
     ports: { GRPC: 8082, HTTP: 8080 },
     hasInstances: false,
-    env: ({ userEnv }) => ({ PRODUCT_TOKEN: productToken(userEnv) }),
-    smoke: (userEnv) => ({
+    env: ({ userEnv }) => ({ PRODUCT_TOKEN: readToken(userEnv) }),
+    smoke: (productToken) => ({
       service: 'route256.product.ProductService',
       paths: ['/readyz', '/'],
       calls: [
-        call('lists skus', 'route256.product.ProductService/ListSkus', { token: productToken(userEnv), count: 3 }, [
-          'skus',
-        ]),
+        call('lists skus', 'route256.product.ProductService/ListSkus', { token: productToken, count: 3 }, ['skus']),
         refusal('a wrong token', 'route256.product.ProductService/ListSkus', { token: 'wrong' }, 'UNAUTHENTICATED'),
       ],
     }),
@@ -139,7 +137,7 @@ export const SERVICES: Readonly<Record<ServiceName, Service>> = {
     env: ({ userEnv, addressesOf, instances, limiterUrl, cacheUrls }) => ({
       LOMS_ADDRESS: userEnv['LOMS_ADDRESS'] ?? addressesOf('loms'),
       PRODUCT_ADDRESS: userEnv['PRODUCT_ADDRESS'] ?? addressesOf('product'),
-      PRODUCT_TOKEN: productToken(userEnv),
+      PRODUCT_TOKEN: readToken(userEnv),
       CART_INSTANCES: instances === 1 ? undefined : String(instances),
       LIMITER_REDIS_URL: userEnv['LIMITER_REDIS_URL'] ?? limiterUrl,
       CACHE_REDIS_URLS: userEnv['CACHE_REDIS_URLS'] ?? cacheUrls.join(','),
@@ -157,22 +155,22 @@ export const SERVICES: Readonly<Record<ServiceName, Service>> = {
 
 export const SERVICE_NAMES = Object.keys(SERVICES) as readonly ServiceName[];
 
-/** Returns the variable for a port: `LOMS_GRPC_PORT`, of the second instance `LOMS_2_GRPC_PORT`. */
-export function toPortVariable(name: ServiceName, kind: PortKind, instance = 1): string {
-  return [name.toUpperCase(), ...(instance === 1 ? [] : [instance]), kind, 'PORT'].join('_');
-}
+/** The databases that belong to a service: all but the event log. */
+export const SERVICE_DATABASES: readonly DatabaseName[] = DATABASE_NAMES.filter((name) =>
+  Object.values(SERVICES).some(({ database }) => database === name),
+);
 
-/** Returns the ports of an instance with the variable and the default of each. */
-export function listPorts(name: ServiceName, instance = 1): { kind: PortKind; variable: string; fallback: number }[] {
+/** Returns the default ports of an instance with the variable of each: `LOMS_GRPC_PORT`, for the second `LOMS_2_GRPC_PORT`. */
+export function listPorts(name: ServiceName, instance = 1): { kind: PortKind; variable: string; port: number }[] {
   const ports = Object.entries(SERVICES[name].ports) as [PortKind, number][];
   return ports.map(([kind, port]) => ({
     kind,
-    variable: toPortVariable(name, kind, instance),
-    fallback: port + (instance - 1) * INSTANCE_PORT_DISTANCE,
+    variable: [name.toUpperCase(), ...(instance === 1 ? [] : [instance]), kind, 'PORT'].join('_'),
+    port: port + (instance - 1) * INSTANCE_PORT_DISTANCE,
   }));
 }
 
-function productToken(userEnv: Environment): string {
+function readToken(userEnv: Environment): string {
   return userEnv['PRODUCT_TOKEN'] ?? 'testtoken';
 }
 

@@ -21,6 +21,9 @@ export const DATABASE_NAMES = Object.keys(DATABASES) as readonly DatabaseName[];
 /** Schemes that a PostgreSQL URL may have. */
 export const POSTGRES_SCHEMES = ['postgres', 'postgresql'];
 
+/** Begins the URL of an event log on Kafka: `kafka://host:port,host:port`. */
+export const KAFKA_SCHEME = 'kafka://';
+
 /** Returns the variable that holds the database's URL: `CART_DATABASE_URL`. */
 export function toUrlVariable(name: DatabaseName): string {
   return `${name.toUpperCase()}_DATABASE_URL`;

@@ -8,17 +8,17 @@ import { type ComposeFile, type ComposeService, parsePublished, servicesOf } fro
 import { IMAGE_PORTS, PROGRAMS } from './programs.ts';
 
 /*
-  What a compose schema cannot see: whether the variables, ports, paths and commands of compose.yaml exist in the code. Each
-  fault is a sentence that begins with the service.
+  Finds what a compose schema cannot see: variables, ports, paths and commands of compose.yaml that do not exist in the code.
+  Each fault is a sentence that begins with the service.
 */
 
-// At least two numbers: `18.4` is a whole version of PostgreSQL.
+// At least two numbers, since `18.4` is a complete version of PostgreSQL.
 const FIXED_VERSION = /^[a-z][\w./-]*:v?\d+\.\d+[\w.-]*$/;
-// `pgbouncer-loms:5432` in a list, in a URL, behind a name or in a settings file.
+// `pgbouncer-loms:5432` in a list, in a URL, after a name or in a settings file.
 const ADDRESS = /(?<=^|[/@,'"\s])([a-z][a-z0-9-]*):(\d{2,5})(?=$|[/,'"\s])/g;
 const LOCAL_ADDRESS = /127\.0\.0\.1[:/,\s']+(\d{2,5})/g;
 
-/** All that is wrong with a compose file of this checkout; `profiles` are those that can be started. */
+/** Returns the faults of a compose file of this checkout. `profiles` are the profiles that can be started. */
 export function findFaults(file: ComposeFile, root: string, profiles: readonly string[]): string[] {
   const faults = Object.entries(file.services).flatMap(([name, service]) =>
     [
@@ -89,7 +89,7 @@ function findVolumeFaults(file: ComposeFile, { volumes = [] }: ComposeService, r
   return sources.filter((source) => !isThere(source)).map((source) => `there is no '${source}' to mount`);
 }
 
-/** What is seen only among the services that start together. */
+/** Returns the faults that appear only among the services that start together. */
 function findProfileFaults(file: ComposeFile, root: string, profile: string): string[] {
   const services = servicesOf(file, profile);
   const ports = services.flatMap(([, service]) => (service.ports ?? []).map((port) => parsePublished(port).published));
@@ -124,7 +124,7 @@ function findOrderFaults(service: ComposeService, services: ReadonlyMap<string, 
   });
 }
 
-/** What a container is reached by. */
+/** Returns the host names of a container. */
 function hostsOf(name: string, { networks = {} }: ComposeService): string[] {
   return [name, ...Object.values(networks).flatMap(({ aliases }) => aliases)];
 }
@@ -132,13 +132,13 @@ function hostsOf(name: string, { networks = {} }: ComposeService): string[] {
 interface Address {
   readonly host: string;
   readonly port: number;
-  /** Where a program of ours must listen on it. */
+  /** The kind of port that a program of ours must have there; undefined for any kind. */
   readonly kind: PortKind | undefined;
 }
 
 type PortKind = 'grpcPort' | 'adminPort' | 'httpPort';
 
-/** Whom it asks, in its variables and in the settings that are mounted into it. */
+/** Returns the addresses in the variables of a service and in the settings that are mounted into it. */
 function addressesOf({ environment = {}, volumes = [] }: ComposeService, root: string): Address[] {
   const settings = volumes.flatMap((volume) => volume.match(/^\.\/[^:]+/) ?? []).filter((path) => isFile(root, path));
   const texts: [text: string, kind: PortKind | undefined][] = [
@@ -153,7 +153,7 @@ function addressesOf({ environment = {}, volumes = [] }: ComposeService, root: s
   );
 }
 
-/** Of a program of ours, all its ports or the one of that kind. */
+/** Returns the ports on which a service listens; of a program of ours, only those of that kind. */
 function listenPorts(service: ComposeService, root: string, kind?: PortKind): Set<number> {
   const { build, image = '', environment = {} } = service;
   if (build === undefined) {
@@ -162,7 +162,7 @@ function listenPorts(service: ComposeService, root: string, kind?: PortKind): Se
   }
   try {
     const { host, grpcPort, adminPort, httpPort } = readPorts(service, root);
-    // Only there it can be reached from outside of its container.
+    // On any other address it cannot be reached from outside its container.
     if (host !== '0.0.0.0') return new Set();
     const ports = { grpcPort, adminPort, httpPort };
     return new Set((kind === undefined ? Object.values(ports) : [ports[kind]]).filter((port) => port !== undefined));
@@ -179,7 +179,7 @@ function readPorts({ build, environment = {} }: ComposeService, root: string): L
     : readConfig({ ...imageEnvironment(root, build?.dockerfile ?? ''), ...environment }, read);
 }
 
-/** What the image sets: `ENV A=x B=y`. */
+/** Returns the variables that the image sets: `ENV A=x B=y`. */
 function imageEnvironment(root: string, dockerfile: string): Record<string, string> {
   const lines = isFile(root, dockerfile) ? readFileSync(join(root, dockerfile), 'utf8').matchAll(/^ENV (.+)$/gm) : [];
   const pairs = [...lines].flatMap(([, words = '']) => words.split(' ').map((word) => word.split('=')));

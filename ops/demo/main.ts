@@ -6,12 +6,11 @@ import { AppError } from '@tally/platform/errors';
 import { RpcError } from '@tally/platform/grpc';
 import { openDb } from '@tally/platform/postgres';
 
-import { CHECKOUT, type LocalConfig, readLocalConfig } from '../local/config.ts';
+import type { Plan } from '../local/plan/plan.ts';
 import { takeLock } from '../local/run/lock.ts';
-import { findOwnProcesses } from '../local/machine/processes.ts';
-import { readPlan, toRunFiles } from '../local/run/run-files.ts';
-import { createServers, dataUrls } from '../local/parts/servers.ts';
-import { SHAPES, readShape } from '../local/plan/shape.ts';
+import { raiseSystem } from '../local/run/raise.ts';
+import { toSeconds } from '../local/run/steps.ts';
+import { type State, readState } from '../local/state.ts';
 import { applyStock } from '../stock/apply-stock.ts';
 import { summarise } from '../verify/describe-report.ts';
 import { type Report, verify } from '../verify/verify.ts';
@@ -32,17 +31,18 @@ const command: Command = {
   purpose: 'plays the orders of a few shoppers, then 400 shoppers who rush for 100 units while loms is killed.',
   notes: ['It starts the system if it is not up. It can be run any number of times.'],
   run: async () => {
-    const config = readLocalConfig(process.env, CHECKOUT);
-    bringUp(config);
+    const state = readState(process.env);
+    const plan = await bringUp(state, (text) => process.stdout.write(text));
+    console.log(`\nTally is up after ${toSeconds(Date.now() - state.config.startedAtMs)}.`);
     // Two demos at once would take each other's last teapots.
     using _lock = await takeLock(systemClock, {
-      path: join(toRunFiles(config.stateDir).run, 'demo.lock'),
+      path: join(state.files.run, 'demo.lock'),
       purpose: 'just demo',
       waitLimitMs: LOCK_LIMIT_MS,
       onWait: (holder) => console.log(`waiting for ${holder}, which is running here`),
     });
     try {
-      return await play(config);
+      return await play(state, plan);
     } catch (error) {
       if (!(error instanceof RpcError)) throw error;
       const message = `Tally stopped answering in the middle of the demo (${error.message.split('\n')[0]}): see just status.`;
@@ -52,10 +52,9 @@ const command: Command = {
 };
 
 /** Returns the exit code. */
-async function play(config: LocalConfig): Promise<number> {
-  const files = toRunFiles(config.stateDir);
-  const urls = dataUrls(createServers(config, readShape(files) ?? SHAPES.light));
-  await using clients = openClients(readPlan(files)!);
+async function play(state: State, plan: Plan): Promise<number> {
+  const { urls } = plan;
+  await using clients = openClients(plan);
   // Ids of this size are used by nobody else, and differ from run to run.
   const firstUser = BigInt(Date.now() - 20_000 * MS_PER_DAY) * 1000n;
 
@@ -67,28 +66,20 @@ async function play(config: LocalConfig): Promise<number> {
     `${SHOPPERS} shoppers rush for ${UNITS} tickets; one checkout is pressed ${PRESSES} times; loms is killed with -9.`,
   );
   const rushUser = firstUser + 100n;
-  const result = await rush({ clients, firstUser: rushUser, killLoms: () => killLoms(config) });
+  const result = await rush({ clients, firstUser: rushUser, killLoms: () => killLoms(state) });
   console.log(
     `  all answered after ${result.seconds.toFixed(1)} s; ${result.pressedAgain} presses had to be repeated\n`,
   );
   const isRight = await judge(urls.loms, rushUser, result);
-  bringUp(config, false);
+  await bringUp(state, () => {});
   const report = await verifyUntilSettled(urls);
   console.log(summarise(report));
   return isRight && report.verdict === 'holds' ? 0 : 1;
 }
 
 /** Starts what is not running and waits until all of it is ready. After loms was killed this waits until loms is back. */
-function bringUp({ root }: LocalConfig, isShown = true): void {
-  const stdout = isShown ? 'inherit' : 'ignore';
-  const env = { ...process.env, TALLY_HINTS: 'no' };
-  const { exitCode } = Bun.spawnSync([process.execPath, 'ops/local/commands/up.ts'], {
-    cwd: root,
-    env,
-    stdout,
-    stderr: 'inherit',
-  });
-  if (exitCode !== 0) process.exit(exitCode);
+function bringUp(state: State, write: (text: string) => void): Promise<Plan> {
+  return raiseSystem(state, undefined, write);
 }
 
 /** Sets the stock so that exactly these units can be ordered, whatever earlier runs left reserved. */
@@ -105,8 +96,8 @@ async function setStock(databaseUrl: string): Promise<void> {
   await applyStock({ databaseUrl, entries });
 }
 
-async function killLoms({ stateDir }: LocalConfig): Promise<void> {
-  for (const { name, pid } of findOwnProcesses(stateDir)) if (name === 'loms') process.kill(pid, 'SIGKILL');
+async function killLoms({ findProcesses }: State): Promise<void> {
+  for (const { name, pid } of findProcesses()) if (name === 'loms') process.kill(pid, 'SIGKILL');
 }
 
 /** Compares the answers with the database and prints the result. Returns whether they agree. */

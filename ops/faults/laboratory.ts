@@ -2,25 +2,24 @@ import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { systemClock } from '@tally/platform/concurrency';
+import { hasEnded } from '@tally/platform/embedded';
 import { type Db, openDb } from '@tally/platform/postgres';
 import { quietPorts } from '@tally/platform/testing';
 
 import { type Clients, openClients } from '../demo/clients.ts';
-import { CHECKOUT, PORT_VARIABLES, readLocalConfig } from '../local/config.ts';
-import { lockState } from '../local/run/launcher.ts';
-import { type OwnProcess, findOwnProcesses } from '../local/machine/processes.ts';
-import { raiseShape } from '../local/run/raise-shape.ts';
-import { toRunFiles } from '../local/run/run-files.ts';
-import { createServers, dataUrls } from '../local/parts/servers.ts';
-import { SHAPES } from '../local/plan/shape.ts';
-import { createSteps } from '../local/run/steps.ts';
-import { takeDown } from '../local/run/take-down.ts';
+import { PORT_VARIABLES } from '../local/config.ts';
+import { type OwnProcess, signal } from '../local/machine/processes.ts';
+import type { Plan } from '../local/plan/plan.ts';
+import { takeDown } from '../local/run/end-processes.ts';
+import { follow } from '../local/run/launcher.ts';
+import { raiseSystem } from '../local/run/raise.ts';
+import { waitUntilReady } from '../local/run/readiness.ts';
+import { readState, toLauncherDeps } from '../local/state.ts';
 import { applyStock } from '../stock/apply-stock.ts';
 
 /** A complete system of real processes under the real launcher, in which anything may be killed. */
 export interface Laboratory {
-  readonly urls: ReturnType<typeof dataUrls>;
+  readonly urls: Plan['urls'];
   readonly db: Readonly<Record<'loms' | 'notifier', Db>>;
   readonly clients: Clients;
   readonly logsDir: string;
@@ -34,6 +33,8 @@ export interface Laboratory {
 /** The sku that shoppers buy. Its stock does not run out. */
 export const SKU = 1148162;
 const STOCK = 1_000_000n;
+const PLAN_READ_MS = 1_000;
+const KILL_LIMIT_MS = 20_000;
 
 /** Starts a laboratory in a temporary folder, on free ports. Disposing the stack takes it down, also after a failed start. */
 export async function openLaboratory(stack: AsyncDisposableStack, write: (text: string) => void): Promise<Laboratory> {
@@ -42,31 +43,43 @@ export async function openLaboratory(stack: AsyncDisposableStack, write: (text: 
   stack.defer(() => rmSync(stateDir, { recursive: true, force: true }));
   const ports = quietPorts(PORT_VARIABLES.length);
   const variables = PORT_VARIABLES.map((name, i) => [name, String(ports[i])]);
-  const config = readLocalConfig({ TALLY_STATE_DIR: stateDir, ...Object.fromEntries(variables) }, CHECKOUT);
-  const servers = createServers(config, SHAPES.faults);
-  const deps = { clock: systemClock, files: toRunFiles(stateDir), steps: createSteps(systemClock, write) };
+  const env = { TALLY_STATE_DIR: stateDir, ...Object.fromEntries(variables) };
+  const deps = toLauncherDeps(readState(env), write);
   stack.defer(async () => {
-    await takeDown(deps, stateDir, servers.all);
+    await takeDown(deps);
     // Data that could not lie in the temporary folder, because the user `nobody` cannot enter it, lies elsewhere.
-    for (const { dir } of servers.postgres.servers) rmSync(dir, { recursive: true, force: true });
+    for (const dir of readState(env).dataDirs()) rmSync(dir, { recursive: true, force: true });
   });
-  using _lock = await lockState(deps, 'just faults');
-  const plan = await raiseShape(deps, config, 'faults');
-  const urls = dataUrls(servers);
+  const plan = await raiseSystem(readState(env), 'faults', write);
+  const { urls } = plan;
   await applyStock({ databaseUrl: urls.loms, entries: [{ sku: SKU, total: STOCK, held: 0n }] });
   const open = (url: string) => stack.use(openDb({ url, applicationName: 'faults', maxConnections: 2 }));
   const db = { loms: open(urls.loms), notifier: open(urls.notifier) };
   const clients = stack.use(openClients(plan));
+  const silent = toLauncherDeps(readState(env), () => {});
+  const find = (name: string) =>
+    readState(env)
+      .findProcesses()
+      .find((found) => found.name === name);
   return {
     urls,
     db,
     clients,
     logsDir: deps.files.logs,
-    find: (name) => findOwnProcesses(stateDir).find((found) => found.name === name),
+    find,
     async killBrokers(ids) {
-      const wanted = servers.kafka.brokers.filter(({ node }) => ids.includes(node.id));
-      await Promise.all(wanted.map(({ find }) => find()?.kill()));
+      const held = ids.map((id) => `kafka-${id}`);
+      follow(silent, { ...plan, held });
+      // The supervisor must have read the plan, or it would start the brokers again.
+      await Bun.sleep(PLAN_READ_MS);
+      const killed = held.flatMap((name) => find(name) ?? []);
+      for (const broker of killed) signal(broker, 'SIGKILL');
+      await Promise.all(killed.map((broker) => hasEnded(broker, KILL_LIMIT_MS)));
     },
-    startBrokers: () => servers.kafka.raise(createSteps(systemClock, () => {})),
+    async startBrokers() {
+      follow(silent, plan);
+      const brokers = plan.processes.filter(({ readyUrl }) => readyUrl.startsWith('kafka:'));
+      await waitUntilReady(silent, { ...plan, processes: brokers });
+    },
   };
 }

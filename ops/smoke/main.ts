@@ -2,10 +2,9 @@ import { type Command, runCommand } from '@tally/platform/command-line';
 import { readConfig } from '@tally/platform/config';
 import { AppError } from '@tally/platform/errors';
 
-import { CHECKOUT, readLocalConfig } from '../local/config.ts';
-import type { Plan } from '../local/plan/plan.ts';
-import { readPlan, toRunFiles } from '../local/run/run-files.ts';
-import { type CallCheck, type ServiceChecks, listChecks } from './checks.ts';
+import { type PlannedProcess, serviceOf } from '../local/plan/plan.ts';
+import { isUp, notUp, readState, requirePlan } from '../local/state.ts';
+import { type CallCheck, SERVICES, type ServiceName, type SmokeChecks } from '../services.ts';
 import { readSmokeConfig } from './config.ts';
 import { type GrpcTool, findGrpcTool } from './grpc-tool.ts';
 
@@ -24,11 +23,14 @@ const command: Command = {
     const tool = findGrpcTool();
     let passed = 0;
     let failed = 0;
-    const plan = readPlan(toRunFiles(readLocalConfig(process.env, CHECKOUT).stateDir));
-    for (const checks of listChecks(productToken).flatMap((each) => everyInstance(plan, each))) {
-      for (const [what, check] of toSteps(tool, checks)) {
+    const state = readState(process.env);
+    const { processes } = requirePlan(state);
+    if (!isUp(state)) throw new AppError('failed-precondition', notUp(state.config));
+    for (const planned of processes.filter(({ name }) => Object.hasOwn(SERVICES, serviceOf(name)))) {
+      const checks = SERVICES[serviceOf(planned.name) as ServiceName].smoke(productToken);
+      for (const [what, check] of toSteps(tool, planned, checks)) {
         const fault = await check().catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
-        console.log(`${fault === undefined ? 'ok    ' : 'FAILED'}  ${checks.name.padEnd(10)} ${what}`);
+        console.log(`${fault === undefined ? 'ok    ' : 'FAILED'}  ${planned.name.padEnd(10)} ${what}`);
         if (fault === undefined) passed += 1;
         else {
           failed += 1;
@@ -41,32 +43,19 @@ const command: Command = {
   },
 };
 
-/** Returns the checks for each running instance. The variables of a second instance carry its number: `LOMS_2_GRPC_PORT`. */
-function everyInstance(plan: Plan | undefined, checks: ServiceChecks): ServiceChecks[] {
-  const name = `${checks.name}-2`;
-  if (!plan?.processes.some((planned) => planned.name === name)) return [checks];
-  const numbered = (variable: string) => variable.replace('_', '_2_');
-  return [checks, { ...checks, name, grpcPort: numbered(checks.grpcPort), httpPort: numbered(checks.httpPort) }];
-}
-
 type Step = readonly [what: string, check: () => Promise<string | undefined>];
 
 /** Returns the checks as functions that resolve with a description of the fault, or with undefined. */
-function toSteps(tool: GrpcTool, { service, grpcPort, httpPort, paths, calls }: ServiceChecks): Step[] {
-  const address = `127.0.0.1:${portOf(grpcPort)}`;
+function toSteps(tool: GrpcTool, { ports }: PlannedProcess, { service, paths, calls }: SmokeChecks): Step[] {
+  const grpc = ports.find(({ purpose }) => purpose === 'gRPC');
+  const http = ports.find(({ purpose }) => purpose !== 'gRPC');
+  const address = `127.0.0.1:${grpc?.port}`;
   return [
     [`reflection lists ${service}`, () => checkReflection(tool, address, service)],
     ['health is SERVING', () => checkCall(tool, address, healthCheck(service))],
     ...calls.map((each): Step => [`${each.what}: ${each.code}`, () => checkCall(tool, address, each)]),
-    ...paths.map((path): Step => [`GET ${path}`, () => checkPath(`http://127.0.0.1:${portOf(httpPort)}${path}`)]),
+    ...paths.map((path): Step => [`GET ${path}`, () => checkPath(`http://127.0.0.1:${http?.port}${path}`)]),
   ];
-}
-
-function portOf(variable: string): string {
-  const port = process.env[variable];
-  if (port === undefined)
-    throw new AppError('failed-precondition', `${variable} is not set: is Tally up? See just up.`);
-  return port;
 }
 
 async function checkReflection(tool: GrpcTool, address: string, service: string): Promise<string | undefined> {

@@ -4,25 +4,25 @@ import { join, resolve } from 'node:path';
 
 import { systemClock } from '@tally/platform/concurrency';
 import { quietPorts } from '@tally/platform/testing';
+import { forEachDatabase } from '@tally/sql/databases';
 
-import type { LauncherDeps, Servers } from '../local/run/launcher-deps.ts';
-import { bringUp, lockState } from '../local/run/launcher.ts';
-import type { Plan, PlannedProcess } from '../local/plan/plan.ts';
 import { type OwnProcess, findOwnProcesses } from '../local/machine/processes.ts';
+import type { Plan, PlannedProcess } from '../local/plan/plan.ts';
+import { takeDown } from '../local/run/end-processes.ts';
+import { type DataSteps, type LauncherDeps, bringUp, lockState } from '../local/run/launcher.ts';
 import { toRunFiles } from '../local/run/run-files.ts';
 import { createSteps } from '../local/run/steps.ts';
-import { takeDown } from '../local/run/take-down.ts';
 
 const ROOT = resolve(import.meta.dir, '../..');
 
-/** Fake services under the real launcher, in a state folder of their own. Disposing ends and removes everything. */
+/** Fake services under the real launcher, in a temporary state folder. Disposing ends and removes everything. */
 export interface FakeSystem extends AsyncDisposable {
   readonly deps: LauncherDeps;
   readonly stateDir: string;
-  /** What the commands printed. */
+  /** Everything that the commands printed. */
   readonly output: () => string;
   readonly plan: (changes?: Readonly<Record<string, Partial<FakeService>>>) => Plan;
-  readonly up: (plan?: Plan, servers?: readonly Servers[]) => Promise<void>;
+  readonly up: (plan?: Plan, data?: DataSteps) => Promise<void>;
   readonly down: () => Promise<boolean>;
   readonly find: (name: string) => OwnProcess | undefined;
   readonly all: () => OwnProcess[];
@@ -37,7 +37,7 @@ export interface FakeService {
 
 const opened = new Set<FakeSystem>();
 
-/** For `afterAll`: a test that ran out of time leaves nothing behind either. */
+/** For `afterAll`: ends what a test that ran out of time has left. */
 export async function endFakeSystems(): Promise<void> {
   for (const system of opened) await system[Symbol.asyncDispose]();
 }
@@ -51,6 +51,7 @@ export async function openFakeSystem(names: readonly string[], maxLogBytes = 1 <
   const deps: LauncherDeps = {
     clock: systemClock,
     files,
+    stateDir,
     steps: createSteps(systemClock, (text) => {
       output += text;
     }),
@@ -72,12 +73,12 @@ export async function openFakeSystem(names: readonly string[], maxLogBytes = 1 <
     root: ROOT,
     stateDir,
     maxLogBytes,
-    otherLogs: [],
+    urls: forEachDatabase(() => ''),
     processes: names.map((name, index) => toService(name, index, changes[name] ?? {})),
   });
   const down = async () => {
     using _lock = await lockState(deps, 'just down');
-    return await takeDown(deps, stateDir, []);
+    return await takeDown(deps);
   };
   const system: FakeSystem = {
     deps,
@@ -85,9 +86,9 @@ export async function openFakeSystem(names: readonly string[], maxLogBytes = 1 <
     output: () => output,
     plan,
     down,
-    up: async (wanted = plan(), servers = []) => {
+    up: async (wanted = plan(), data) => {
       using _lock = await lockState(deps, 'just up');
-      await bringUp(deps, wanted, servers);
+      await bringUp(deps, wanted, data);
     },
     find: (name) => findOwnProcesses(stateDir).find((found) => found.name === name),
     all: () => findOwnProcesses(stateDir),

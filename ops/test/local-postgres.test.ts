@@ -1,28 +1,30 @@
 import { afterAll, expect, setDefaultTimeout, test } from 'bun:test';
-import { chmodSync, existsSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { isAlive, listPids, readCommand, readStat } from '@tally/platform/embedded';
 import { asAdmin } from '@tally/platform/postgres';
-import { readCommand, readStat } from '@tally/platform/embedded';
 import { quietPorts } from '@tally/platform/testing';
 
-import { readLocalConfig } from '../local/config.ts';
-import { type LocalPostgres, createPostgres } from '../local/parts/postgres.ts';
-import type { LocalServer } from '../local/parts/postgres-server.ts';
+import { CHECKOUT, readLocalConfig } from '../local/config.ts';
+import { isListening } from '../local/machine/ports.ts';
+import { MARK, signal, toMark } from '../local/machine/processes.ts';
+import { prepareDatabases } from '../local/parts/databases.ts';
+import { choosePostgresFolder } from '../local/parts/postgres-folder.ts';
+import { createPostgresData, openPostgresServers, toDatabaseUrl } from '../local/parts/postgres.ts';
 import { SHAPES } from '../local/plan/shape.ts';
-import { takeDown } from '../local/run/take-down.ts';
 import { type FakeSystem, openFakeSystem, until } from './local-fake-system.ts';
 
 setDefaultTimeout(60_000);
 
-const CHECKOUT = join(import.meta.dir, '../..');
-
+/** A PostgreSQL and one fake service under the real launcher. */
 interface Bench extends AsyncDisposable {
   readonly system: FakeSystem;
-  readonly postgres: LocalPostgres;
-  /** Its only one. */
-  readonly server: LocalServer;
-  readonly up: () => Promise<void>;
+  /** Folder of the PostgreSQL. */
+  readonly dir: string;
+  readonly up: (port?: number) => Promise<void>;
+  readonly find: () => ReturnType<FakeSystem['find']>;
+  readonly query: (database: 'cart' | 'loms' | 'log', text: string, values?: unknown[]) => Promise<unknown[]>;
 }
 
 const opened: Bench[] = [];
@@ -31,25 +33,40 @@ afterAll(async () => {
   for (const bench of opened) await bench[Symbol.asyncDispose]();
 });
 
-/** The fake system on a real PostgreSQL, its folder open to everybody or not. */
-async function openBench({ mode = 0o755, port = quietPorts(1)[0]! } = {}): Promise<Bench> {
+/** `mode` says who may enter the state folder. */
+async function openBench({ mode = 0o755 } = {}): Promise<Bench> {
   const system = await openFakeSystem(['only']);
-  chmodSync(system.stateDir, mode);
-  const env = { TALLY_STATE_DIR: system.stateDir, TALLY_POSTGRES_PORT: String(port) };
-  const postgres = createPostgres(readLocalConfig(env, CHECKOUT), SHAPES.light);
-  const server = postgres.servers[0]!;
+  const { stateDir, deps } = system;
+  chmodSync(stateDir, mode);
+  const firstPort = quietPorts(1)[0]!;
+  const dir = choosePostgresFolder(stateDir, 'postgres');
+  const open = (port: number) => {
+    const env = { TALLY_STATE_DIR: stateDir, TALLY_POSTGRES_PORT: String(port) };
+    return openPostgresServers(readLocalConfig(env, CHECKOUT), SHAPES.light);
+  };
   const bench: Bench = {
     system,
-    postgres,
-    server,
-    up: async () => {
-      await postgres.prepare();
-      await system.up(system.plan(), [postgres]);
+    dir,
+    find: () => system.find('postgres'),
+    async up(port = firstPort) {
+      const servers = open(port);
+      const plan = system.plan();
+      await system.up(
+        { ...plan, processes: [...servers.map((server) => server.process), ...plan.processes] },
+        {
+          servers: ['postgres'],
+          create: () => createPostgresData(servers[0]!, stateDir),
+          migrate: () => prepareDatabases(CHECKOUT, servers, deps.steps),
+        },
+      );
+    },
+    async query(database, text, values = []) {
+      const url = toDatabaseUrl(open(firstPort)[0]!, database);
+      return await asAdmin(url, async (client) => (await client.query(text, values)).rows);
     },
     async [Symbol.asyncDispose]() {
-      await takeDown(system.deps, system.stateDir, [postgres]);
       await system[Symbol.asyncDispose]();
-      rmSync(server.dir, { recursive: true, force: true });
+      rmSync(dir, { recursive: true, force: true });
     },
   };
   opened.push(bench);
@@ -58,121 +75,129 @@ async function openBench({ mode = 0o755, port = quietPorts(1)[0]! } = {}): Promi
 
 test('data survives down and up, and down leaves no process of PostgreSQL', async () => {
   await using bench = await openBench();
-  const { system, postgres, server } = bench;
+  const { system } = bench;
   await bench.up();
   expect(system.output()).toContain('migrations applied');
-  const { pid } = server.find()!;
-  await asAdmin(postgres.url('cart'), (client) => client.query('insert into carts (user_id) values (7)'));
+  const server = bench.find()!;
+  await bench.query('cart', 'insert into carts (user_id) values (7)');
 
-  expect(await takeDown(system.deps, system.stateDir, [postgres])).toBe(true);
-  expect(server.find()).toBeUndefined();
-  expect(readStat(pid)).toBeUndefined();
+  expect(await system.down()).toBe(true);
+  expect(isAlive(server)).toBe(false);
+  expect(listPids().filter((pid) => readCommand(pid)?.includes(bench.dir))).toEqual([]);
   expect(system.all()).toEqual([]);
 
   await bench.up();
   expect(system.output()).toContain('schemas up to date');
-  const { rows } = await asAdmin(postgres.url('cart'), (client) => client.query('select user_id from carts'));
-  expect(rows).toEqual([{ user_id: '7' }]);
+  expect(await bench.query('cart', 'select user_id from carts')).toEqual([{ user_id: '7' }]);
 });
 
-test('a killed PostgreSQL is found by the next up, which keeps what was committed', async () => {
+test('a killed PostgreSQL comes back by itself and keeps what was committed', async () => {
   await using bench = await openBench();
-  const { postgres, system, server } = bench;
   await bench.up();
   for (let user = 1; user <= 3; user += 1) {
-    await asAdmin(postgres.url('cart'), (client) => client.query('insert into carts values ($1)', [user]));
-    process.kill(server.find()!.pid, 'SIGKILL');
+    await bench.query('cart', 'insert into carts values ($1)', [user]);
+    const killed = bench.find()!;
+    signal(killed, 'SIGKILL');
+    await until('another PostgreSQL runs', () => ![undefined, killed.pid].includes(bench.find()?.pid));
     await bench.up();
   }
-  const { rows } = await asAdmin(postgres.url('cart'), (client) => client.query('select count(*)::int from carts'));
-  expect(rows).toEqual([{ count: 3 }]);
-  expect(system.all()).toHaveLength(2);
+  expect(await bench.query('cart', 'select count(*)::int from carts')).toEqual([{ count: 3 }]);
+  expect(bench.system.all()).toHaveLength(3);
 });
 
-test('a stopped PostgreSQL goes on with the next up', async () => {
+test('a PostgreSQL and its supervisor that were killed are repaired by the next up', async () => {
   await using bench = await openBench();
   await bench.up();
-  const { pid } = bench.server.find()!;
+  await bench.query('cart', 'insert into carts (user_id) values (7)');
+  for (const found of bench.system.all()) signal(found, 'SIGKILL');
+  await bench.up();
+  expect(await bench.query('cart', 'select user_id from carts')).toEqual([{ user_id: '7' }]);
+  expect(bench.system.all()).toHaveLength(3);
+});
+
+test('a stopped PostgreSQL continues with the next up', async () => {
+  await using bench = await openBench();
+  await bench.up();
+  const { pid } = bench.find()!;
   process.kill(pid, 'SIGSTOP');
   await until('it is stopped', () => readStat(pid)?.state === 'T');
   await bench.up();
-  expect(bench.server.find()?.pid).toBe(pid);
+  expect(bench.find()?.pid).toBe(pid);
 });
 
-test('PostgreSQL on a port of an earlier configuration moves to the new one', async () => {
+test('PostgreSQL moves to the port of a new configuration', async () => {
   await using bench = await openBench();
   await bench.up();
-  const { pid } = bench.server.find()!;
+  const before = bench.find()!;
   const [port] = quietPorts(1);
-  const env = { TALLY_STATE_DIR: bench.system.stateDir, TALLY_POSTGRES_PORT: String(port) };
-  const moved = createPostgres(readLocalConfig(env, CHECKOUT), SHAPES.light);
-  await bench.system.up(bench.system.plan(), [moved]);
-  expect(readStat(pid)).toBeUndefined();
-  expect(moved.servers[0]?.find()?.port).toBe(port);
-  await asAdmin(moved.url('loms'), (client) => client.query('select from orders'));
+  await bench.up(port);
+  expect(isAlive(before)).toBe(false);
+  expect(isListening(bench.find()!.pid, port!)).toBe(true);
 });
 
-test('a folder whose first start was broken off is made anew', async () => {
+test('an incomplete data folder of a start that was broken off is created anew', async () => {
   await using bench = await openBench();
-  const { postgres, server } = bench;
   await bench.up();
-  await takeDown(bench.system.deps, bench.system.stateDir, [postgres]);
-  // As it is before the first start is through: the password not confirmed, the data incomplete.
-  await Bun.$`mv ${join(server.dir, 'password')} ${join(server.dir, 'password.new')}`;
-  rmSync(join(server.dir, 'data/global/pg_control'));
+  await bench.system.down();
+  // This is what initdb leaves when it is killed: the password, and a folder that has not its final name yet.
+  renameSync(join(bench.dir, 'data'), join(bench.dir, 'data.unfinished'));
+  rmSync(join(bench.dir, 'data.unfinished/global/pg_control'));
   await bench.up();
-  expect(readdirSync(server.dir)).toContain('password');
+  expect(existsSync(join(bench.dir, 'data/global/pg_control'))).toBe(true);
+  expect(existsSync(join(bench.dir, 'data.unfinished'))).toBe(false);
 });
 
-test('an initdb and a server that a killed up left behind are brought to an end', async () => {
+test('an initdb that a killed up left behind is ended by the next up, and by down', async () => {
   await using bench = await openBench();
-  const { postgres, system, server } = bench;
-  await postgres.prepare();
-  const stuck = Bun.spawn(['sleep', '60'], { argv0: join(server.dir, 'programs/bin/initdb') });
-  // Just after the spawn its command line can still be empty.
-  await until('it shows its name', () => readCommand(stuck.pid)?.includes('initdb') === true);
+  const { system } = bench;
+  const startStuck = async () => {
+    const env = { [MARK]: toMark('initdb', 'none', system.stateDir) };
+    const stuck = Bun.spawn(['sleep', '60'], { env: { ...process.env, ...env } });
+    await until('it can be found', () => system.find('initdb') !== undefined);
+    return stuck;
+  };
+  const first = await startStuck();
   await bench.up();
-  expect(await stuck.exited).not.toBe(0);
-
-  // What down sees of a server that has no pid file yet.
-  const path = join(server.dir, 'data/postmaster.pid');
-  const { pid } = server.find()!;
-  renameSync(path, `${path}.later`);
-  const down = takeDown(system.deps, system.stateDir, [postgres]);
-  await Bun.sleep(300);
-  renameSync(`${path}.later`, path);
-  expect(await down).toBe(true);
-  expect(readStat(pid)).toBeUndefined();
+  expect(await first.exited).not.toBe(0);
+  const second = await startStuck();
+  await system.down();
+  expect(await second.exited).not.toBe(0);
 });
 
-test('a pid file whose pid belongs to another process by now does not keep PostgreSQL from starting', async () => {
+test('down ends a PostgreSQL whose pid file is missing', async () => {
   await using bench = await openBench();
-  const { postgres, system, server } = bench;
   await bench.up();
-  const path = join(server.dir, 'data/postmaster.pid');
+  const server = bench.find()!;
+  renameSync(join(bench.dir, 'data/postmaster.pid'), join(bench.dir, 'postmaster.pid'));
+  expect(await bench.system.down()).toBe(true);
+  expect(isAlive(server)).toBe(false);
+});
+
+test('a pid file whose pid belongs to another process does not keep PostgreSQL from starting', async () => {
+  await using bench = await openBench();
+  await bench.up();
+  const path = join(bench.dir, 'data/postmaster.pid');
   const [, ...rest] = readFileSync(path, 'utf8').split('\n');
-  await takeDown(system.deps, system.stateDir, [postgres]);
+  await bench.system.down();
   writeFileSync(path, [process.pid, ...rest].join('\n'));
   await bench.up();
-  expect(server.find()?.pid).not.toBe(process.pid);
+  expect(bench.find()?.pid).not.toBe(process.pid);
 });
 
-test('data of another major version, or with no password, is refused in one sentence and kept', async () => {
+test('data of another major version, or without its password, is refused in one sentence and kept', async () => {
   await using bench = await openBench();
-  const { postgres, system, server } = bench;
   await bench.up();
-  await takeDown(system.deps, system.stateDir, [postgres]);
-  writeFileSync(join(server.dir, 'data/PG_VERSION'), '16\n');
-  await expect(bench.up()).rejects.toThrow(/was made by PostgreSQL 16, this is 18/);
-  rmSync(join(server.dir, 'password'));
+  await bench.system.down();
+  writeFileSync(join(bench.dir, 'data/PG_VERSION'), '16\n');
+  await expect(bench.up()).rejects.toThrow(/was made by PostgreSQL 16, this is 18|was created by PostgreSQL 16/);
+  rmSync(join(bench.dir, 'password'));
   await expect(bench.up()).rejects.toThrow(/holds data whose password is not known: move it away/);
-  expect(existsSync(join(server.dir, 'data/base'))).toBe(true);
+  expect(existsSync(join(bench.dir, 'data/base'))).toBe(true);
 });
 
-test('in a folder that only its owner may enter, PostgreSQL still runs: as root its data goes below /var/tmp', async () => {
+test('if only its owner may enter the state folder, PostgreSQL still runs: as root its data is below /var/tmp', async () => {
   await using bench = await openBench({ mode: 0o700 });
-  const { postgres, system, server } = bench;
-  expect(server.dir).toStartWith(process.getuid?.() === 0 ? '/var/tmp/tally-' : system.stateDir);
+  expect(bench.dir).toStartWith(process.getuid?.() === 0 ? '/var/tmp/tally-' : bench.system.stateDir);
   await bench.up();
-  await asAdmin(postgres.url('log'), (client) => client.query('select 1'));
+  await bench.query('log', 'select 1');
 });

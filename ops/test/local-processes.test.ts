@@ -30,7 +30,7 @@ test('up starts the supervisor and all services, and a second up changes nothing
   expect(system.all()).toEqual(before.map((each) => ({ ...each, state: expect.any(String) })));
 });
 
-test('down leaves no process behind, and ends callers before those they call', async () => {
+test('down leaves no process behind, and ends callers before the services that they call', async () => {
   await using system = await openFakeSystem(NAMES);
   await system.up(system.plan({ second: { drainMs: 200 } }));
   const before = system.all();
@@ -42,7 +42,7 @@ test('down leaves no process behind, and ends callers before those they call', a
   expect(await system.down()).toBe(false);
 });
 
-test('a service that died is started again by itself, and the supervisor says so', async () => {
+test('a service that was killed is restarted, and the supervisor logs that', async () => {
   await using system = await openFakeSystem(NAMES);
   await system.up();
   const killed = system.find('second')!;
@@ -56,7 +56,7 @@ test('a service that died is started again by itself, and the supervisor says so
   expect(readLog(system, 'supervisor')).toContain('it ended by itself and is started again');
 });
 
-test('a killed supervisor is found by the next up, which leaves one process of each', async () => {
+test('after the supervisor was killed, the next up leaves one process of each', async () => {
   await using system = await openFakeSystem(NAMES);
   await system.up();
   const before = system.all();
@@ -74,7 +74,7 @@ test('a killed supervisor is found by the next up, which leaves one process of e
   expect(before.filter(isAlive)).toEqual([]);
 });
 
-test('down ends what a killed supervisor left behind', async () => {
+test('down ends the processes that a killed supervisor left behind', async () => {
   await using system = await openFakeSystem(NAMES);
   await system.up();
   signal(system.find('supervisor')!, 'SIGKILL');
@@ -83,7 +83,7 @@ test('down ends what a killed supervisor left behind', async () => {
   expect(system.all()).toEqual([]);
 });
 
-test('a service and the supervisor killed at once are mended by the next up', async () => {
+test('when all processes were killed at once, the next up starts them again', async () => {
   await using system = await openFakeSystem(NAMES);
   await system.up();
   for (const each of system.all()) signal(each, 'SIGKILL');
@@ -92,7 +92,7 @@ test('a service and the supervisor killed at once are mended by the next up', as
   expect(system.all()).toHaveLength(3);
 });
 
-test('a stopped service and a stopped supervisor go on with the next up', async () => {
+test('a stopped service and a stopped supervisor continue with the next up', async () => {
   await using system = await openFakeSystem(NAMES);
   await system.up();
   signal(system.find('first')!, 'SIGSTOP');
@@ -111,7 +111,7 @@ test('down ends a supervisor that is stopped', async () => {
   expect(system.all()).toEqual([]);
 });
 
-test('two ups at once start everything once: the second waits and says for whom', async () => {
+test('ups at the same time start everything once: the others wait and say for which command', async () => {
   await using system = await openFakeSystem(NAMES);
   await Promise.all([system.up(), system.up(), system.up()]);
   expect(
@@ -123,7 +123,7 @@ test('two ups at once start everything once: the second waits and says for whom'
   expect(system.output()).toContain(`just up (pid ${process.pid}) is at work here`);
 });
 
-test('a port in use names the port, who holds it, and the variable that moves it', async () => {
+test('the refusal of a port in use names the port, the process, and the variable that moves it', async () => {
   await using system = await openFakeSystem(NAMES);
   const [port] = quietPorts(1);
   const stranger = Bun.serve({ hostname: '0.0.0.0', port: port!, fetch: () => new Response('ok') });
@@ -137,7 +137,7 @@ test('a port in use names the port, who holds it, and the variable that moves it
   }
 });
 
-test('a changed service is replaced, the others go on', async () => {
+test('a changed service is replaced, and the others keep running', async () => {
   await using system = await openFakeSystem(NAMES);
   await system.up();
   const before = { first: system.find('first')!, second: system.find('second')! };
@@ -148,7 +148,7 @@ test('a changed service is replaced, the others go on', async () => {
   expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
 });
 
-test('a service that ends again and again fails up with its last lines, and the rest runs on', async () => {
+test('up fails with the last lines of a service that ends again and again, and the others keep running', async () => {
   await using system = await openFakeSystem(NAMES);
   const up = system.up(system.plan({ second: { fault: 'configuration' } }));
   await expect(up).rejects.toThrow(/second ended 3 times, last with exit code 1.*FAKE_PORT is not set/s);
@@ -165,7 +165,7 @@ test('a service that does not end in time is killed', async () => {
   expect(readLog(system, 'supervisor')).toContain('did not end in time and is killed');
 });
 
-test('a log stays within its bound while the service writes on', async () => {
+test('a log stays within its bound while its service keeps writing', async () => {
   const maxLogBytes = 100_000;
   await using system = await openFakeSystem(['only'], maxLogBytes);
   await system.up(system.plan({ only: { fault: 'chatty' } }));
@@ -179,7 +179,7 @@ test('a log stays within its bound while the service writes on', async () => {
     lastBytes = bytes;
     return cuts === 5;
   });
-  // What it can write until the supervisor looks again comes on top.
+  // The service writes more until the supervisor looks again.
   expect(sizeOf(log)).toBeLessThan(20 * maxLogBytes);
   expect(sizeOf(`${log}.1`)).toBeLessThan(20 * maxLogBytes);
   expect(
@@ -189,7 +189,7 @@ test('a log stays within its bound while the service writes on', async () => {
   ).toEqual(['']);
 });
 
-test('a process that only has the pid of one of ours is left alone', async () => {
+test('a process with the pid of an earlier process is not signalled', async () => {
   await using system = await openFakeSystem(['only']);
   await system.up();
   const found = system.find('only')!;
@@ -198,7 +198,7 @@ test('a process that only has the pid of one of ours is left alone', async () =>
   expect(isAlive(found)).toBe(true);
 });
 
-test('processes of another state folder are none of ours', async () => {
+test('down does not end the processes of another state folder', async () => {
   await using one = await openFakeSystem(['only']);
   await using other = await openFakeSystem(['only']);
   await Promise.all([one.up(), other.up()]);

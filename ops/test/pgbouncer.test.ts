@@ -62,7 +62,7 @@ describeWith(typeof program === 'string' ? program : undefined, 'a database behi
       (error: unknown) => failureOf(error),
     );
 
-  test('carries transactions in one flush, and what fails in them', async () => {
+  test('carries a transaction that is sent in one flush, and the failure of its statements', async () => {
     await db.transaction(async (tx) => {
       const results = await Promise.all([tx.query('select $1::int as n', [1]), tx.query('select $1::int as n', [2])]);
       expect(results.map(({ rows }) => rows[0].n)).toEqual([1, 2]);
@@ -76,7 +76,7 @@ describeWith(typeof program === 'string' ? program : undefined, 'a database behi
     expect(rows).toEqual([{ id: 1 }]);
   });
 
-  test("keeps a caller's deadline within its transaction, the role's timeouts and the name of the service", async () => {
+  test("keeps a caller's deadline within its transaction, the timeouts of the role and the name of the service", async () => {
     expect(await failure(db.within(50).query('select pg_sleep($1)', [1]))).toBe('timeout');
     const { rows } = await db.query(
       `select current_setting('statement_timeout') as statement, current_setting('transaction_timeout') as transaction,
@@ -86,7 +86,7 @@ describeWith(typeof program === 'string' ? program : undefined, 'a database behi
     expect(rows).toEqual([{ statement: '3s', transaction: '4s', name: 'loms' }]);
   });
 
-  test('a transaction that idles is thrown out, its locks are free, and its connection is not used again', async () => {
+  test('an idle transaction is aborted, its locks are released, and its connection is not used again', async () => {
     const held = failure(
       db.transaction(async (tx) => {
         await tx.query('select * from things where id = 1 for update', []);
@@ -100,7 +100,7 @@ describeWith(typeof program === 'string' ? program : undefined, 'a database behi
     expect((await db.query('select 1 as n', [])).rows).toEqual([{ n: 1 }]);
   });
 
-  test('more callers than connections, each with statements of its own: all are answered', async () => {
+  test('more callers than connections, with different statements, are all answered', async () => {
     const calls = Array.from({ length: 600 }, async (_, n) => {
       const text = `select $1::int as "${n % 40}"`;
       const { rows } = n % 2 === 0 ? await db.query(text, [n]) : await db.transaction((tx) => tx.query(text, [n]));
@@ -114,7 +114,7 @@ describeWith(typeof program === 'string' ? program : undefined, 'a database behi
     expect(rows[0].n).toBeLessThanOrEqual(20);
   });
 
-  test('a killed database that is back is asked again within three seconds', async () => {
+  test('a database that was killed and started again is used within three seconds', async () => {
     await server.kill();
     expect(await failure(db.query('select 1', []))).toBe('lost');
     await server.start();

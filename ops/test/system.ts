@@ -11,12 +11,11 @@ import { openTestDatabase, range, waitUntil } from '@tally/platform/testing';
 import { Cart } from '@tally/proto/cart';
 import { Loms } from '@tally/proto/loms';
 import { Notifier } from '@tally/proto/notifier';
-import { DATABASE_NAMES, type DatabaseName } from '@tally/sql/databases';
+import { DATABASE_NAMES, type DatabaseName, KAFKA_SCHEME } from '@tally/sql/databases';
 
 import { type RunningProduct, start as startProduct } from '../product/app.ts';
 import { readProductConfig } from '../product/config.ts';
 import { applyStock } from '../stock/apply-stock.ts';
-import { KAFKA_SCHEME } from '../verify/kafka-log.ts';
 import { verify } from '../verify/verify.ts';
 
 /** The whole system in one process, on databases of its own, with any number of instances of each service. */

@@ -2,9 +2,9 @@ import type { ConfigReader } from '@tally/platform/config';
 import { AppError } from '@tally/platform/errors';
 import { type Db, failureOf } from '@tally/platform/postgres';
 import { readDatabaseUrl } from '@tally/sql/config';
-import { DATABASES, DATABASE_NAMES, type DatabaseName, forEachDatabase } from '@tally/sql/databases';
+import { DATABASES, DATABASE_NAMES, type DatabaseName, forEachDatabase, KAFKA_SCHEME } from '@tally/sql/databases';
 
-import { KAFKA_SCHEME, openReaders } from './kafka-log.ts';
+import { openReaders } from './kafka-log.ts';
 
 /** The URL of each PostgreSQL database. That of the log may be `kafka://host:port,host:port` instead. */
 export type DatabaseUrls = Readonly<Record<DatabaseName, string>>;

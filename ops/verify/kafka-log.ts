@@ -2,11 +2,10 @@ import { systemClock } from '@tally/platform/concurrency';
 import type { FetchedEvent, TopicReader } from '@tally/platform/events/kafka';
 import type { Transaction } from '@tally/platform/postgres';
 import { CONSUMER_GROUPS, DEAD_LETTERS_TOPIC, ORDER_EVENTS_TOPIC } from '@tally/proto/events';
+import { KAFKA_SCHEME } from '@tally/sql/databases';
 
 import statements from './kafka-log.sql' with { type: 'text' };
 import { bind, readQueries } from './queries.ts';
-
-export const KAFKA_SCHEME = 'kafka://';
 
 // Named records are read as one range when at most this many others lie between them.
 const MAX_GAP_RECORDS = 500n;

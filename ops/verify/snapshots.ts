@@ -1,8 +1,8 @@
 import { type Db, type Transaction, openDb } from '@tally/platform/postgres';
-import { type DatabaseName, forEachDatabase } from '@tally/sql/databases';
+import { type DatabaseName, KAFKA_SCHEME, forEachDatabase } from '@tally/sql/databases';
 
 import { type DatabaseUrls, requireDatabases } from './databases.ts';
-import { KAFKA_SCHEME, type KafkaLog, type KafkaReaders, openReaders, takeKafkaLog } from './kafka-log.ts';
+import { type KafkaLog, type KafkaReaders, openReaders, takeKafkaLog } from './kafka-log.ts';
 import { bind } from './queries.ts';
 
 /**

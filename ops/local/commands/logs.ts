@@ -1,81 +1,63 @@
-import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 
 import { type Command, UsageError, runCommand } from '@tally/platform/command-line';
 import { sleep, systemClock } from '@tally/platform/concurrency';
 import { AppError } from '@tally/platform/errors';
 
-import { CHECKOUT, type LocalConfig, readLocalConfig } from '../config.ts';
 import { inWords } from '../machine/just-call.ts';
-import { readLastLines } from '../machine/log-file.ts';
+import { readBytes, readLastLines, sizeOf } from '../machine/log-file.ts';
 import { mergeByTime } from '../machine/log-lines.ts';
 import { SUPERVISOR } from '../machine/processes.ts';
-import { requireOwn, toRunFiles } from '../run/run-files.ts';
-import { createServers } from '../parts/servers.ts';
-import { SHAPES, type Shape, readShape } from '../plan/shape.ts';
+import { toLogPath } from '../parts/part.ts';
 import { processNames } from '../plan/system.ts';
+import { readState } from '../state.ts';
 
 const POLL_MS = 200;
 const MAX_READ_BYTES = 1 << 20;
 
-interface LogFile {
-  readonly name: string;
-  readonly path: string;
-}
-
-/** All that a state folder of this shape can have. */
-function listLogs(config: LocalConfig, shape: Shape): LogFile[] {
-  const { postgres, kafka } = createServers(config, shape);
-  const { logs } = toRunFiles(config.stateDir);
-  return [
-    ...[...processNames(shape), SUPERVISOR].map((name) => ({ name, path: join(logs, `${name}.log`) })),
-    ...[...postgres.servers, ...kafka.brokers].map(({ name, logPath }) => ({ name, path: logPath })),
-  ];
-}
-
 const command: Command = {
   name: 'logs',
   purpose: 'prints the last lines of the logs, oldest first.',
-  operands: [{ name: 'PART', isRequired: false, meaning: 'a part of the system, as status shows it' }],
+  operands: [{ name: 'PART', isRequired: false, meaning: 'a part of the system, as status names it; default all' }],
   options: [
-    { name: '--follow', short: '-f', meaning: 'go on with what is written from now on, until Ctrl-C' },
+    { name: '--follow', short: '-f', meaning: 'continue with new lines until Ctrl-C' },
     { name: '--lines', short: '-n', meaning: 'lines of each log', number: { min: 0, max: 10_000, fallback: 40 } },
   ],
   run: async (given) => {
-    const config = readLocalConfig(process.env, CHECKOUT);
-    const state = toRunFiles(config.stateDir);
-    requireOwn(state.run);
-    const all = listLogs(config, readShape(state) ?? SHAPES.light);
+    const { config, shape } = readState(process.env);
+    const all = [...processNames(shape), SUPERVISOR];
     const part = given.operand('PART');
-    const names = all.map(({ name }) => name).join(', ');
-    const files = all.filter(({ name }) => part === undefined || name === part);
-    if (files.length === 0) throw new UsageError(`'${part}' is no part of this system: it is one of ${names}.`);
-    if (!files.some(({ path }) => existsSync(path))) {
-      throw new AppError(
-        'failed-precondition',
-        `there is no log of ${part ?? names} yet: ${inWords('up')} starts the system.`,
-      );
+    const names = all.filter((name) => part === undefined || name === part);
+    if (names.length === 0)
+      throw new UsageError(`'${part}' is no part of this system: it is one of ${all.join(', ')}.`);
+    const logs = names.map((name) => ({ name, path: toLogPath(config.stateDir, name) }));
+    if (!logs.some(({ path }) => existsSync(path))) {
+      const message = `there is no log of ${names.join(', ')} yet: ${inWords('up', config)} starts the system.`;
+      throw new AppError('failed-precondition', message);
     }
-    const columns = Math.max(...files.map(({ name }) => name.length));
+    const columns = Math.max(...names.map((name) => name.length));
     const print = (name: string, line: string) =>
-      void process.stdout.write(files.length > 1 ? `${name.padEnd(columns)} | ${line}\n` : `${line}\n`);
-    // Where following goes on: taken before the last lines are read, so that none falls between.
-    const tails = files.map((file) => ({ ...file, offset: sizeOf(file.path) }));
-    const last = files.map(({ name, path }) => ({ name, lines: readLastLines(path, given.number('--lines')) }));
+      void process.stdout.write(names.length > 1 ? `${name.padEnd(columns)} | ${line}\n` : `${line}\n`);
+    // The sizes are taken before the last lines are read, so that following misses no line.
+    const tails = logs.map((log) => ({ ...log, offset: sizeOf(log.path) }));
+    const last = logs.map(({ name, path }) => ({ name, lines: readLastLines(path, given.number('--lines')) }));
     for (const { name, line } of mergeByTime(last)) print(name, line);
     if (given.has('--follow')) await follow(tails, print);
     return 0;
   },
 };
 
-interface Tail extends LogFile {
+interface Tail {
+  readonly name: string;
+  readonly path: string;
+  /** Where the next line begins. */
   offset: number;
 }
 
 async function follow(tails: readonly Tail[], print: (name: string, line: string) => void): Promise<void> {
   const stopping = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => stopping.abort());
-  // Nobody reads it any more, as behind `head`.
+  // The reader of a pipe may end first, as `head` does.
   process.stdout.on('error', () => stopping.abort());
   while (!stopping.signal.aborted) {
     for (const tail of tails) for (const line of readNewLines(tail)) print(tail.name, line);
@@ -83,28 +65,18 @@ async function follow(tails: readonly Tail[], print: (name: string, line: string
   }
 }
 
-/** The whole lines behind the offset, which moves behind them. */
+/** Returns the complete lines after the offset, and moves the offset past them. */
 function readNewLines(tail: Tail): string[] {
   const size = sizeOf(tail.path);
-  // It was cut meanwhile: what is in it now is new.
+  // The file was cut, so all of it is new.
   if (size < tail.offset) tail.offset = 0;
   if (size === tail.offset) return [];
-  const file = openSync(tail.path, 'r');
-  try {
-    const buffer = Buffer.alloc(Math.min(size - tail.offset, MAX_READ_BYTES));
-    const bytes = readSync(file, buffer, 0, buffer.length, tail.offset);
-    const end = buffer.lastIndexOf('\n', bytes - 1) + 1;
-    // The rest of a line is still to come, unless it is too long to wait for.
-    if (end === 0 && bytes < MAX_READ_BYTES) return [];
-    tail.offset += end || bytes;
-    return buffer.toString('utf8', 0, end === 0 ? bytes : end - 1).split('\n');
-  } finally {
-    closeSync(file);
-  }
-}
-
-function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  const bytes = readBytes(tail.path, tail.offset, MAX_READ_BYTES);
+  const end = bytes.lastIndexOf('\n') + 1;
+  // An incomplete line is printed later, unless it is too long to wait for.
+  if (end === 0 && bytes.length < MAX_READ_BYTES) return [];
+  tail.offset += end || bytes.length;
+  return bytes.toString('utf8', 0, end === 0 ? bytes.length : end - 1).split('\n');
 }
 
 await runCommand(command, process.argv.slice(2));

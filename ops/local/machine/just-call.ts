@@ -1,15 +1,18 @@
-/** How to call a recipe on this machine: `just` where it is installed, else by way of npx. */
+import type { LocalConfig } from '../config.ts';
+
+/** Returns how to call a recipe on this machine: `just` if it is installed, otherwise through npx. */
 export function justCall(): string {
   const path = Bun.which('just');
-  // What npx brings along for one call is not there for the next.
+  // A just that npx has put on PATH is gone after this command.
   return path === null || path.includes('_npx') || path.includes('node_modules') ? 'npx -y rust-just@1.40.0' : 'just';
 }
 
-/** What a call in another shell needs to be about the same system. */
-export function statePrefix(dir = process.env['TALLY_STATE_DIR']): string {
-  if (!dir) return '';
+/** Returns what a command in another shell needs in front to act on this state folder. */
+export function statePrefix(dir: string): string {
   return `TALLY_STATE_DIR=${/^[\w./-]+$/.test(dir) ? dir : `'${dir}'`} `;
 }
 
-/** `just up`, as a sentence names it. */
-export const inWords = (words: string) => `${statePrefix()}just ${words}`;
+/** Returns a command as a sentence names it: `just up`, with the state folder when that was chosen. */
+export function inWords(words: string, { isStateDirChosen, stateDir }: LocalConfig): string {
+  return `${isStateDirChosen ? statePrefix(stateDir) : ''}just ${words}`;
+}

@@ -1,64 +1,40 @@
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  readSync,
-  renameSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
-
-const COPY_BYTES = 1 << 20;
+import { closeSync, copyFileSync, existsSync, openSync, readSync, renameSync, statSync, truncateSync } from 'node:fs';
 
 /**
- * Bounds a log that a running process appends to. Past the limit its lines move to `<path>.1`, whose former lines go, and
- * the file starts again from empty: it is copied and cut, because the writer holds it open and cannot be told of a new
- * one. A line written between the last read and the cut, some microseconds, is lost.
- *
- * The writer must have opened it for appending. Returns whether it was rotated.
+ * Cuts a log that a running process appends to. When it is larger than the limit, its lines move to `<path>.1`, which
+ * replaces an earlier one, and the file becomes empty. The file is copied and truncated, because its writer keeps it open.
+ * A line that is written between the end of the copy and the cut, some microseconds later, is lost.
  */
-export function rotateLog(path: string, maxBytes: number): boolean {
-  if (!existsSync(path) || statSync(path).size <= maxBytes) return false;
-  const source = openSync(path, 'r+');
-  const copyPath = `${path}.1.part`;
-  const copy = openSync(copyPath, 'w');
-  try {
-    copyAll(source, copy);
-    ftruncateSync(source, 0);
-  } finally {
-    closeSync(source);
-    closeSync(copy);
-  }
-  renameSync(copyPath, `${path}.1`);
-  return true;
+export function rotateLog(path: string, maxBytes: number): void {
+  if (sizeOf(path) <= maxBytes) return;
+  copyFileSync(path, `${path}.1.part`);
+  truncateSync(path);
+  renameSync(`${path}.1.part`, `${path}.1`);
 }
 
-function copyAll(source: number, copy: number): void {
-  const buffer = Buffer.alloc(COPY_BYTES);
-  for (;;) {
-    const bytes = readSync(source, buffer);
-    if (bytes === 0) return;
-    writeSync(copy, buffer, 0, bytes);
-  }
+/** Returns the size of a file in bytes; 0 when there is no such file. */
+export function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 
-/** The last lines of a file, without the newline; none when there is no such file. */
-export function readLastLines(path: string, maxLines: number, maxBytes = 1 << 20): string[] {
-  if (!existsSync(path) || maxLines === 0) return [];
+/** Returns up to `maxBytes` of a file from an offset. */
+export function readBytes(path: string, offset: number, maxBytes: number): Buffer {
   const file = openSync(path, 'r');
   try {
-    const { size } = fstatSync(file);
-    const start = Math.max(0, size - maxBytes);
-    const buffer = Buffer.alloc(size - start);
-    const bytes = readSync(file, buffer, 0, buffer.length, start);
-    const lines = buffer.toString('utf8', 0, bytes).split('\n');
-    // What comes first may be the end of a line, what comes last is the empty rest behind the last newline.
-    if (start > 0) lines.shift();
-    if (lines.at(-1) === '') lines.pop();
-    return lines.slice(-maxLines);
+    const buffer = Buffer.alloc(Math.min(maxBytes, Math.max(0, sizeOf(path) - offset)));
+    return buffer.subarray(0, readSync(file, buffer, 0, buffer.length, offset));
   } finally {
     closeSync(file);
   }
+}
+
+/** Returns the last lines of a file, out of its last `maxBytes`; none when there is no such file. */
+export function readLastLines(path: string, maxLines: number, maxBytes = 1 << 20): string[] {
+  if (!existsSync(path) || maxLines === 0) return [];
+  const start = Math.max(0, sizeOf(path) - maxBytes);
+  const lines = readBytes(path, start, maxBytes).toString('utf8').split('\n');
+  // The first line may be incomplete, and after the last newline there is an empty rest.
+  if (start > 0) lines.shift();
+  if (lines.at(-1) === '') lines.pop();
+  return lines.slice(-maxLines);
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 
 import { mergeByTime } from './log-lines.ts';
 
-test('lines come in the order of their time, over JSON, PostgreSQL, Kafka and Redis', () => {
+test('lines of JSON, PostgreSQL, Kafka and Redis are merged in the order of their time', () => {
   const cart = ['{"time":"2026-11-24T10:00:02.000Z","msg":"b"}', '    at somewhere', '{"time":"2026-11-24T10:00:05Z"}'];
   const kafka = ['2026-11-24T10:00:04.000Z [main] WARN kafka.Kafka - d'];
   const postgres = ['2026-11-24 10:00:01.500 UTC [7] LOG:  a', '2026-11-24 10:00:03.000 UTC [7] LOG:  c'];

@@ -8,7 +8,7 @@ export interface NamedLine {
   readonly line: string;
 }
 
-/** Brings the lines of several logs in the order of their time. A line without one stays behind the line before it. */
+/** Merges the lines of several logs in the order of their time. A line without a time follows the line before it. */
 export function mergeByTime(logs: readonly LogLines[]): NamedLine[] {
   const timed = logs.flatMap(({ name, lines }) => {
     let timeMs = 0;
@@ -20,18 +20,18 @@ export function mergeByTime(logs: readonly LogLines[]): NamedLine[] {
   return timed.toSorted((a, b) => a.timeMs - b.timeMs).map(({ name, line }) => ({ name, line }));
 }
 
-/**
- * Our own lines are JSON with a `time`, PostgreSQL's begin with a date and end it with UTC, Kafka's with a whole moment,
- * Redis' with its pid.
- */
+/** The beginnings of a line, with its time: our JSON, Kafka, PostgreSQL and pgbouncer, Redis. The last two are in UTC. */
+const FORMATS: readonly [pattern: RegExp, toIso: (time: string) => string][] = [
+  [/"time":"([^"]+)"/, (time) => time],
+  [/^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+(?:Z|[+-]\d\d:\d\d)) /, (time) => time],
+  [/^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.\d]*) (?:UTC|GMT)/, (time) => `${time.replace(' ', 'T')}Z`],
+  [/^\d+:\w (\d\d \w{3} \d{4} \d\d:\d\d:\d\d\.\d{3}) /, (time) => `${time} UTC`],
+];
+
 function timeOf(line: string): number | undefined {
-  const ofRedis = /^\d+:\w (\d\d \w{3} \d{4} \d\d:\d\d:\d\d\.\d{3}) /.exec(line)?.[1];
-  if (ofRedis !== undefined) return Date.parse(`${ofRedis} UTC`) || undefined;
-  const written =
-    /"time":"([^"]+)"/.exec(line)?.[1] ??
-    /^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.\d]*) (?:UTC|GMT)/.exec(line)?.[1] ??
-    /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+(?:Z|[+-]\d\d:\d\d)) /.exec(line)?.[1];
-  if (written === undefined) return undefined;
-  const timeMs = Date.parse(written.includes('T') ? written : `${written.replace(' ', 'T')}Z`);
-  return Number.isNaN(timeMs) ? undefined : timeMs;
+  for (const [pattern, toIso] of FORMATS) {
+    const time = pattern.exec(line)?.[1];
+    if (time !== undefined) return Date.parse(toIso(time)) || undefined;
+  }
+  return undefined;
 }

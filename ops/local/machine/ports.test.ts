@@ -4,7 +4,7 @@ import { parseListeners } from './ports.ts';
 
 const HEADER = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode';
 
-test('only sockets that listen where 127.0.0.1 would be in their way count', () => {
+test('the listeners are the sockets that listen where a server on 127.0.0.1 would', () => {
   const rows = [
     '   0: 0100007F:1F93 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 111 1 0 100 0 0 10 0',
     '   1: 00000000:237B 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 222 1 0 100 0 0 10 0',

@@ -2,8 +2,6 @@ import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 
 import { listPids, readCommand } from '@tally/platform/embedded';
 
-import { readFolder } from './processes.ts';
-
 /** A socket that listens where a server on 127.0.0.1 would. */
 interface Listener {
   readonly port: number;
@@ -11,7 +9,7 @@ interface Listener {
   readonly inode: string;
 }
 
-// 0.0.0.0, 127.0.0.1, ::, and the two again as IPv6 shows them; each word is in the kernel's byte order.
+// 0.0.0.0, 127.0.0.1 and ::, and the first two again as IPv6 shows them. Each word is in the byte order of the machine.
 const LOCAL_ADDRESSES = new Set([
   '00000000',
   '0100007F',
@@ -21,17 +19,10 @@ const LOCAL_ADDRESSES = new Set([
 ]);
 const LISTEN = '0A';
 
-function listListeners(): Listener[] {
-  return ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((file) => parseListeners(readTable(file)));
-}
-
-function readTable(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    // A kernel without IPv6 has no tcp6.
-    return '';
-  }
+function listListeners(port: number): Listener[] {
+  // A kernel without IPv6 has no tcp6.
+  const tables = ['/proc/net/tcp', '/proc/net/tcp6'].map((path) => attempt(() => readFileSync(path, 'utf8')) ?? '');
+  return tables.flatMap(parseListeners).filter((listener) => listener.port === port);
 }
 
 /** Reads the format of /proc/net/tcp. */
@@ -44,46 +35,42 @@ export function parseListeners(table: string): Listener[] {
   });
 }
 
-/** Whether the process itself listens on the port. */
+/** Returns whether the process itself listens on the port. */
 export function isListening(pid: number, port: number): boolean {
-  const inodes = listListeners()
-    .filter((listener) => listener.port === port)
-    .map((listener) => listener.inode);
-  return inodes.length > 0 && holdsSocket(pid, inodes);
+  return holdsSocket(pid, listListeners(port));
 }
 
-function holdsSocket(pid: number, inodes: readonly string[]): boolean {
-  const names = new Set(inodes.map((inode) => `socket:[${inode}]`));
-  try {
-    return readdirSync(`/proc/${pid}/fd`).some((fd) => names.has(readLink(`/proc/${pid}/fd/${fd}`)));
-  } catch {
-    return false;
-  }
+function holdsSocket(pid: number, listeners: readonly Listener[]): boolean {
+  if (listeners.length === 0) return false;
+  const names = new Set(listeners.map(({ inode }) => `socket:[${inode}]`));
+  const files = attempt(() => readdirSync(`/proc/${pid}/fd`)) ?? [];
+  return files.some((file) => names.has(attempt(() => readlinkSync(`/proc/${pid}/fd/${file}`)) ?? ''));
 }
 
-function readLink(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return '';
-  }
-}
-
+/** A process that is not ours. */
 export interface Stranger {
-  /** Unknown where it is another user's. */
+  /** Undefined for a process of another user. */
   readonly pid?: number;
   readonly words: string;
 }
 
-/** Who else listens on the port; undefined when nobody does, or one of `ownPids`. */
+/** Returns the process that listens on the port; undefined when none does, or one of `ownPids`. */
 export function findStranger(port: number, ownPids: readonly number[]): Stranger | undefined {
-  const listeners = listListeners().filter((listener) => listener.port === port);
-  const inodes = listeners.map((listener) => listener.inode);
-  if (listeners.length === 0 || ownPids.some((pid) => holdsSocket(pid, inodes))) return undefined;
-  const pid = listPids().find((candidate) => holdsSocket(candidate, inodes));
-  // Another user's open files are hidden, the socket's owner is not.
+  const listeners = listListeners(port);
+  if (listeners.length === 0 || ownPids.some((pid) => holdsSocket(pid, listeners))) return undefined;
+  const pid = listPids().find((candidate) => holdsSocket(candidate, listeners));
+  // The open files of another user's process are hidden, the owner of the socket is not.
   if (pid === undefined) return { words: `a process of user id ${listeners[0]!.userId}` };
-  const folder = readFolder(pid);
+  const folder = attempt(() => readlinkSync(`/proc/${pid}/cwd`));
   const where = folder === undefined ? '' : `, in ${folder}`;
   return { pid, words: `process ${pid} (${readCommand(pid) ?? 'unknown'}${where})` };
+}
+
+/** Reads from /proc; undefined when the process has ended meanwhile or belongs to another user. */
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
 }

@@ -1,6 +1,5 @@
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 
-import { AppError } from '@tally/platform/errors';
 import {
   type ProcessStat,
   type StartedProcess,
@@ -10,12 +9,13 @@ import {
   readProc,
   readStat,
 } from '@tally/platform/embedded';
+import { AppError } from '@tally/platform/errors';
 
 /**
  * A process that the launcher started, as /proc shows it now.
  *
- * Each carries a mark in its environment: its name, a fingerprint of what it was started from, and the state folder it
- * belongs to. So what runs is read from the system itself: no pid file can be stale, missing or about another process.
+ * Each carries a mark in its environment: its name, the fingerprint of what it was started from, and its state folder. What
+ * runs is therefore read from the system itself, and no pid file can be stale, missing or about another process.
  */
 export interface OwnProcess extends StartedProcess, ProcessStat {
   readonly name: string;
@@ -26,26 +26,29 @@ export const MARK = 'TALLY_PROCESS';
 /** The name of the process that keeps the others running. */
 export const SUPERVISOR = 'supervisor';
 
-// Linux reports times in /proc in these, whatever the kernel's own tick is.
+// /proc reports times in this unit, whatever the tick of the kernel is.
 const TICKS_PER_SECOND = 100;
 const PAGE_BYTES = 4096;
 
-/** The mark's value. The folder comes last: it alone may hold a colon. */
+/** Returns the value of the mark. The folder comes last, because it may contain a colon. */
 export function toMark(name: string, fingerprint: string, stateDir: string): string {
   return `${name}:${fingerprint}:${stateDir}`;
 }
 
-/** Every living process that was started for this state folder. */
+/** Finds every living process that was started for this state folder, without the children that such a process forked. */
 export function findOwnProcesses(stateDir: string): OwnProcess[] {
-  return listPids().flatMap((pid) => {
-    const found = readMark(pid);
-    if (found === undefined || found.stateDir !== stateDir) return [];
-    const stat = readStat(pid);
-    return stat === undefined ? [] : [{ pid, name: found.name, fingerprint: found.fingerprint, ...stat }];
+  const marked = listPids().flatMap((pid) => {
+    const mark = readMark(pid);
+    const stat = mark?.stateDir === stateDir ? readStat(pid) : undefined;
+    return mark === undefined || stat === undefined ? [] : [{ pid, ...mark, ...stat }];
   });
+  const names = new Map(marked.map(({ pid, name }) => [pid, name]));
+  return marked
+    .filter(({ parentPid, name }) => names.get(parentPid) !== name)
+    .map(({ stateDir: _, ...found }) => found);
 }
 
-/** The state folder that this process was started for by a launcher; undefined for any other process. */
+/** Returns the state folder for which a launcher started this process; undefined for any other process. */
 export function findStateDir(pid: number): string | undefined {
   return readMark(pid)?.stateDir;
 }
@@ -60,21 +63,13 @@ function readMark(pid: number): { name: string; fingerprint: string; stateDir: s
   return { name: parts[1]!, fingerprint: parts[2]!, stateDir: parts[3]! };
 }
 
-export function readFolder(pid: number): string | undefined {
-  try {
-    return readlinkSync(`/proc/${pid}/cwd`);
-  } catch {
-    return undefined;
-  }
-}
-
-/** How long a process has been running. */
+/** Returns for how long a process has been running. */
 export function uptimeMs({ startTicks }: Pick<StartedProcess, 'startTicks'>): number {
   const sinceBootSeconds = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]);
   return Math.max(0, Math.round((sinceBootSeconds - startTicks / TICKS_PER_SECOND) * 1000));
 }
 
-/** Memory of processes in bytes; pages that they share are counted once. */
+/** Returns the memory of processes in bytes. Pages that they share are counted once. */
 export function residentBytes(pids: readonly number[]): number {
   let ownPages = 0;
   let sharedPages = 0;
@@ -86,28 +81,29 @@ export function residentBytes(pids: readonly number[]): number {
   return (ownPages + sharedPages) * PAGE_BYTES;
 }
 
-/** Signals exactly this process: a pid that was given to another one since is left alone. */
+/** Signals this process, and no later process with the same pid. Throws an AppError when it belongs to another user. */
 export function signal(target: StartedProcess, name: NodeJS.Signals): void {
   if (!isAlive(target)) return;
   try {
     process.kill(target.pid, name);
-    // One that is stopped would not see it.
-    if (name === 'SIGTERM') process.kill(target.pid, 'SIGCONT');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ESRCH') return;
-    if (code === 'EPERM') throw new AppError('failed-precondition', notOurs(target.pid));
-    throw error;
+    if (code !== 'EPERM') throw error;
+    const message = `process ${target.pid} of this system was started by another user: run this command as that user, or as root.`;
+    throw new AppError('failed-precondition', message);
   }
 }
 
-function notOurs(pid: number): string {
-  return `process ${pid} of this system was started by another user: run this command as that user, or as root.`;
-}
-
-/** Ends it: SIGTERM, and SIGKILL where that is not enough within the limit. Returns how it ended. */
-export async function end(target: OwnProcess, limitMs: number): Promise<'ended' | 'killed'> {
-  signal(target, 'SIGTERM');
+/** Ends a process: sends the signal, and SIGKILL when it has not ended within the limit. Returns how it ended. */
+export async function end(
+  target: OwnProcess,
+  limitMs: number,
+  stopSignal: NodeJS.Signals = 'SIGTERM',
+): Promise<'ended' | 'killed'> {
+  signal(target, stopSignal);
+  // A stopped process handles the signal only after it continues.
+  signal(target, 'SIGCONT');
   if (await hasEnded(target, limitMs)) return 'ended';
   signal(target, 'SIGKILL');
   await hasEnded(target, limitMs);

@@ -12,7 +12,7 @@ test('columns are as wide as their widest cell', () => {
   ).toBe('      pid\ncart  1\na     1234');
 });
 
-test('an age is said in the two units that matter', () => {
+test('an age has its largest unit, and above an hour the next one too', () => {
   const minuteMs = 60_000;
   expect([59_999, 7 * minuteMs, 200 * minuteMs, 53 * 60 * minuteMs].map(toAge)).toEqual([
     '59 s',

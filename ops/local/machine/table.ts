@@ -1,16 +1,10 @@
 const MIB = 1024 * 1024;
 
-/** Columns of equal width, two spaces apart. */
+/** Formats rows as columns of equal width, two spaces apart. */
 export function toTable(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  const toLine = (row: readonly string[]) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ');
+  return rows.map((row) => toLine(row).trimEnd()).join('\n');
 }
 
 /** `85 MiB` */

@@ -1,111 +1,59 @@
 import { join } from 'node:path';
 
-import {
-  type EmbeddedBroker,
-  type KafkaNode,
-  brokerLogPath,
-  fetchKafka,
-  findEmbeddedBroker,
-  isKafkaFetched,
-  readStat,
-  startEmbeddedKafka,
-} from '@tally/platform/embedded';
+import { type EmbeddedKafkaOptions, fetchKafka, isKafkaFetched, toBrokerCommand } from '@tally/platform/embedded';
 
-import type { LocalConfig, PortName } from '../config.ts';
-import type { Servers } from '../run/launcher-deps.ts';
+import type { LocalConfig } from '../config.ts';
+import type { PlannedProcess } from '../plan/plan.ts';
 import type { Shape } from '../plan/shape.ts';
-import { type Steps, describeEach } from '../run/steps.ts';
+import type { Steps } from '../run/steps.ts';
+import { planPart } from './part.ts';
 
-/** The brokers of a state folder. */
-export interface LocalKafka extends Servers {
-  /** Holds their data, their settings and their logs. */
-  readonly dir: string;
-  readonly brokers: readonly LocalBroker[];
-  /** `host:port` of each: of the broker that runs, else where it would. */
-  readonly addresses: () => readonly string[];
-  /** Fetches what they are run with, once for a checkout. Comes before anything is started. */
-  readonly prepare: (steps: Steps) => Promise<void>;
+/** A broker hands its partitions over before it ends. */
+const STOP_LIMIT_MS = 20_000;
+
+/** The variables that move the ports of each broker: for clients, and for the other brokers. */
+const PORTS = ['KAFKA', 'KAFKA_2', 'KAFKA_3'].map(
+  (name) => [`TALLY_${name}_PORT`, `TALLY_${name}_CONTROLLER_PORT`] as const,
+);
+
+/** Returns `kafka`, or `kafka-1`, `kafka-2`, and so on. */
+export function brokerNames({ brokers }: Shape): string[] {
+  return PORTS.slice(0, brokers).map((_, i) => (brokers === 1 ? 'kafka' : `kafka-${i + 1}`));
 }
 
-export interface LocalBroker {
-  readonly name: string;
-  readonly node: KafkaNode;
-  readonly logPath: string;
-  readonly find: () => EmbeddedBroker | undefined;
-}
+/** Returns the folder of the brokers' data and settings. */
+export const brokersDir = (stateDir: string) => join(stateDir, 'brokers');
 
-const PORTS: readonly (readonly [PortName, PortName])[] = [
-  ['kafka', 'kafkaController'],
-  ['kafka2', 'kafka2Controller'],
-  ['kafka3', 'kafka3Controller'],
-];
-
-/** `kafka`, or `kafka-1`, `kafka-2`, … */
-export const brokerNames = ({ brokers }: Shape): string[] =>
-  PORTS.slice(0, brokers).map((_, i) => (brokers === 1 ? 'kafka' : `kafka-${i + 1}`));
-
-export function createKafka({ root, stateDir, ports }: LocalConfig, shape: Shape): LocalKafka {
-  // Beside the programs, which are the checkout's.
-  const dir = join(stateDir, 'brokers');
-  const fetching = { pom: join(root, 'ops/local/kafka/pom.xml'), dir: join(root, '.local/kafka') };
-  const portNames = PORTS.slice(0, shape.brokers);
-  const names = brokerNames(shape);
-  const brokers = portNames.map(([port, controllerPort], i): LocalBroker => {
-    const id = i + 1;
-    return {
-      name: names[i] ?? '',
-      node: { id, port: ports[port].port, controllerPort: ports[controllerPort].port },
-      logPath: brokerLogPath(dir, id),
-      find: () => findEmbeddedBroker(dir, id),
-    };
-  });
-  const findAll = () => brokers.flatMap(({ find }) => find() ?? []);
-
-  async function raise(): Promise<string> {
-    const before = new Map(findAll().map((broker) => [broker.id, broker]));
-    // One that was stopped goes on; the others do not notice.
-    const stopped = [...before.values()].filter(({ pid }) => readStat(pid)?.state === 'T');
-    for (const { pid } of stopped) process.kill(pid, 'SIGCONT');
-    // All know the ports of all.
-    const moves = brokers.some(({ node }) => isElsewhere(before.get(node.id), node));
-    if (moves) await Promise.all([...before.values()].map((broker) => broker.stop()));
-    const nodes = brokers.map(({ node }) => node);
-    await startEmbeddedKafka({ dir, programs: await fetchKafka(fetching), nodes, lifetime: 'detached' });
-    return await describeEach(brokers, async ({ node, find }) => {
-      const was = before.get(node.id);
-      if (isElsewhere(was, node)) return `moved from port ${was?.port} to ${node.port}`;
-      if (find()?.pid !== was?.pid) return `started on port ${node.port}`;
-      const isWoken = stopped.some(({ id }) => id === node.id);
-      return isWoken ? `was stopped by a signal and goes on, on port ${node.port}` : `runs on port ${node.port}`;
+/** Returns the cluster of a shape with brokers. Fetches Kafka once for a checkout. Throws an AppError that names what is missing. */
+export async function openKafka(config: LocalConfig, shape: Shape, steps: Steps): Promise<EmbeddedKafkaOptions> {
+  const { root, stateDir } = config;
+  const source = { pom: join(root, 'ops/local/kafka/pom.xml'), dir: join(root, '.local/kafka') };
+  if (!isKafkaFetched(source)) {
+    await steps.run('kafka', async () => {
+      await fetchKafka(source);
+      return `fetched into ${source.dir}`;
     });
   }
-
-  return {
-    name: 'kafka',
-    dir,
-    brokers,
-    addresses: () => brokers.map(({ node, find }) => `127.0.0.1:${find()?.port ?? node.port}`),
-    async prepare(steps) {
-      if (isKafkaFetched(fetching)) return;
-      await steps.run('kafka', async () => {
-        await fetchKafka(fetching);
-        return `fetched into ${fetching.dir}`;
-      });
-    },
-    settle: async () => {},
-    isRunning: () => findAll().length > 0,
-    missingPorts() {
-      const held = new Set(findAll().flatMap((broker) => [broker.port, broker.controllerPort]));
-      const wanted = portNames.flatMap((pair) => pair.map((name) => ports[name]));
-      return wanted.filter(({ port }) => !held.has(port));
-    },
-    raise: (steps) => steps.run('kafka', raise),
-    async end() {
-      await Promise.all(findAll().map((broker) => broker.stop()));
-      return 'ended';
-    },
-  };
+  const nodes = PORTS.slice(0, shape.brokers).map(([port, controllerPort], i) => ({
+    id: i + 1,
+    port: config.port(port).port,
+    controllerPort: config.port(controllerPort).port,
+  }));
+  return { dir: brokersDir(stateDir), programs: await fetchKafka(source), nodes, lifetime: 'detached' };
 }
 
-const isElsewhere = (broker: EmbeddedBroker | undefined, { port, controllerPort }: KafkaNode) =>
-  broker !== undefined && (broker.port !== port || broker.controllerPort !== controllerPort);
+export function planKafka(config: LocalConfig, shape: Shape, kafka: EmbeddedKafkaOptions): PlannedProcess[] {
+  const names = brokerNames(shape);
+  return kafka.nodes.map((node, i) => {
+    const { command, env, files } = toBrokerCommand(kafka, node);
+    return planPart(config, {
+      name: names[i]!,
+      command,
+      env,
+      files,
+      ports: PORTS[i]!.map(config.port),
+      readyUrl: `kafka://127.0.0.1:${node.port}/?brokers=${shape.brokers}`,
+      stopLimitMs: STOP_LIMIT_MS,
+    });
+  });
+}

@@ -1,80 +1,65 @@
 import { join } from 'node:path';
 
-import { AppError } from '@tally/platform/errors';
 import { type DebianProgram, type Program, fetchProgram, findProgram } from '@tally/platform/embedded';
+import { AppError } from '@tally/platform/errors';
+import type { DatabaseName } from '@tally/sql/databases';
 
-import type { LocalConfig, PortName } from '../config.ts';
-import { toFingerprint } from '../plan/fingerprint.ts';
+import type { LocalConfig } from '../config.ts';
 import type { PlannedProcess } from '../plan/plan.ts';
 import { toRunFiles } from '../run/run-files.ts';
 import type { Steps } from '../run/steps.ts';
+import { planPart } from './part.ts';
 
 const PACKAGE: DebianProgram = { packages: ['pgbouncer'], path: 'usr/sbin/pgbouncer' };
 const MISSING = 'pgbouncer is missing: install it (on Debian: apt-get install pgbouncer).';
 const STOP_LIMIT_MS = 5_000;
 const ROOT = 0;
 
-/** The services that have a pgbouncer before their database. */
-export const BOUNCERS = ['cart', 'loms', 'notifier'] as const;
-export type BouncerName = (typeof BOUNCERS)[number];
+export const bouncerOf = (database: DatabaseName) => `pgbouncer-${database}`;
 
-const PORTS: Record<BouncerName, PortName> = {
-  cart: 'pgbouncerCart',
-  loms: 'pgbouncerLoms',
-  notifier: 'pgbouncerNotifier',
-};
-
-export const bouncerOf = (name: BouncerName) => `pgbouncer-${name}`;
-
-/** A pgbouncer: see `fetchProgram`. Throws one AppError that says what to install where there is none. */
+/** Returns a pgbouncer, fetched once for a checkout. Throws an AppError that says what to install where there is none. */
 export async function preparePgbouncer({ root }: LocalConfig, steps: Steps): Promise<Program> {
   const dir = join(root, '.local/pgbouncer');
   let program = findProgram(PACKAGE, dir);
   if (program !== undefined) return program;
   await steps.run('pgbouncer', async () => {
     program = await fetchProgram(PACKAGE, dir);
-    return program === undefined ? 'is not to be had' : `comes from ${program.origin}`;
+    return program === undefined ? 'is not available' : `comes from ${program.origin}`;
   });
   if (program === undefined) throw new AppError('failed-precondition', MISSING);
   return program;
 }
 
-/** One before the database of a service, at whose own URL the pgbouncer asks. */
+/** Plans the pgbouncer in front of the database at this URL. Clients use the same user and password at its own port. */
 export function planPgbouncer(
-  { path, env: ownEnv }: Program,
-  name: BouncerName,
-  { root, stateDir, ports }: LocalConfig,
+  { path, env }: Program,
+  database: DatabaseName,
+  config: LocalConfig,
   databaseUrl: string,
 ): PlannedProcess {
-  const port = ports[PORTS[name]];
-  const { run, logs } = toRunFiles(stateDir);
-  const base = join(run, bouncerOf(name));
-  const files = {
-    [`${base}.ini`]: toSettings(name, port.port, databaseUrl, `${base}.users`),
-    [`${base}.users`]: toUsers(databaseUrl),
-  };
-  // It does not run as root; it reads its files before it changes the user.
+  const port = config.port(`TALLY_PGBOUNCER_${database.toUpperCase()}_PORT`);
+  const base = join(toRunFiles(config.stateDir).run, bouncerOf(database));
+  // pgbouncer refuses to run as root. It reads its files before it changes its user.
   const user = process.getuid?.() === ROOT ? ['-u', 'nobody'] : [];
-  const command = [path, ...user, `${base}.ini`];
-  const env = { ...ownEnv, TZ: 'UTC' };
-  return {
-    name: bouncerOf(name),
-    command,
-    env,
-    files,
+  return planPart(config, {
+    name: bouncerOf(database),
+    command: [path, ...user, `${base}.ini`],
+    env: { ...env, TZ: 'UTC' },
+    files: {
+      [`${base}.ini`]: toSettings(database, port.port, databaseUrl, `${base}.users`),
+      [`${base}.users`]: toUsers(databaseUrl),
+    },
     ports: [port],
     readyUrl: Object.assign(new URL(databaseUrl), { port: String(port.port) }).href,
-    logPath: join(logs, `${bouncerOf(name)}.log`),
     stopLimitMs: STOP_LIMIT_MS,
-    fingerprint: toFingerprint([command, env, files], root, []),
-  };
+  });
 }
 
 /**
- * A connection of the server belongs to a client for a transaction. A database that is away is tried again every second
- * instead of every 15, and nobody waits longer for a connection than for any other answer.
+ * A connection to the server belongs to a client for one transaction. A database that is down is tried again every second,
+ * not every 15, and a client waits for a connection no longer than for any other answer.
  */
-function toSettings(name: BouncerName, port: number, databaseUrl: string, users: string): string {
+function toSettings(database: DatabaseName, port: number, databaseUrl: string, users: string): string {
   const url = new URL(databaseUrl);
   const settings = {
     listen_addr: '127.0.0.1',
@@ -94,7 +79,7 @@ function toSettings(name: BouncerName, port: number, databaseUrl: string, users:
   };
   const lines = Object.entries(settings).map(([setting, value]) => `${setting} = ${value}`);
   return `[databases]
-${name} = host=${url.hostname} port=${url.port} dbname=${url.pathname.slice(1)}
+${database} = host=${url.hostname} port=${url.port} dbname=${url.pathname.slice(1)}
 
 [pgbouncer]
 ${lines.join('\n')}

@@ -1,82 +1,65 @@
 import { join } from 'node:path';
 
-import { AppError } from '@tally/platform/errors';
-import { createDatabase, migrate } from '@tally/platform/postgres';
+import { POSTGRES_ENV, preparePostgres, toAdminUrl, toPostgresCommand } from '@tally/platform/embedded';
+import type { DatabaseName } from '@tally/sql/databases';
 
 import type { LocalConfig } from '../config.ts';
-import { loadFirstStock } from './first-stock.ts';
-import type { Servers } from '../run/launcher-deps.ts';
-import { type LocalServer, createServer } from './postgres-server.ts';
-import type { DatabaseName, Shape } from '../plan/shape.ts';
-import { describeEach } from '../run/steps.ts';
+import { MARK, toMark } from '../machine/processes.ts';
+import type { PlannedProcess } from '../plan/plan.ts';
+import type { ServerShape, Shape } from '../plan/shape.ts';
+import { planPart } from './part.ts';
+import { choosePostgresFolder, preparePostgresFolder } from './postgres-folder.ts';
 
-/** The embedded PostgreSQL servers of a state folder. */
-export interface LocalPostgres extends Servers {
-  readonly servers: readonly LocalServer[];
-  /** Makes the folders and the passwords; the URLs are right from then on. */
-  readonly prepare: () => Promise<void>;
-  /** Straight to a database where it runs now, else where it would. Undefined: no server of this shape has it. */
-  readonly find: (database: DatabaseName) => string | undefined;
-  /** The same on the planned port. */
-  readonly url: (database: DatabaseName) => string;
+/** An embedded PostgreSQL server of a state folder. */
+export interface PostgresServer {
+  readonly name: string;
+  readonly databases: readonly DatabaseName[];
+  /** Holds its data, its programs and its password. */
+  readonly dir: string;
+  readonly password: string;
+  /** URL of the superuser's own database. */
+  readonly adminUrl: string;
+  /** The server as a part of the plan. */
+  readonly process: PlannedProcess;
 }
 
-export function createPostgres(config: LocalConfig, shape: Shape): LocalPostgres {
-  const servers = shape.servers.map((server) => createServer(config, server));
-  const all = async (work: (server: LocalServer) => Promise<void>) => void (await Promise.all(servers.map(work)));
-  const serverOf = (database: DatabaseName) => servers.find(({ databases }) => databases.includes(database));
+/** A server that must write much at its end gets this long. */
+const STOP_LIMIT_MS = 60_000;
 
-  function url(database: DatabaseName): string {
-    const server = serverOf(database);
-    if (server === undefined) throw new Error(`no server has the database ${database}`);
-    return server.url(database, server.port.port);
-  }
-
-  return {
-    name: 'postgres',
-    servers,
-    prepare: () => all((server) => server.prepare()),
-    settle: () => all((server) => server.settle()),
-    isRunning: () => servers.some((server) => server.find() !== undefined),
-    missingPorts: () => servers.filter(({ find, port }) => find()?.port !== port.port).map(({ port }) => port),
-    url,
-    find(database) {
-      const server = serverOf(database);
-      return server?.url(database, server.find()?.port ?? server.port.port);
-    },
-    async raise(steps) {
-      await steps.run('postgres', () => describeEach(servers, (server) => server.raise()));
-      await steps.run('databases', () => raiseDatabases(config.root, servers));
-      for (const server of servers) server.confirm();
-      const stockFile = join(config.root, 'ops/stock/stock.json');
-      await steps.run('stock', () => loadFirstStock(url('loms'), stockFile));
-    },
-    end: () => describeEach(servers, (server) => server.end()),
-  };
+/** Creates the folders and passwords of the servers of a shape where they are missing. */
+export function openPostgresServers(config: LocalConfig, shape: Shape): PostgresServer[] {
+  return shape.servers.map((server) => openServer(config, server));
 }
 
-async function raiseDatabases(root: string, servers: readonly LocalServer[]): Promise<string> {
-  const wanted = servers.flatMap((server) => server.databases.map((name) => ({ name, server })));
-  const applied = await Promise.all(
-    wanted.map(async ({ name, server }) => {
-      const url = await createDatabase(server.find()!.adminUrl, name);
-      return await migrateDatabase(name, url, join(root, 'sql', name, 'migrations'));
-    }),
-  );
-  const count = applied.flat().length;
-  const names = wanted.map(({ name }) => name).join(', ');
-  return `${names}: ${count === 0 ? 'schemas up to date' : `${count} migrations applied`}`;
+/** Returns the URL of a database for the role that owns it. */
+export function toDatabaseUrl({ password, process }: PostgresServer, database: DatabaseName): string {
+  return `postgres://tally:${password}@127.0.0.1:${process.ports[0]?.port}/${database}`;
 }
 
-async function migrateDatabase(name: DatabaseName, url: string, dir: string): Promise<string[]> {
-  try {
-    return await migrate({ url, dir });
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new AppError(
-      'failed-precondition',
-      `The schema of database ${name} cannot be brought up to date: ${reason}. If its data is from another version of this checkout and may go: just down --remove.`,
-      { cause },
-    );
-  }
+/** Creates the data folder of a server that has none. The state folder owns its initdb, so `down` can end it. */
+export async function createPostgresData({ dir, password }: PostgresServer, stateDir: string): Promise<void> {
+  const env = { [MARK]: toMark('initdb', 'none', stateDir) };
+  await preparePostgres({ dir, programsDir: programsOf(dir), password }, env);
 }
+
+function openServer(config: LocalConfig, { name, port: variable, databases }: ServerShape): PostgresServer {
+  const dir = choosePostgresFolder(config.stateDir, name);
+  const password = preparePostgresFolder(dir);
+  const planned = config.port(variable);
+  const { port } = planned;
+  const adminUrl = toAdminUrl({ port, password });
+  const process = planPart(config, {
+    name,
+    command: toPostgresCommand({ dir, programsDir: programsOf(dir), port, lifetime: 'detached' }),
+    env: POSTGRES_ENV,
+    postgresData: join(dir, 'data'),
+    ports: [planned],
+    readyUrl: adminUrl,
+    // SIGTERM would wait for every client to leave.
+    stopSignal: 'SIGINT',
+    stopLimitMs: STOP_LIMIT_MS,
+  });
+  return { name, databases, dir, password, adminUrl, process };
+}
+
+const programsOf = (dir: string) => join(dir, 'programs');

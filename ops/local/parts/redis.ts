@@ -10,16 +10,15 @@ import {
 } from '@tally/platform/embedded';
 
 import type { LocalConfig } from '../config.ts';
-import { toFingerprint } from '../plan/fingerprint.ts';
 import type { PlannedProcess } from '../plan/plan.ts';
-import { toRunFiles } from '../run/run-files.ts';
 import type { RedisShape } from '../plan/shape.ts';
 import type { Steps } from '../run/steps.ts';
+import { planPart } from './part.ts';
 
-const MEMORY_MIB = 64;
+const MAX_MEMORY_MIB = 64;
 const STOP_LIMIT_MS = 5_000;
 
-/** On one server for both, only what has a TTL is dropped when it is full, and the limit has none. */
+/** What a full server drops. On a server for both, only keys with a TTL are dropped, and the limit has no TTL. */
 const EVICTIONS: Record<RedisShape['holds'], EmbeddedRedisOptions['eviction']> = {
   limit: 'noeviction',
   cache: 'allkeys-lru',
@@ -27,40 +26,37 @@ const EVICTIONS: Record<RedisShape['holds'], EmbeddedRedisOptions['eviction']> =
 };
 
 /**
- * A redis-server for the limit and the cache, where one can be had: see `fetchProgram`. Undefined where none can, and
- * where the environment names others for both; the system then runs as well, with less in common.
+ * Returns a redis-server, fetched once for a checkout. Returns undefined where none is available, and where the environment
+ * names other servers for both the limit and the cache; the instances then share less.
  */
 export async function prepareRedis({ root, env }: LocalConfig, steps: Steps): Promise<Program | undefined> {
   if (env['LIMITER_REDIS_URL'] && env['CACHE_REDIS_URLS']) return undefined;
-  // In the checkout, like Bun: other state folders share it.
   const dir = join(root, '.local/redis');
-  let program = findProgram(REDIS, dir);
-  if (program !== undefined) return program;
+  const found = findProgram(REDIS, dir);
+  if (found !== undefined) return found;
+  let fetched: Program | undefined;
   await steps.run('redis', async () => {
-    program = await fetchProgram(REDIS, dir);
-    if (program === undefined) return 'no redis-server can be had here: limit and cache stay in process';
-    return `redis-server comes from ${program.origin}`;
+    fetched = await fetchProgram(REDIS, dir);
+    if (fetched === undefined) return 'no redis-server is available: limit and cache stay in each process';
+    return `redis-server comes from ${fetched.origin}`;
   });
-  return program;
+  return fetched;
 }
 
 export function planRedis(
   program: Program,
-  { name, port: portName, holds }: RedisShape,
-  { ports, root, stateDir }: LocalConfig,
+  { name, port: variable, holds }: RedisShape,
+  config: LocalConfig,
 ): PlannedProcess {
-  const port = ports[portName];
-  const eviction = EVICTIONS[holds];
-  const command = toRedisCommand({ program, port: port.port, maxMemoryMib: MEMORY_MIB, eviction });
-  const env = { ...program.env, TZ: 'UTC' };
-  return {
+  const port = config.port(variable);
+  const options = { program, port: port.port, maxMemoryMib: MAX_MEMORY_MIB, eviction: EVICTIONS[holds] };
+  return planPart(config, {
     name,
-    command,
-    env,
+    command: toRedisCommand(options),
+    // The log's times are in UTC, as those of the other parts.
+    env: { ...program.env, TZ: 'UTC' },
     ports: [port],
     readyUrl: `redis://127.0.0.1:${port.port}`,
-    logPath: join(toRunFiles(stateDir).logs, `${name}.log`),
     stopLimitMs: STOP_LIMIT_MS,
-    fingerprint: toFingerprint([command, env], root, []),
-  };
+  });
 }

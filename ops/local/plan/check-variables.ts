@@ -1,38 +1,41 @@
+import { SERVICES } from '@tally/ops/services.ts';
 import { ConfigError, listVariables, readConfig } from '@tally/platform/config';
 import { AppError } from '@tally/platform/errors';
 
-import { PROGRAMS } from '@tally/ops/compose/programs.ts';
 import { type LocalConfig, PORT_VARIABLES } from '../config.ts';
-import type { Plan } from './plan.ts';
-
-const OWN_PREFIXES = /^(CART|LOMS|NOTIFIER|PRODUCT)_/;
+import { type Plan, serviceOf } from './plan.ts';
 
 /**
- * Reads the plan's variables as its programs will, before anything is started or replaced: a wrong one must not take a
- * running system down. A misspelt one is named too.
+ * Reads the plan's variables with the configuration readers of the services, before anything is started or replaced, so
+ * that a wrong value never takes a running system down. Throws an AppError with every fault; a variable with the prefix of
+ * a service that no service reads counts as one.
  */
 export function checkVariables(plan: Plan, { env }: Pick<LocalConfig, 'env'>): void {
-  const faults = plan.processes.flatMap(({ command, env: own }) => faultsOf(command, own));
+  const readers = new Map(Object.entries(SERVICES).map(([name, { readConfig: read }]) => [name, read]));
+  const faults = plan.processes.flatMap((planned) => {
+    const read = readers.get(serviceOf(planned.name));
+    return read === undefined ? [] : faultsOf(() => readConfig(planned.env, read));
+  });
   const known = new Set([
     ...PORT_VARIABLES,
-    ...Object.values(PROGRAMS).flatMap((read) => listVariables(read).map(({ name }) => name)),
+    ...[...readers.values()].flatMap((read) => listVariables(read).map(({ name }) => name)),
   ]);
-  const unknown = Object.keys(env).filter((name) => OWN_PREFIXES.test(name) && !known.has(name));
+  const prefixes = [...readers.keys()].map((name) => `${name.toUpperCase()}_`);
+  const unknown = Object.keys(env).filter(
+    (name) => prefixes.some((prefix) => name.startsWith(prefix)) && !known.has(name),
+  );
   faults.push(...unknown.map((name) => `${name} is no variable of any service: is it misspelt?`));
-  if (faults.length > 0) {
-    const lines = [...new Set(faults)].map((fault) => `  - ${fault}`);
-    throw new AppError('invalid-argument', `bad configuration; nothing was started or changed:\n${lines.join('\n')}`);
-  }
+  if (faults.length === 0) return;
+  const lines = [...new Set(faults)].map((fault) => `  - ${fault}`);
+  throw new AppError('invalid-argument', `bad configuration; nothing was started or changed:\n${lines.join('\n')}`);
 }
 
-function faultsOf(command: readonly string[], env: Readonly<Record<string, string>>): string[] {
-  const read = command.map((word) => PROGRAMS[word]).find((each) => each !== undefined);
-  if (read === undefined) return [];
+function faultsOf(read: () => unknown): readonly string[] {
   try {
-    readConfig(env, read);
+    read();
     return [];
   } catch (error) {
-    if (error instanceof ConfigError) return [...error.faults];
+    if (error instanceof ConfigError) return error.faults;
     throw error;
   }
 }

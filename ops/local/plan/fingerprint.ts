@@ -2,8 +2,8 @@ import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * A short word for what a process is started from: it changes when one of the values or one of the files does. Folders
- * stand for all files below them but tests. A file's content counts, not its date.
+ * Returns a short text that changes when one of the values changes or the content of one of the files. A path below `root`
+ * may be a folder: it stands for all files in it, except for tests.
  */
 export function toFingerprint(values: unknown, root: string, paths: readonly string[]): string {
   const hash = new Bun.CryptoHasher('sha256').update(JSON.stringify(values));

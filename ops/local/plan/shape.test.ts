@@ -13,7 +13,7 @@ function openState() {
   return { stateDir, files, [Symbol.dispose]: () => rmSync(stateDir, { recursive: true }) };
 }
 
-test('a new state folder takes any shape, and keeps to the one it was first started in', () => {
+test('a new state folder takes any shape, and keeps the first one', () => {
   for (const name of Object.keys(SHAPES) as ShapeName[]) {
     using state = openState();
     const { files, stateDir } = state;
@@ -27,7 +27,7 @@ test('a new state folder takes any shape, and keeps to the one it was first star
   }
 });
 
-test('the refusal says in one sentence what to do', () => {
+test('the refusal of another shape says in one sentence what to do', () => {
   using state = openState();
   rememberShape(state.files, 'full');
   expect(() => requireSameShape(state.files, state.stateDir, 'kafka')).toThrow(
@@ -35,7 +35,7 @@ test('the refusal says in one sentence what to do', () => {
   );
 });
 
-test('a state folder from before there was a choice is a light one', () => {
+test('a state folder without a recorded shape is a light one', () => {
   using state = openState();
   writeFileSync(state.files.plan, '{}');
   expect(readShapeName(state.files)).toBe('light');

@@ -1,56 +1,55 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
+import { SERVICE_DATABASES } from '@tally/ops/services.ts';
 import { AppError } from '@tally/platform/errors';
+import { DATABASE_NAMES, type DatabaseName } from '@tally/sql/databases';
 
-import { inWords } from '../machine/just-call.ts';
 import type { RunFiles } from '../run/run-files.ts';
 
-/** A way to run the system, as data. */
+/** What a system consists of. */
 export interface Shape {
-  /** What brings such a system up. */
+  /** The command that starts it. */
   readonly call: string;
-  /** What its data lies in, in words. */
+  /** Where its data lies, in words. */
   readonly data: string;
-  /** Its PostgreSQL servers, each with its databases. */
   readonly servers: readonly ServerShape[];
-  /** Of Kafka; without one PostgreSQL keeps the event log. */
+  /** Number of Kafka brokers. Without any, PostgreSQL keeps the event log. */
   readonly brokers: 0 | 1 | 3;
-  /** Of each service. */
+  /** Number of instances of each service. */
   readonly instances: 1 | 2;
-  /** A pgbouncer before each PostgreSQL. */
+  /** Whether a pgbouncer stands between each service and its database. */
   readonly hasBouncers: boolean;
-  /** One server for limit and cache, or one for the limit and two shards of the cache. */
   readonly redis: readonly RedisShape[];
-  /** Prometheus, where it is on PATH. */
+  /** Whether Prometheus runs, if it is on PATH. */
   readonly hasPrometheus: boolean;
 }
 
+/** A PostgreSQL server. */
 export interface ServerShape {
   readonly name: string;
-  readonly port: 'postgres' | 'postgresCart' | 'postgresLoms' | 'postgresNotifier';
+  /** The variable that moves its port. */
+  readonly port: string;
   readonly databases: readonly DatabaseName[];
 }
 
+/** A Redis server, which holds the limit of product calls, a shard of the product cache, or both. */
 export interface RedisShape {
   readonly name: string;
-  readonly port: 'redis' | 'redisCache1' | 'redisCache2';
+  /** The variable that moves its port. */
+  readonly port: string;
   readonly holds: 'limit' | 'cache' | 'both';
 }
-
-/** The databases, and whose they are. */
-export const DATABASES = ['cart', 'loms', 'notifier', 'log'] as const;
-export type DatabaseName = (typeof DATABASES)[number];
 
 export type ShapeName = keyof typeof SHAPES;
 
 const LIGHT: Shape = {
   call: 'just up',
   data: 'one PostgreSQL',
-  servers: [{ name: 'postgres', port: 'postgres', databases: DATABASES }],
+  servers: [{ name: 'postgres', port: 'TALLY_POSTGRES_PORT', databases: DATABASE_NAMES }],
   brokers: 0,
   instances: 1,
   hasBouncers: false,
-  redis: [{ name: 'redis', port: 'redis', holds: 'both' }],
+  redis: [{ name: 'redis', port: 'TALLY_REDIS_PORT', holds: 'both' }],
   hasPrometheus: false,
 };
 
@@ -58,63 +57,54 @@ const KAFKA: Shape = {
   ...LIGHT,
   call: 'just up kafka',
   data: 'one PostgreSQL and one Kafka broker',
-  servers: [{ name: 'postgres', port: 'postgres', databases: ['cart', 'loms', 'notifier'] }],
+  servers: [{ name: 'postgres', port: 'TALLY_POSTGRES_PORT', databases: SERVICE_DATABASES }],
   brokers: 1,
 };
 
-export const SHAPES = {
-  light: LIGHT,
-  kafka: KAFKA,
-  full: {
-    call: 'just up full',
-    data: 'a PostgreSQL for each service and three Kafka brokers',
-    servers: [
-      { name: 'postgres-cart', port: 'postgresCart', databases: ['cart'] },
-      { name: 'postgres-loms', port: 'postgresLoms', databases: ['loms'] },
-      { name: 'postgres-notifier', port: 'postgresNotifier', databases: ['notifier'] },
-    ],
-    brokers: 3,
-    instances: 2,
-    hasBouncers: true,
-    redis: [
-      { name: 'redis-limiter', port: 'redis', holds: 'limit' },
-      { name: 'redis-cache-1', port: 'redisCache1', holds: 'cache' },
-      { name: 'redis-cache-2', port: 'redisCache2', holds: 'cache' },
-    ],
-    hasPrometheus: true,
-  },
-  /** For the laboratory: what its faults are about, and little else. */
-  faults: {
-    ...KAFKA,
-    call: 'just faults kafka',
-    data: 'one PostgreSQL and three Kafka brokers',
-    brokers: 3,
-    instances: 2,
-    redis: [],
-  },
-} as const satisfies Readonly<Record<string, Shape>>;
+const FULL: Shape = {
+  call: 'just up full',
+  data: 'a PostgreSQL for each service and three Kafka brokers',
+  servers: SERVICE_DATABASES.map((name) => ({
+    name: `postgres-${name}`,
+    port: `TALLY_POSTGRES_${name.toUpperCase()}_PORT`,
+    databases: [name],
+  })),
+  brokers: 3,
+  instances: 2,
+  hasBouncers: true,
+  redis: [
+    { name: 'redis-limiter', port: 'TALLY_REDIS_PORT', holds: 'limit' },
+    { name: 'redis-cache-1', port: 'TALLY_REDIS_CACHE_1_PORT', holds: 'cache' },
+    { name: 'redis-cache-2', port: 'TALLY_REDIS_CACHE_2_PORT', holds: 'cache' },
+  ],
+  hasPrometheus: true,
+};
 
-/** What this state folder's data goes with; undefined before its first start. */
-export function readShape(files: RunFiles): Shape | undefined {
-  const name = readShapeName(files);
-  return name === undefined ? undefined : SHAPES[name];
-}
+/** For `just faults`: only the parts that its experiments need. */
+const FAULTS: Shape = {
+  ...KAFKA,
+  call: 'just faults kafka',
+  data: 'one PostgreSQL and three Kafka brokers',
+  brokers: 3,
+  instances: 2,
+  redis: [],
+};
 
+export const SHAPES = { light: LIGHT, kafka: KAFKA, full: FULL, faults: FAULTS };
+
+/** Returns the shape in which the data of a state folder was created; undefined before the first start. */
 export function readShapeName(files: RunFiles): ShapeName | undefined {
   if (existsSync(files.shape)) {
     const name = readFileSync(files.shape, 'utf8');
     return Object.hasOwn(SHAPES, name) ? (name as ShapeName) : 'light';
   }
-  // Made before there was a choice.
+  // Early versions had only the light shape and did not record it.
   return existsSync(files.plan) ? 'light' : undefined;
 }
 
-/** Where there is nothing to look at yet. */
-export const notStarted = () => `Tally was not started here yet: ${inWords('up')} starts it.`;
-
 /**
- * Data goes with one shape for ever: another one would look for it in other servers, and the databases say where in which
- * log each event lies.
+ * Throws an AppError if the data of a state folder was created in another shape. That data lies in other servers, and the
+ * databases record the position of each event in one particular log.
  */
 export function requireSameShape(files: RunFiles, stateDir: string, asked: ShapeName): void {
   const name = readShapeName(files);

@@ -1,27 +1,64 @@
 import { expect, test } from 'bun:test';
 
+import type { EmbeddedKafkaOptions } from '@tally/platform/embedded';
+
 import { CHECKOUT, readLocalConfig } from '../config.ts';
-import { createKafka } from '../parts/kafka.ts';
+import type { PostgresServer } from '../parts/postgres.ts';
 import { grpcAddresses } from './plan.ts';
-import { type DatabaseName, SHAPES, type Shape } from './shape.ts';
+import { SHAPES, type Shape } from './shape.ts';
 import { type SystemParts, planSystem, processNames } from './system.ts';
 
 type Env = Readonly<Record<string, string>>;
 
-const toUrl = (database: DatabaseName) => `postgres://tally:secret@127.0.0.1:1/${database}`;
-const postgres = { servers: [], url: toUrl };
+const toUrl = (database: string) => `postgres://tally:secret@127.0.0.1:1/${database}`;
 const programs = { path: '/bin/redis-server', env: { LD_LIBRARY_PATH: '/lib' }, origin: 'a test' };
+
+/** Servers that need no folder on the disk, all on port 1. */
+function fakeServers({ servers }: Shape): PostgresServer[] {
+  return servers.map(({ name, port: variable, databases }) => ({
+    name,
+    databases,
+    dir: '/nowhere',
+    password: 'secret',
+    adminUrl: toUrl('postgres'),
+    process: {
+      name,
+      command: ['postgres'],
+      env: {},
+      ports: [{ port: 1, variable, purpose: 'PostgreSQL' }],
+      readyUrl: toUrl('postgres'),
+      logPath: '/nowhere/log',
+      stopLimitMs: 1,
+      fingerprint: name,
+    },
+  }));
+}
+
+function fakeKafka({ brokers }: Shape): EmbeddedKafkaOptions | undefined {
+  if (brokers === 0) return undefined;
+  const nodes = Array.from({ length: brokers }, (_, i) => ({
+    id: i + 1,
+    port: 19092 + 2 * i,
+    controllerPort: 19093 + 2 * i,
+  }));
+  const kafkaPrograms = {
+    java: { path: '/bin/java', env: {}, origin: 'a test' },
+    jarsDir: import.meta.dir,
+    archive: '/nowhere',
+  };
+  return { dir: '/nowhere', programs: kafkaPrograms, nodes, lifetime: 'detached' };
+}
 
 function planOf(shape: Shape, env: Env = {}, parts: Partial<SystemParts> = {}) {
   const config = readLocalConfig(env, CHECKOUT);
-  return planSystem(config, { shape, postgres, kafka: createKafka(config, shape), ...parts });
+  return planSystem(config, { shape, servers: fakeServers(shape), kafka: fakeKafka(shape), ...parts });
 }
 
 function plan(env: Env = {}) {
   return Object.fromEntries(planOf(SHAPES.light, env).processes.map((planned) => [planned.name, planned]));
 }
 
-test('the default ports are those of the contract, and every service gets what it needs to find the others', () => {
+test('without variables the ports are the documented ones, and every service is told where the others are', () => {
   const { cart, loms, notifier, product } = plan();
   expect(cart?.env).toEqual({
     TALLY_MODE: 'production',
@@ -38,7 +75,7 @@ test('the default ports are those of the contract, and every service gets what i
   expect(product?.env).toMatchObject({ PRODUCT_GRPC_PORT: '8082', PRODUCT_HTTP_PORT: '8080' });
 });
 
-test('with Kafka as the log its services are told of the one broker, and of no database of the log', () => {
+test('with the log on Kafka, its services are told the broker, and no database of the log', () => {
   const { processes } = planOf(SHAPES.kafka);
   for (const { name, env } of processes.filter((planned) => planned.name === 'loms' || planned.name === 'notifier')) {
     expect({ name, ...env }).toMatchObject({
@@ -50,7 +87,7 @@ test('with Kafka as the log its services are told of the one broker, and of no d
   }
 });
 
-test('a moved port reaches its service and its callers, and changes their fingerprints alone', () => {
+test('a moved port changes the variables and fingerprints of its service and its callers, and no others', () => {
   const before = plan();
   const after = plan({ LOMS_GRPC_PORT: '19083' });
   expect(after['cart']?.env['LOMS_ADDRESS']).toBe('127.0.0.1:19083');
@@ -58,7 +95,7 @@ test('a moved port reaches its service and its callers, and changes their finger
   expect(changed.toSorted()).toEqual(['cart', 'loms']);
 });
 
-test('a variable reaches the service whose name it begins with, shared ones reach all, others none', () => {
+test('a variable reaches the service whose name it begins with, a shared one reaches all, any other none', () => {
   const env = {
     LOMS_MAX_BATCH_LINES: '3000',
     LOG_LEVEL: 'debug',
@@ -73,16 +110,16 @@ test('a variable reaches the service whose name it begins with, shared ones reac
   expect(plan({ ...env, HOME: '/other' })['loms']?.fingerprint).toBe(loms!.fingerprint);
 });
 
-test('where there is a redis-server, cart finds it, unless the environment names others; nobody else is touched', () => {
+test('cart gets the URL of redis, unless the environment names another; no other service changes', () => {
   const planWith = (env: Env, redis?: typeof programs) => planOf(SHAPES.light, env, { redis }).processes;
-  const [redis, ...others] = planWith({ TALLY_REDIS_PORT: '26399' }, programs);
+  const [, redis, ...others] = planWith({ TALLY_REDIS_PORT: '26399' }, programs);
   expect(redis).toMatchObject({ name: 'redis', env: programs.env, readyUrl: 'redis://127.0.0.1:26399' });
   expect(redis?.command.join(' ')).toMatch(/^\/bin\/redis-server --bind 127.0.0.1 --port 26399 .*volatile-lru/);
   expect(others.at(-1)?.env).toMatchObject({
     LIMITER_REDIS_URL: 'redis://127.0.0.1:26399',
     CACHE_REDIS_URLS: 'redis://127.0.0.1:26399',
   });
-  const without = planWith({});
+  const [, ...without] = planWith({});
   const changed = others.filter(({ fingerprint }, i) => fingerprint !== without[i]?.fingerprint);
   expect(changed.map(({ name }) => name)).toEqual(['cart']);
   const named = planWith({ LIMITER_REDIS_URL: 'redis://l:1', CACHE_REDIS_URLS: 'redis://a:1,redis://b:1' }, programs);
@@ -97,7 +134,7 @@ function planFull(env: Env = {}) {
   return planOf(SHAPES.full, env, { redis: programs, pgbouncer, prometheus: '/bin/prometheus' });
 }
 
-test('the full system: two of each service, each with its own ports, name and part of the limit, all found by the others', () => {
+test('the full shape has two instances of each service with ports and a name of their own, and callers know both', () => {
   const full = planFull();
   expect(full.processes.map(({ name }) => name).toSorted()).toEqual(processNames(SHAPES.full).toSorted());
   const env = (name: string) => full.processes.find((planned) => planned.name === name)?.env;
@@ -118,19 +155,21 @@ test('the full system: two of each service, each with its own ports, name and pa
     });
   }
   expect(grpcAddresses(full, 'cart')).toEqual(['127.0.0.1:8083', '127.0.0.1:8183']);
-  const ports = full.processes.flatMap((planned) => planned.ports.map(({ port }) => port));
+  const ports = full.processes
+    .filter(({ command }) => command[0] !== 'postgres')
+    .flatMap((planned) => planned.ports.map(({ port }) => port));
   expect(new Set(ports).size).toBe(ports.length);
   expect(Math.max(...ports)).toBeLessThan(32_768);
 });
 
-test('a variable of the second instance moves that instance, and its callers, alone', () => {
+test('a variable of the second instance changes that instance and its callers, and no others', () => {
   const before = planFull();
   const after = planFull({ LOMS_2_GRPC_PORT: '19183' });
   const changed = after.processes.filter(({ fingerprint }, i) => fingerprint !== before.processes[i]?.fingerprint);
   expect(changed.map(({ name }) => name)).toEqual(['loms-2', 'cart', 'cart-2']);
 });
 
-test('in the full system each service asks its database through its pgbouncer, with statements that have no names', () => {
+test('in the full shape each service uses its database through its pgbouncer, without named statements', () => {
   const { processes } = planFull();
   const bouncer = processes.find(({ name }) => name === 'pgbouncer-loms');
   const files = Object.values(bouncer?.files ?? {});
@@ -162,10 +201,10 @@ test('Prometheus scrapes the admin port of every instance of every service', () 
   ]);
 });
 
-test('bad variables are all named, with what is allowed', () => {
+test('one error names every bad variable with what is allowed', () => {
   const read = () => readLocalConfig({ CART_GRPC_PORT: '80x', TALLY_POSTGRES_PORT: '70000' }, CHECKOUT);
   expect(read).toThrow(/CART_GRPC_PORT is '80x'.*from 1 to 65535.*TALLY_POSTGRES_PORT is '70000'/s);
   expect(() => readLocalConfig({ CART_GRPC_PORT: '9083' }, CHECKOUT)).toThrow(
-    'CART_GRPC_PORT and LOMS_GRPC_PORT are both 9083: each needs a port of its own.',
+    'LOMS_GRPC_PORT and CART_GRPC_PORT are both 9083: each needs a port of its own.',
   );
 });

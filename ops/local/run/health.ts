@@ -1,34 +1,38 @@
+import { isBrokerThere, pingRedis } from '@tally/platform/embedded';
 import { openDb } from '@tally/platform/postgres';
-import { pingRedis } from '@tally/platform/embedded';
 
 import { isListening } from '../machine/ports.ts';
-import { type OwnProcess } from '../machine/processes.ts';
+import type { OwnProcess } from '../machine/processes.ts';
 import type { PlannedProcess } from '../plan/plan.ts';
 
-/** Undefined when it serves callers, else what is missing, in a few words. */
-export type NotReady = string | undefined;
+/** Why a process is not ready, in a few words; undefined when it is ready. */
+export type Fault = string | undefined;
 
-/** Short, where it is asked again and again. */
+/** Short, because the answer is asked for again and again. */
 const ANSWER_LIMIT_MS = 1500;
 
-/** Asks a process whether it is ready. */
-export async function notReady(planned: PlannedProcess, own: OwnProcess | undefined): Promise<NotReady> {
-  return notThere(planned, own) ?? (await askReadiness(planned.readyUrl, ANSWER_LIMIT_MS));
+/** Looks at a process and asks it whether it is ready. */
+export async function findFault(planned: PlannedProcess, own: OwnProcess | undefined): Promise<Fault> {
+  return findVisibleFault(planned, own) ?? (await askReadiness(planned.readyUrl, ANSWER_LIMIT_MS));
 }
 
-/** Whether the process is there, as far as can be seen without asking it. Its own socket must listen: another program may sit on the port. */
-export function notThere(planned: PlannedProcess, own: OwnProcess | undefined): NotReady {
+/** Looks at a process without asking it. The process itself must listen, since another program may use its port. */
+export function findVisibleFault(planned: PlannedProcess, own: OwnProcess | undefined): Fault {
   if (own === undefined) return 'not running';
-  if (own.state === 'T') return `stopped by a signal: kill -CONT ${own.pid} lets it go on`;
+  if (own.state === 'T') return `stopped by a signal (kill -CONT ${own.pid} continues it)`;
   const silent = planned.ports.find(({ port }) => !isListening(own.pid, port));
   return silent && `does not listen on its ${silent.purpose} port ${silent.port} yet`;
 }
 
-/** Asks what answers there: HTTP, Redis or PostgreSQL. */
-export async function askReadiness(url: string, limitMs: number): Promise<NotReady> {
-  const { protocol, port } = new URL(url);
-  if (protocol === 'redis:') return (await pingRedis(Number(port), limitMs)) ? undefined : 'does not answer';
+/** Asks the server at a URL in its own protocol: HTTP, Redis, PostgreSQL or Kafka. */
+export async function askReadiness(url: string, limitMs: number): Promise<Fault> {
+  const { protocol, port, searchParams } = new URL(url);
   if (protocol === 'postgres:') return await askDatabase(url, limitMs);
+  if (protocol === 'redis:') return (await pingRedis(Number(port), limitMs)) ? undefined : 'does not answer';
+  if (protocol === 'kafka:') {
+    const brokers = Number(searchParams.get('brokers'));
+    return (await isBrokerThere(Number(port), limitMs, brokers)) ? undefined : `does not answer for ${brokers} brokers`;
+  }
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(limitMs) });
     const text = (await response.text()).trim();
@@ -38,8 +42,8 @@ export async function askReadiness(url: string, limitMs: number): Promise<NotRea
   }
 }
 
-/** Whether a PostgreSQL, or the bouncer before one, answers. */
-export async function askDatabase(url: string, limitMs: number): Promise<NotReady> {
+/** Asks a PostgreSQL, or the pgbouncer in front of one. */
+async function askDatabase(url: string, limitMs: number): Promise<Fault> {
   await using db = openDb({
     url,
     applicationName: 'health',

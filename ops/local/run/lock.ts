@@ -6,38 +6,36 @@ import { AppError } from '@tally/platform/errors';
 
 export interface LockOptions {
   readonly path: string;
-  /** What is done under it, in words, for whoever waits: `just up`. */
+  /** The command that takes the lock, for those that wait: `just up`. */
   readonly purpose: string;
-  /** Longest wait for another holder. */
+  /** Maximum wait for another holder. */
   readonly waitLimitMs: number;
-  /** Told once when there is somebody to wait for. */
+  /** Called once when another command holds the lock. */
   readonly onWait: (holder: string) => void;
 }
 
 const POLL_MS = 100;
 
 /**
- * One holder at a time over all processes. The kernel takes it back when the holder dies, however it dies: it is SQLite's
- * exclusive lock on a file that holds nothing.
+ * Takes a lock that one process on this machine can hold. It is SQLite's exclusive lock on an empty database, so the kernel
+ * releases it as soon as its holder ends, even by SIGKILL. Throws an AppError when the wait is too long.
  */
 export async function takeLock(clock: Clock, options: LockOptions): Promise<Disposable> {
-  const until = clock.nowMs() + options.waitLimitMs;
-  let waits = false;
-  for (;;) {
+  const untilMs = clock.nowMs() + options.waitLimitMs;
+  for (let isFirst = true; ; isFirst = false) {
     const lock = tryLock(options.path);
     if (lock !== undefined) {
       writeFileSync(notePath(options.path), `${options.purpose} (pid ${process.pid})`);
       return lock;
     }
-    if (clock.nowMs() >= until) {
+    if (clock.nowMs() >= untilMs) {
       const seconds = Math.round(options.waitLimitMs / 1000);
       throw new AppError(
         'failed-precondition',
-        `${holderOf(options.path)} is still at work here after ${seconds} s: try again when it is through.`,
+        `${holderOf(options.path)} is still at work here after ${seconds} s: try again when it has ended.`,
       );
     }
-    if (!waits) options.onWait(holderOf(options.path));
-    waits = true;
+    if (isFirst) options.onWait(holderOf(options.path));
     await sleep(clock, POLL_MS);
   }
 }

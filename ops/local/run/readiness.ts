@@ -1,11 +1,11 @@
 import { sleep } from '@tally/platform/concurrency';
 import { AppError } from '@tally/platform/errors';
 
-import { notReady } from './health.ts';
-import type { LauncherDeps } from './launcher-deps.ts';
 import { readLastLines } from '../machine/log-file.ts';
-import type { Plan, PlannedProcess } from '../plan/plan.ts';
 import { type OwnProcess, findOwnProcesses } from '../machine/processes.ts';
+import type { Plan, PlannedProcess } from '../plan/plan.ts';
+import { findFault } from './health.ts';
+import type { LauncherDeps } from './launcher.ts';
 import { readKeepings } from './run-files.ts';
 import type { Keeping } from './supervisor.ts';
 
@@ -14,26 +14,42 @@ const POLL_MS = 50;
 const MAX_FAILED_STARTS = 3;
 const SHOWN_LOG_LINES = 10;
 
-/** Waits until all of the plan serves callers. Gives up early on a program that ends again and again. */
-export async function waitUntilReady({ clock, steps, files }: LauncherDeps, plan: Plan): Promise<void> {
+/**
+ * Waits until every process of the plan is ready, and prints a line for each that is not in `announced`. Throws an
+ * AppError with the last lines of its log when a process is not ready in time, or has ended three times meanwhile.
+ */
+export async function waitUntilReady(
+  { clock, steps, files }: LauncherDeps,
+  plan: Plan,
+  announced: readonly string[] = [],
+): Promise<void> {
   const untilMs = clock.nowMs() + READY_LIMIT_MS;
   const before = readKeepings(files);
   let pending = plan.processes;
   while (pending.length > 0) {
     const own = findOwnProcesses(plan.stateDir);
-    const reasons = await Promise.all(pending.map((planned) => notReady(planned, findPlanned(own, planned))));
+    const faults = await Promise.all(pending.map((planned) => findFault(planned, findPlanned(own, planned))));
     const keepings = readKeepings(files);
     for (const [index, planned] of pending.entries()) {
-      const reason = reasons[index];
-      if (reason === undefined) steps.say(planned.name, `ready on ${describePorts(planned)}`);
-      else refuseFailing(planned, reason, keepings, before, clock.nowMs() >= untilMs);
+      const fault = faults[index];
+      const failures = restartsOf(keepings, planned) - restartsOf(before, planned);
+      if (fault !== undefined && failures >= MAX_FAILED_STARTS) {
+        const { lastEnd } = findKeeping(keepings, planned) ?? {};
+        throw doesNotStart(planned, `ended ${failures} times, last with ${lastEnd}`);
+      }
+      if (fault !== undefined && clock.nowMs() >= untilMs) {
+        throw doesNotStart(planned, `is not ready after ${READY_LIMIT_MS / 1000} s: ${fault}`);
+      }
+      if (fault === undefined && !announced.includes(planned.name)) {
+        steps.say(planned.name, `ready on ${describePorts(planned)}`);
+      }
     }
-    pending = pending.filter((_, index) => reasons[index] !== undefined);
+    pending = pending.filter((_, index) => faults[index] !== undefined);
     if (pending.length > 0) await sleep(clock, POLL_MS);
   }
 }
 
-/** The living process of this plan, not one of an earlier configuration. */
+/** Returns the living process of this plan, not one that was started from an earlier configuration. */
 export function findPlanned(own: readonly OwnProcess[], planned: PlannedProcess): OwnProcess | undefined {
   return own.find(({ name, fingerprint }) => name === planned.name && fingerprint === planned.fingerprint);
 }
@@ -47,25 +63,14 @@ export function describePorts({ ports }: PlannedProcess): string {
   return ports.map(({ port, purpose }) => `${purpose} ${port}`).join(', ');
 }
 
-function refuseFailing(
-  planned: PlannedProcess,
-  reason: string,
-  keepings: readonly Keeping[],
-  before: readonly Keeping[],
-  late: boolean,
-): void {
-  const keeping = findKeeping(keepings, planned);
-  const failures = (keeping?.restarts ?? 0) - (findKeeping(before, planned)?.restarts ?? 0);
-  if (failures >= MAX_FAILED_STARTS)
-    throw doesNotStart(planned, `ended ${failures} times, last with ${keeping?.lastEnd}`);
-  if (late) throw doesNotStart(planned, `is not ready after ${READY_LIMIT_MS / 1000} s: ${reason}`);
-}
+const restartsOf = (keepings: readonly Keeping[], planned: PlannedProcess) =>
+  findKeeping(keepings, planned)?.restarts ?? 0;
 
 function doesNotStart({ name, logPath }: PlannedProcess, what: string): AppError {
   const lines = readLastLines(logPath, SHOWN_LOG_LINES).map((line) => `  ${line}`);
   const tail = lines.length === 0 ? '' : ` Its last lines:\n${lines.join('\n')}`;
   return new AppError(
     'unavailable',
-    `${name} ${what}.${tail}\nMore: just logs ${name}. The rest runs on; just down ends it.`,
+    `${name} ${what}.${tail}\nMore: just logs ${name}. The other processes keep running; just down ends them.`,
   );
 }

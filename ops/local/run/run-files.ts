@@ -6,16 +6,16 @@ import { AppError } from '@tally/platform/errors';
 import type { Plan } from '../plan/plan.ts';
 import type { Keeping } from './supervisor.ts';
 
-/** Where the launcher keeps what it must remember, all in the state folder. */
+/** The files of the launcher in a state folder. */
 export interface RunFiles {
   readonly run: string;
   readonly logs: string;
-  /** What should run. Written by `up`, followed by the supervisor. */
+  /** The plan. `up` writes it, and the supervisor follows it. */
   readonly plan: string;
-  /** What the supervisor has seen. */
+  /** What the supervisor knows of the processes. */
   readonly keepings: string;
   readonly lock: string;
-  /** Which way of running the system the data goes with. */
+  /** The shape in which the data was created. */
   readonly shape: string;
   readonly supervisorLog: string;
   readonly gitignore: string;
@@ -36,7 +36,7 @@ export function toRunFiles(stateDir: string): RunFiles {
   };
 }
 
-/** Who started a system is the one to look at it and to end it. */
+/** Throws an AppError unless the folder is ours or does not exist. Only the user who started a system may act on it. */
 export function requireOwn(dir: string): void {
   const uid = statSync(dir, { throwIfNoEntry: false })?.uid;
   if (uid === undefined || uid === process.getuid?.()) return;
@@ -46,9 +46,11 @@ export function requireOwn(dir: string): void {
   );
 }
 
+/** Returns the plan of the last `up`; undefined before the first one, or when an earlier version wrote it. */
 export function readPlan(files: RunFiles): Plan | undefined {
   const text = readPlanText(files);
-  return text === undefined ? undefined : parsePlan(text);
+  const plan = text === undefined ? undefined : parsePlan(text);
+  return plan?.urls === undefined ? undefined : plan;
 }
 
 export function readPlanText({ plan }: RunFiles): string | undefined {
@@ -59,12 +61,8 @@ export function parsePlan(text: string): Plan {
   return JSON.parse(text) as Plan;
 }
 
-/** Returns whether it differs from the plan before. */
-export function writePlan({ plan }: RunFiles, next: Plan): boolean {
-  const text = JSON.stringify(next, null, 2);
-  if (readText(plan) === text) return false;
-  replaceFile(plan, text);
-  return true;
+export function writePlan({ plan }: RunFiles, next: Plan): void {
+  replaceFile(plan, JSON.stringify(next, null, 2));
 }
 
 export function readKeepings({ keepings }: RunFiles): readonly Keeping[] {
@@ -80,7 +78,7 @@ function readText(path: string): string | undefined {
   return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
 }
 
-// A reader sees the old text or the new one, never a part. Only its owner may read it: it holds the databases' URLs.
+// A reader sees the old text or the new one, never a part of it. Only the owner may read it, since URLs hold passwords.
 function replaceFile(path: string, text: string): void {
   writeFileSync(`${path}.part`, text, { mode: 0o600 });
   renameSync(`${path}.part`, path);

@@ -4,14 +4,15 @@ import { startEvery, systemClock } from '@tally/platform/concurrency';
 import { createLog } from '@tally/platform/telemetry';
 
 import { rotateLog } from '../machine/log-file.ts';
-import type { Plan, PlannedProcess } from '../plan/plan.ts';
+import { clearPidFile } from '../machine/postmaster-pid.ts';
 import { MARK, toMark } from '../machine/processes.ts';
+import type { Plan, PlannedProcess } from '../plan/plan.ts';
 import { type RunFiles, parsePlan, readPlanText, toRunFiles, writeKeepings } from './run-files.ts';
 import { type Child, createSupervisor } from './supervisor.ts';
 
 const INTERVAL_MS = 200;
 
-/** The supervisor's program: follows the plan file, bounds the logs, and on SIGTERM ends all that it started. */
+/** The supervisor's program: follows the plan file, bounds the logs, and on SIGTERM ends everything that it started. */
 async function supervise(stateDir: string): Promise<void> {
   const stopped = untilSignal();
   const files = toRunFiles(stateDir);
@@ -29,7 +30,7 @@ async function supervise(stateDir: string): Promise<void> {
     { clock: systemClock, random: Math.random, onError: (error) => log.error({ error }, 'a round failed') },
     { intervalMs: INTERVAL_MS },
     async () => {
-      // The plan is polled: a signal that came before its handler was set would end the supervisor instead.
+      // The plan is polled, because a signal that arrives before its handler is set would end the supervisor.
       const text = readPlanText(files);
       if (text === undefined) return;
       const plan = parsePlan(text);
@@ -52,15 +53,16 @@ function untilSignal(): Promise<void> {
 }
 
 function boundLogs(files: RunFiles, plan: Plan): void {
-  for (const path of [files.supervisorLog, ...plan.otherLogs, ...plan.processes.map(({ logPath }) => logPath)]) {
+  for (const path of [files.supervisorLog, ...plan.processes.map(({ logPath }) => logPath)]) {
     rotateLog(path, plan.maxLogBytes);
   }
 }
 
 function spawnChild(plan: Plan, planned: PlannedProcess): Child {
-  // For their owner alone: passwords may be in them.
+  if (planned.postgresData !== undefined) clearPidFile(planned.postgresData);
+  // Only the owner may read the files, because they may hold passwords.
   for (const [path, text] of Object.entries(planned.files ?? {})) writeFileSync(path, text, { mode: 0o600 });
-  // Opened for appending, which is what lets the log be cut while the process writes to it.
+  // The log can be cut while the process writes to it only because it is opened for appending.
   const log = openSync(planned.logPath, 'a');
   try {
     const child = Bun.spawn([...planned.command], {

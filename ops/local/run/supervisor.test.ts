@@ -50,7 +50,7 @@ function toPlan(...processes: readonly [name: string, fingerprint: string, progr
     root: '/',
     stateDir: '/state',
     maxLogBytes: 1,
-    otherLogs: [],
+    urls: { cart: '', loms: '', notifier: '', log: '' },
     processes: processes.map(([name, fingerprint, program = 'program']): PlannedProcess => ({
       name,
       fingerprint,
@@ -64,11 +64,11 @@ function toPlan(...processes: readonly [name: string, fingerprint: string, progr
   };
 }
 
-test('the pause doubles with each failure in a row and is bounded', () => {
+test('the back-off doubles with each failure in a row, up to a limit', () => {
   expect([1, 2, 3, 6, 7, 1_000].map(backoffMs)).toEqual([200, 400, 800, 6_400, 10_000, 10_000]);
 });
 
-test('a process that ended by itself is started again after its pause', async () => {
+test('a process that ended by itself is restarted after its back-off', async () => {
   const { supervisor, children, keepings, pass } = openBench();
   await supervisor.follow(toPlan(['a', '1']));
   children[0]!.exit('exit code 1');
@@ -85,7 +85,7 @@ test('a process that ended by itself is started again after its pause', async ()
   expect(children).toHaveLength(3);
 });
 
-test('after a long life the pause begins again from the shortest', async () => {
+test('the back-off begins again after a process ran for long', async () => {
   const { supervisor, children, pass } = openBench();
   await supervisor.follow(toPlan(['a', '1']));
   for (const delayMs of [200, 400, 800]) {
@@ -98,7 +98,7 @@ test('after a long life the pause begins again from the shortest', async () => {
   expect(children).toHaveLength(5);
 });
 
-test('a program that cannot be started is tried again and again', async () => {
+test('a program that cannot be started is tried without end', async () => {
   const { supervisor, keepings, pass } = openBench();
   await supervisor.follow(toPlan(['a', '1', 'missing']));
   await pass(200);
@@ -106,7 +106,7 @@ test('a program that cannot be started is tried again and again', async () => {
   expect(keepings()[0]).toMatchObject({ restarts: 3, lastEnd: 'no such program' });
 });
 
-test('following another plan replaces what changed, after its end, and leaves the rest alone', async () => {
+test('another plan replaces the processes that changed when they have ended, and keeps the others', async () => {
   const { supervisor, children, pass } = openBench();
   await supervisor.follow(toPlan(['a', '1'], ['b', '1']));
   const followed = supervisor.follow(toPlan(['a', '1'], ['b', '2'], ['c', '1']));
@@ -120,7 +120,7 @@ test('following another plan replaces what changed, after its end, and leaves th
   expect(children.map(({ name }) => name)).toEqual(['a', 'b', 'b', 'c']);
 });
 
-test('stopping ends one after another, the last one started first', async () => {
+test('stop ends one process after another, the last one first', async () => {
   const { supervisor, children, pass } = openBench();
   await supervisor.follow(toPlan(['a', '1'], ['b', '1']));
   const stopped = supervisor.stop();
@@ -145,7 +145,40 @@ test('a process that does not end within its limit is killed', async () => {
   await stopped;
 });
 
-test('stopping during a pause starts nothing again', async () => {
+test('instances of one service end at the same time', async () => {
+  const { supervisor, children, pass } = openBench();
+  await supervisor.follow(toPlan(['a', '1'], ['b', '1'], ['b-2', '1']));
+  const stopped = supervisor.stop();
+  await pass(0);
+  expect(children.map(({ signals }) => signals.length)).toEqual([0, 2, 2]);
+  for (const child of children) child.exit('exit code 0');
+  await stopped;
+});
+
+test('a process gets the stop signal of its plan', async () => {
+  const { supervisor, children, pass } = openBench();
+  const plan = toPlan(['a', '1']);
+  await supervisor.follow({ ...plan, processes: [{ ...plan.processes[0]!, stopSignal: 'SIGINT' }] });
+  const stopped = supervisor.stop();
+  await pass(0);
+  expect(children[0]!.signals).toEqual(['SIGINT', 'SIGCONT']);
+  children[0]!.exit('exit code 0');
+  await stopped;
+});
+
+test('a held process stays down when it ends, and starts when it is no longer held', async () => {
+  const { supervisor, children, pass } = openBench();
+  const plan = toPlan(['a', '1']);
+  await supervisor.follow({ ...plan, held: ['a'] });
+  children[0]!.exit('SIGKILL');
+  await pass(60_000);
+  expect(children).toHaveLength(1);
+  await supervisor.follow(plan);
+  await pass(200);
+  expect(children).toHaveLength(2);
+});
+
+test('stop during a back-off starts nothing', async () => {
   const { supervisor, children, pass } = openBench();
   await supervisor.follow(toPlan(['a', '1']));
   children[0]!.exit('exit code 1');

@@ -1,12 +1,12 @@
 import { type Clock, sleep } from '@tally/platform/concurrency';
 import type { Log } from '@tally/platform/telemetry';
 
-import type { Plan, PlannedProcess } from '../plan/plan.ts';
+import { type Plan, type PlannedProcess, groupInstances } from '../plan/plan.ts';
 
-/** A child of the supervisor. */
+/** A process that the supervisor started. */
 export interface Child {
   readonly pid: number;
-  /** Resolves when it has ended, with the exit code or the signal's name. */
+  /** Resolves when it has ended, with `exit code N` or the name of the signal. */
   readonly exited: Promise<string>;
   kill(signal: NodeJS.Signals): void;
 }
@@ -14,9 +14,9 @@ export interface Child {
 export interface SupervisorDeps {
   readonly clock: Clock;
   readonly log: Log;
-  /** Throws where the program cannot be started at all. */
+  /** Throws when the program cannot be started at all. */
   readonly spawn: (plan: Plan, planned: PlannedProcess) => Child;
-  /** Told after every change. */
+  /** Called after every change. */
   readonly onChange: (keepings: readonly Keeping[]) => void;
 }
 
@@ -24,7 +24,7 @@ export interface SupervisorDeps {
 export interface Keeping {
   readonly name: string;
   readonly fingerprint: string;
-  /** Times that it was started again after it had ended by itself. */
+  /** How often it was restarted after it had ended by itself. */
   readonly restarts: number;
   /** How it ended last: `exit code 1`, `SIGKILL`. */
   readonly lastEnd: string | undefined;
@@ -32,24 +32,27 @@ export interface Keeping {
 
 /** Keeps the processes of a plan running until it is stopped. */
 export interface Supervisor {
-  /** Makes what runs equal to the plan: ends what is gone or changed, starts what is new. */
+  /** Makes what runs equal to the plan: ends processes that left it or changed, and starts new ones. */
   follow(plan: Plan): Promise<void>;
-  /** Ends all, callers before those they call. */
+  /** Ends all processes, callers before the services that they call. */
   stop(): Promise<void>;
 }
 
 interface Keeper {
+  readonly name: string;
   readonly planned: PlannedProcess;
   readonly keeping: () => Keeping;
+  /** While it is held, a process that has ended is not restarted. */
+  readonly hold: (isHeld: boolean) => void;
   readonly end: () => Promise<void>;
 }
 
 const FIRST_BACKOFF_MS = 200;
 const MAX_BACKOFF_MS = 10_000;
-// Whoever ran this long died of something new, so its backoff begins again.
+/** A process that ran this long ended for a new reason, so its back-off begins again. */
 const STABLE_MS = 30_000;
 
-/** The pause before the start that follows this many failures in a row: doubles up to its limit, and never gives up. */
+/** Returns the pause before the start after this many failures in a row. It doubles up to a limit, without end. */
 export function backoffMs(failures: number): number {
   return Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1));
 }
@@ -59,10 +62,10 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
   let keepers: Keeper[] = [];
   const report = () => deps.onChange(keepers.map((keeper) => keeper.keeping()));
 
-  const endThose = async (gone: readonly Keeper[]) => {
-    for (const keeper of gone.toReversed()) {
-      await keeper.end();
-      keepers = keepers.filter((kept) => kept !== keeper);
+  const endAll = async (ending: readonly Keeper[]) => {
+    for (const group of groupInstances(ending.toReversed())) {
+      await Promise.all(group.map((keeper) => keeper.end()));
+      keepers = keepers.filter((kept) => !group.includes(kept));
     }
   };
 
@@ -70,15 +73,15 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
     async follow(plan) {
       const isPlanned = ({ planned }: Keeper) =>
         plan.processes.some(({ name, fingerprint }) => name === planned.name && fingerprint === planned.fingerprint);
-      await endThose(keepers.filter((keeper) => !isPlanned(keeper)));
+      await endAll(keepers.filter((keeper) => !isPlanned(keeper)));
       keepers = plan.processes.map(
-        (planned) =>
-          keepers.find((keeper) => keeper.planned.name === planned.name) ?? startKeeper(deps, plan, planned, report),
+        (planned) => keepers.find((keeper) => keeper.name === planned.name) ?? startKeeper(deps, plan, planned, report),
       );
+      for (const keeper of keepers) keeper.hold(plan.held?.includes(keeper.name) === true);
       report();
     },
     async stop() {
-      await endThose(keepers);
+      await endAll(keepers);
       report();
     },
   };
@@ -92,6 +95,7 @@ function startKeeper(deps: SupervisorDeps, plan: Plan, planned: PlannedProcess, 
   const stopping = new AbortController();
   let restarts = 0;
   let lastEnd: string | undefined;
+  let isHeld = false;
 
   const run = async () => {
     let failures = 0;
@@ -104,15 +108,20 @@ function startKeeper(deps: SupervisorDeps, plan: Plan, planned: PlannedProcess, 
       log('warn', { end: lastEnd, delayMs }, 'it ended by itself and is started again');
       restarts += 1;
       report();
-      await sleep(clock, delayMs, stopping.signal).catch(() => {});
+      do await sleep(clock, delayMs, stopping.signal).catch(() => {});
+      while (isHeld && !stopping.signal.aborted);
     }
     log('info', { end: lastEnd }, 'ended as asked');
   };
   const running = run();
 
   return {
+    name,
     planned,
     keeping: () => ({ name, fingerprint, restarts, lastEnd }),
+    hold: (held) => {
+      isHeld = held;
+    },
     end: () => {
       stopping.abort();
       return running;
@@ -120,7 +129,7 @@ function startKeeper(deps: SupervisorDeps, plan: Plan, planned: PlannedProcess, 
   };
 }
 
-/** One life of a process. When asked to stop it gets SIGTERM, and SIGKILL after its limit. */
+/** Starts a process and waits until it ends. On abort it gets its stop signal, and SIGKILL after its limit. */
 async function runOnce(
   { clock, log, spawn }: SupervisorDeps,
   plan: Plan,
@@ -137,8 +146,8 @@ async function runOnce(
   log.info({ process: planned.name, childPid: child.pid }, 'started');
   let cancelKill = () => {};
   const onAbort = () => {
-    child.kill('SIGTERM');
-    // One that is stopped would not see it.
+    child.kill(planned.stopSignal ?? 'SIGTERM');
+    // A stopped process handles the signal only after it continues.
     child.kill('SIGCONT');
     cancelKill = clock.schedule(planned.stopLimitMs, () => {
       log.warn({ process: planned.name, limitMs: planned.stopLimitMs }, 'did not end in time and is killed');

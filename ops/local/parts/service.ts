@@ -1,0 +1,80 @@
+import { dirname, join } from 'node:path';
+
+import { SERVICES, type ServiceName, type SystemAddresses, listPorts } from '@tally/ops/services.ts';
+
+import type { LocalConfig } from '../config.ts';
+import type { PlannedProcess } from '../plan/plan.ts';
+import { planPart } from './part.ts';
+
+const HOST = '127.0.0.1';
+const SHARED_CODE = ['platform/src', 'proto/gen', 'bun.lock'];
+// Every process gets these variables, and those that begin with its own name.
+const SHARED_VARIABLES = /^(TALLY_MODE|LOG_LEVEL|DRAIN_LIMIT_MS|OTEL_.+)$/;
+// Variables of a single instance (LOMS_2_GRPC_PORT) are for the launcher alone.
+const INSTANCE_VARIABLES = /^[A-Z]+_\d+_/;
+// A service closes its connections after the drain.
+const STOP_MARGIN_MS = 5_000;
+
+/** The numbers of a service's instances, from 1. */
+export function instancesOf(name: ServiceName, instances: number): number[] {
+  return Array.from({ length: SERVICES[name].hasInstances ? instances : 1 }, (_, i) => i + 1);
+}
+
+/** Returns `loms`, `loms-2`, and so on. */
+export const toInstanceName = (name: ServiceName, instance: number) => (instance === 1 ? name : `${name}-${instance}`);
+
+/** Returns the addresses at which the instances of a service answer gRPC, separated by commas. */
+export function serviceAddresses(name: ServiceName, config: LocalConfig, instances: number): string {
+  const ports = instancesOf(name, instances).flatMap((instance) => listPorts(name, instance));
+  return ports
+    .filter(({ kind }) => kind === 'GRPC')
+    .map(({ variable }) => `${HOST}:${config.port(variable).port}`)
+    .join(',');
+}
+
+/** Plans an instance of a service. `database` holds the variables that name its database. */
+export function planService(
+  name: ServiceName,
+  instance: number,
+  config: LocalConfig,
+  system: SystemAddresses,
+  database: Readonly<Record<string, string>>,
+): PlannedProcess {
+  const service = SERVICES[name];
+  const ports = listPorts(name, instance).map(({ kind, variable }) => ({ kind, port: config.port(variable) }));
+  const health = ports.find(({ kind }) => kind !== 'GRPC')!;
+  const processName = toInstanceName(name, instance);
+  return planPart(config, {
+    name: processName,
+    command: [process.execPath, '--no-env-file', service.main],
+    code: [dirname(service.main), join(dirname(service.main), '../package.json'), ...SHARED_CODE],
+    env: {
+      TALLY_MODE: 'production',
+      ...userVariables(name, config),
+      TALLY_HOST: HOST,
+      // Every instance reads its ports from the variables of the first.
+      ...Object.fromEntries(listPorts(name).map(({ variable }, i) => [variable, String(ports[i]!.port.port)])),
+      ...database,
+      ...definedOnly(service.env(system, processName)),
+    },
+    ports: ports.map(({ port }) => port),
+    readyUrl: `http://${HOST}:${health.port.port}/readyz`,
+    stopLimitMs: config.drainMs + STOP_MARGIN_MS,
+  });
+}
+
+function definedOnly(values: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).filter((entry): entry is [string, string] => Boolean(entry[1])));
+}
+
+function userVariables(name: ServiceName, { env }: LocalConfig): Record<string, string> {
+  const prefix = `${name.toUpperCase()}_`;
+  const passed = Object.entries(env).filter(
+    (entry): entry is [string, string] =>
+      entry[1] !== undefined &&
+      !INSTANCE_VARIABLES.test(entry[0]) &&
+      (entry[0].startsWith(prefix) || SHARED_VARIABLES.test(entry[0])),
+  );
+  // The order of variables in a shell must not look like a change.
+  return Object.fromEntries(passed.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
