@@ -21,7 +21,7 @@ export interface QueueLimits {
 }
 
 /** The commands that wait for a batch, first in, first out. */
-export interface CommandQueue {
+interface CommandQueue {
   readonly length: number;
   /** Appends a command. Throws QUEUE_FULL at the limit. */
   add(queued: QueuedCommand): void;

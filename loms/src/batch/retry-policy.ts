@@ -15,7 +15,7 @@ const RECOVERIES: Record<UpdateFailure, { readonly isHalved: boolean; readonly i
 };
 
 /** Decides how a failed batch is retried. */
-export interface RetryPolicy {
+interface RetryPolicy {
   /** Maximum number of commands in the next batch. */
   readonly batchLimit: number;
   onSuccess(): void;

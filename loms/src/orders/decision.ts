@@ -16,7 +16,7 @@ export interface Wanted {
 }
 
 /** An idempotency key. Each user has keys of their own. */
-export interface KeyId {
+interface KeyId {
   readonly userId: bigint;
   readonly key: string;
 }

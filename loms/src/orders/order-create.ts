@@ -24,7 +24,7 @@ export interface CreateOrder extends CommandFrame {
   readonly key: IdempotencyKey | undefined;
 }
 
-export interface IdempotencyKey {
+interface IdempotencyKey {
   readonly text: string;
   /** A hash of the decoded request, checkout id included. */
   readonly requestHash: Buffer;

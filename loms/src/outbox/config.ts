@@ -1,7 +1,7 @@
 import type { ConfigReader } from '@tally/platform/config';
 
 /** Configuration of `just outbox`. */
-export interface OutboxConfig {
+interface OutboxConfig {
   readonly databaseUrl: string;
 }
 
