@@ -6,7 +6,13 @@ import { WORKSPACES } from '../workspaces.ts';
 import { findBrokenLinks } from './documents.ts';
 import { readImports } from './imports.ts';
 import { ROOMS } from './rooms.ts';
-import { findEmbedded, findForeignServices, findLongReadme, findUpwardImports } from './structure.ts';
+import {
+  findBusinessWords,
+  findEmbedded,
+  findForeignServices,
+  findLongReadme,
+  findUpwardImports,
+} from './structure.ts';
 
 /*
   The gate checks everything but the tests. It runs all steps, prints what each one found, and fails if one failed.
@@ -110,7 +116,12 @@ function textOf(path: string): string | undefined {
 
 async function checkStructure(): Promise<string> {
   const graph = readImports(ROOT);
-  return [...findForeignServices(graph), ...findEmbedded(graph), ...findUpwardImports(graph, ROOMS)].join('\n');
+  return [
+    ...findForeignServices(graph),
+    ...findEmbedded(graph),
+    ...findUpwardImports(graph, ROOMS),
+    ...findBusinessWords(ROOT),
+  ].join('\n');
 }
 
 async function checkDocuments(): Promise<string> {
