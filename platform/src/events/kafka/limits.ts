@@ -14,7 +14,10 @@ export interface KafkaLimits {
   readonly commitIntervalMs: number;
   /** Interval between two comparisons of what is read with what is committed and what the topic holds. */
   readonly checkIntervalMs: number;
-  /** Time that running handlers get to finish when the group rebalances. The group waits for all members meanwhile. */
+  /**
+   * Time that running handlers get to finish when the group rebalances. Half a second for aborted handlers and a second
+   * for the last commit may follow. The sum is below `sessionMs`, within which the group expects the member to rejoin.
+   */
   readonly revokeLimitMs: number;
   /** Time that running handlers get to finish when the subscription is closed. */
   readonly closeLimitMs: number;

@@ -31,7 +31,7 @@ const UNLIMITED = -1;
 
 /**
  * Creates a topic, or adds partitions to one in which nothing is unread. Throws `failed-precondition` when an existing
- * topic keeps fewer replicas or shorter than it should, or cannot get the wanted number of partitions.
+ * topic promises less than a new one would, or cannot get the wanted number of partitions.
  */
 export async function ensureKafkaTopic(deps: KafkaTopicDeps, topic: string, partitions: number): Promise<void> {
   const what = `creating topic ${topic}`;
