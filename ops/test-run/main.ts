@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 
+import { type Command, UsageError, runCommand } from '@tally/platform/command-line';
 import { readConfig } from '@tally/platform/config';
 
 import { SERVICE_PACKAGES, WORKSPACES } from '../workspaces.ts';
@@ -15,8 +16,7 @@ import { type Totals, addTotals, readJunit } from './junit.ts';
 */
 
 const ROOT = resolve(import.meta.dir, '../..');
-const MODES = ['all', 'unit', 'integration'] as const;
-type Mode = (typeof MODES)[number];
+type Mode = 'all' | 'unit' | 'integration';
 
 /** Minimum share of covered lines, in percent, counted over every source file of a folder. */
 const UNIT_RULES: readonly CoverageRule[] = ['cart', 'loms'].map((name) => ({
@@ -32,31 +32,32 @@ const ALL_RULES: readonly CoverageRule[] = [...SERVICE_PACKAGES, 'platform'].map
   minPercent: 90,
 }));
 
-const HELP = `just test [PATH …]: runs all tests, or those of some folders and files, and ends with 'N passed, N failed'.
+const [mode = 'all', ...args] = process.argv.slice(2);
 
-  PATH        a folder or a test file of this checkout, such as loms or ops/test-run/junit.test.ts
-  -h, --help  prints this text
+const command: Command = {
+  name: mode === 'all' ? 'test' : `test-${mode}`,
+  purpose: "runs the tests and ends with 'N passed, N failed'.",
+  operands: [
+    {
+      name: 'PATH',
+      isRequired: false,
+      takesRest: true,
+      meaning: 'folders and test files of this checkout, such as loms or ops/test-run/junit.test.ts; all by default',
+    },
+  ],
+  notes: [
+    'just test runs all tests, just test-unit those that need no server, just test-integration the others, which start',
+    'servers of their own. A test is skipped if this machine lacks a program that it needs; its line says which. With',
+    'CI=true a skipped test counts as failed. Coverage is judged only when all tests ran and none was skipped.',
+  ],
+  run: (given) => main(mode as Mode, given.operand('PATH')?.split(' ') ?? []),
+};
 
-just test-unit runs the tests that need no server. just test-integration runs the others, which start servers of their
-own. A test is skipped if this machine lacks a program that it needs; its line says which. With CI=true a skipped test
-counts as failed. Coverage is judged only when all tests ran and none was skipped.`;
-
-const [mode, ...args] = process.argv.slice(2);
-if (args.some((arg) => arg === '--help' || arg === '-h')) {
-  console.log(HELP);
-  process.exit(0);
-}
-process.exit(await main(mode as Mode, args));
+await runCommand(command, args);
 
 async function main(wanted: Mode, paths: readonly string[]): Promise<number> {
   const unknown = paths.find((path) => !existsSync(join(ROOT, path)));
-  if (!MODES.includes(wanted) || unknown !== undefined) {
-    const fault = unknown?.startsWith('-')
-      ? `unknown option '${unknown}'`
-      : `there is no '${unknown}' in this checkout`;
-    console.error(`test: ${fault}; it takes folders and test files, such as loms. See just test --help.`);
-    return 2;
-  }
+  if (unknown !== undefined) throw new UsageError(`there is no '${unknown}' in this checkout.`);
   const files = await findTestFiles(paths);
   const parts = [
     { name: 'unit', files: files.filter((file) => !isIntegration(file)), preload: ['./ops/test-run/no-sockets.ts'] },

@@ -82,6 +82,12 @@ describe('arguments', () => {
     expect(givenOf(OUTBOX, ['skip', '7', '--', '--it', '-is']).required('REASON')).toBe('--it -is');
   });
 
+  test('that remain may be none when the last operand is optional', () => {
+    const list: Command = { ...LOGS, operands: [{ name: 'PATH', isRequired: false, takesRest: true }] };
+    expect(givenOf(list, []).operand('PATH')).toBeUndefined();
+    expect(givenOf(list, ['a', 'b']).operand('PATH')).toBe('a b');
+  });
+
   test('choose a command of a group by the second word', () => {
     const request = interpret(OUTBOX, ['skip', '7', 'x']);
     expect('command' in request && request.command).toBe(SKIP);

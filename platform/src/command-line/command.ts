@@ -184,7 +184,13 @@ function toOption({ name, short, meaning, number, text }: Option): commander.Opt
 }
 
 function toGiven({ operands = [], options = [] }: Command, parsed: commander.Command): Given {
-  const words = new Map(operands.map(({ name }, place) => [name, parsed.processedArgs[place] as string | undefined]));
+  // commander gives an empty array for an operand that takes the rest when no words are left.
+  const words = new Map(
+    operands.map(({ name }, place) => {
+      const word: unknown = parsed.processedArgs[place];
+      return [name, typeof word === 'string' ? word : undefined] as const;
+    }),
+  );
   const values = parsed.opts<Record<string, string | number | true>>();
   const valueOf = (name: string) => values[new commander.Option(name).attributeName()];
   return {
