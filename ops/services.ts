@@ -9,7 +9,7 @@ import { readProductConfig } from './product/config.ts';
 /* The home of the list of services. The launcher, smoke, the checks of compose.yaml and the tests read it. */
 
 /** A service, or the stand-in for the product service. Its name is the prefix of its variables and its processes. */
-export interface Service {
+interface Service {
   /** Path of its program in the checkout. */
   readonly main: string;
   readonly readConfig: (reader: ConfigReader) => ListeningPorts;

@@ -1,9 +1,9 @@
-export interface LogLines {
+interface LogLines {
   readonly name: string;
   readonly lines: readonly string[];
 }
 
-export interface NamedLine {
+interface NamedLine {
   readonly name: string;
   readonly line: string;
 }

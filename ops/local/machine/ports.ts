@@ -48,7 +48,7 @@ function holdsSocket(pid: number, listeners: readonly Listener[]): boolean {
 }
 
 /** A process that is not ours. */
-export interface Stranger {
+interface Stranger {
   /** Undefined for a process of another user. */
   readonly pid?: number;
   readonly words: string;

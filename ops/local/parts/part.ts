@@ -6,7 +6,7 @@ import type { PlannedProcess } from '../plan/plan.ts';
 import { toRunFiles } from '../run/run-files.ts';
 
 /** What tells a part from the others. */
-export interface Part extends Omit<PlannedProcess, 'logPath' | 'fingerprint'> {
+interface Part extends Omit<PlannedProcess, 'logPath' | 'fingerprint'> {
   /** Files and folders of the checkout that it runs. It is replaced when one of them changes. */
   readonly code?: readonly string[];
 }

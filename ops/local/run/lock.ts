@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { type Clock, sleep } from '@tally/platform/concurrency';
 import { AppError } from '@tally/platform/errors';
 
-export interface LockOptions {
+interface LockOptions {
   readonly path: string;
   /** The command that takes the lock, for those that wait: `just up`. */
   readonly purpose: string;

@@ -11,7 +11,7 @@ export interface Child {
   kill(signal: NodeJS.Signals): void;
 }
 
-export interface SupervisorDeps {
+interface SupervisorDeps {
   readonly clock: Clock;
   readonly log: Log;
   /** Throws when the program cannot be started at all. */
@@ -31,7 +31,7 @@ export interface Keeping {
 }
 
 /** Keeps the processes of a plan running until it is stopped. */
-export interface Supervisor {
+interface Supervisor {
   /** Makes what runs equal to the plan: ends processes that left it or changed, and starts new ones. */
   follow(plan: Plan): Promise<void>;
   /** Ends all processes, callers before the services that they call. */
