@@ -6,7 +6,7 @@ import { type DatabaseName, DATABASE_NAMES, forEachDatabase } from '@tally/sql/d
 
 import { describeReport } from '../verify/describe-report.ts';
 import { verify } from '../verify/verify.ts';
-import { prepareWriters, startWriters } from './verify-writers.ts';
+import { prepareStock, startWriters } from './verify-writers.ts';
 
 let opened: TestDatabase[];
 let urls: Record<DatabaseName, string>;
@@ -14,7 +14,7 @@ let urls: Record<DatabaseName, string>;
 beforeAll(async () => {
   opened = await Promise.all(DATABASE_NAMES.map(openTestDatabase));
   urls = forEachDatabase((name) => opened[DATABASE_NAMES.indexOf(name)]?.url ?? '');
-  await prepareWriters(urls);
+  await prepareStock(urls.loms);
 }, 60_000);
 
 afterAll(async () => {
@@ -22,7 +22,7 @@ afterAll(async () => {
 });
 
 test('a busy system raises no false alarm', async () => {
-  await using writers = startWriters(urls, 4);
+  await using writers = await startWriters(urls, 4);
   await waitUntil(() => writers.orders > 20, { what: 'the first orders are made' });
   const ordersBefore = writers.orders;
   for (let run = 0; run < 12; run += 1) {

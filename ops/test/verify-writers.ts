@@ -1,242 +1,190 @@
 import { randomUUID } from 'node:crypto';
 
-import { type Db, type Transaction, openDb } from '@tally/platform/postgres';
-import { DATABASE_NAMES, type DatabaseName } from '@tally/sql/databases';
+import { start as startLoms } from '@tally/loms';
+import { readLomsConfig } from '@tally/loms/config';
+import { systemClock } from '@tally/platform/concurrency';
+import { readConfig } from '@tally/platform/config';
+import { type EventLog, type LoggedEvent, openPostgresLog } from '@tally/platform/events';
+import { type ClientOf, openGrpcClient } from '@tally/platform/grpc';
+import { type Db, openDb } from '@tally/platform/postgres';
+import { openTracing } from '@tally/platform/telemetry';
+import { failureOfCall, withTimeout } from '@tally/platform/testing';
+import {
+  CONSUMER_GROUPS,
+  DEAD_LETTERS_TOPIC,
+  HEADERS,
+  type NewOrderEvent,
+  ORDER_EVENTS_TOPIC,
+  TOPICS,
+  decodeOrderEvent,
+  encodeOrderEvent,
+} from '@tally/proto/events';
+import { Loms } from '@tally/proto/loms';
 
 import type { DatabaseUrls } from '../verify/databases.ts';
 
-/**
- * The whole system in its barest form: shoppers, a relay and a reader that write what cart, loms, the log and the notifier
- * write, in the same order and in the same transactions, statement by statement. It runs until it is disposed.
- */
+/** Everything that writes while verify looks. It runs until it is disposed. */
 export interface Writers extends AsyncDisposable {
+  /** Orders made so far. */
   readonly orders: number;
 }
 
-const TOPIC = 'loms.order-events';
-const DEAD_LETTERS_TOPIC = 'loms.order-events.dlq';
 const SKUS = 5;
-const MAX_WAITING_EVENTS = 4;
+/** A sku without stock: an order of it fails. */
+const MISSING_SKU = 99;
+const MAX_UNTOLD_EVENTS = 4;
+const TIMEOUT_MS = 10_000;
 
-export function startWriters(urls: DatabaseUrls, shoppers: number): Writers {
-  const open = (name: DatabaseName) =>
-    openDb({ url: urls[name], applicationName: 'writers', maxConnections: shoppers + 1 });
-  const dbs = Object.fromEntries(DATABASE_NAMES.map((name) => [name, open(name)])) as Record<DatabaseName, Db>;
-  const ending = new AbortController();
+/**
+ * Starts loms with its relay; shoppers, who freeze and close their checkouts as cart does; a relay that sends events again,
+ * as after a crash; and a reader that keeps notifications as the notifier does, some of them as dead.
+ */
+export async function startWriters(urls: DatabaseUrls, shoppers: number): Promise<Writers> {
+  await using stack = new AsyncDisposableStack();
+  const open = (url: string) => stack.use(openDb({ url, applicationName: 'writers', maxConnections: shoppers + 1 }));
+  const dbs = { cart: open(urls.cart), loms: open(urls.loms), notifier: open(urls.notifier) };
+  const log = stack.use(
+    openPostgresLog({ db: open(urls.log), clock: systemClock, random: Math.random, onError: () => {} }),
+  );
+  for (const { topic, partitions } of TOPICS) await log.ensureTopic(topic, partitions);
+
+  const running = stack.use(await startLoms(readConfig(toLomsEnvironment(urls), readLomsConfig)));
+  const { tracer } = openTracing('test');
+  const loms = stack.use(openGrpcClient(Loms, { addresses: [`127.0.0.1:${running.grpcPort}`], tracer }));
+
   let orders = 0;
-  let waiting = 0;
+  let told = 0;
+  const isBehind = async () => {
+    const { rows } = await dbs.loms.query('select count(*)::integer as events from order_events');
+    return rows[0].events - told > MAX_UNTOLD_EVENTS * shoppers;
+  };
+  stack.use(
+    log.subscribe({
+      topic: ORDER_EVENTS_TOPIC,
+      group: CONSUMER_GROUPS.notifier,
+      maxBatchEvents: 2,
+      handler: async (events) => {
+        for (const event of events) {
+          // Handlers of several partitions run at the same time, so the sum is taken after the wait.
+          const added = await keep(event, log, dbs.notifier);
+          told += added;
+        }
+      },
+    }),
+  );
 
-  const loop = async (work: () => Promise<void>) => {
+  const ending = new AbortController();
+  const repeat = async (work: () => Promise<void>) => {
     while (!ending.signal.aborted) await work();
   };
-  const running = [
+  const loops = [
     ...Array.from({ length: shoppers }, (_, i) =>
-      loop(async () => {
-        // What is read at once is read while it is fresh: a long queue would hide an order of reading that is wrong.
-        if (waiting > MAX_WAITING_EVENTS) return Bun.sleep(1);
-        await shop(dbs, BigInt(10_000 + i));
+      repeat(async () => {
+        // Events must be told while they are new: a backlog would hide a wrong order of the snapshots.
+        if (await isBehind()) return Bun.sleep(5);
+        await shop(dbs.cart, loms, BigInt(10_000 + i));
         orders += 1;
       }),
     ),
-    loop(async () => {
-      waiting = await relay(dbs);
-    }),
-    loop(() => read(dbs)),
+    repeat(() => sendAgain(dbs.loms, log)),
   ];
+  stack.defer(async () => {
+    ending.abort();
+    await Promise.all(loops);
+  });
+  const owned = stack.move();
   return {
     get orders() {
       return orders;
     },
-    async [Symbol.asyncDispose]() {
-      ending.abort();
-      await Promise.all(running);
-      await Promise.all(Object.values(dbs).map((db) => db[Symbol.asyncDispose]()));
-    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-async function shop({ cart, loms }: Record<DatabaseName, Db>, userId: bigint): Promise<void> {
-  const id = randomUUID();
-  const sku = 1 + Math.floor(Math.random() * SKUS);
+const toLomsEnvironment = (urls: DatabaseUrls) => ({
+  LOMS_DATABASE_URL: urls.loms,
+  LOG_DATABASE_URL: urls.log,
+  LOMS_GRPC_PORT: '0',
+  LOMS_ADMIN_PORT: '0',
+  LOG_LEVEL: 'silent',
+});
+
+/** Freezes a checkout, makes its order, closes it, and pays or cancels the order. */
+async function shop(cart: Db, loms: ClientOf<typeof Loms>, user: bigint): Promise<void> {
+  const checkoutId = randomUUID();
+  const sku = Math.random() < 0.1 ? MISSING_SKU : 1 + Math.floor(Math.random() * SKUS);
   await cart.transaction(async (tx) => {
-    await tx.query('insert into carts values ($1) on conflict do nothing', [userId]);
+    await tx.query('insert into carts values ($1) on conflict do nothing', [user]);
     await tx.query(
       `insert into checkouts (id, user_id, state, frozen_at, decide_before, claimed_until)
        values ($1, $2, 'open', now(), now() + interval '1 minute', now())`,
-      [id, userId],
+      [checkoutId, user],
     );
-    await tx.query(`insert into checkout_lines values ($1, 1, $2, 2, 'a', 1)`, [id, sku]);
+    await tx.query(`insert into checkout_lines values ($1, 1, $2, 2, 'a', 1)`, [checkoutId, sku]);
   });
-  const { orderId, isShort } = await loms.transaction((tx) => create(tx, id, userId, sku));
+  const items = [{ sku, count: 2n, name: 'a', price: 1 }];
+  const call = loms.orderCreate({ user, items, checkoutId }, withTimeout(TIMEOUT_MS));
+  const failure = await failureOfCall(call);
+  const orderId = failure === undefined ? (await call).orderId : BigInt(failure.values['orderId'] ?? 0);
   await cart.query(`update checkouts set state = $2, closed_at = now(), order_id = $3, refusal = $4 where id = $1`, [
-    id,
-    isShort ? 'refused' : 'done',
+    checkoutId,
+    failure === undefined ? 'done' : 'refused',
     orderId,
-    isShort ? '{"reason": "INSUFFICIENT_STOCK"}' : null,
+    failure && JSON.stringify({ reason: failure.reason }),
   ]);
-  if (!isShort) await loms.transaction((tx) => finish(tx, orderId, sku, Math.random() < 0.5));
+  if (failure !== undefined) return;
+  await (Math.random() < 0.5 ? loms.orderPay : loms.orderCancel)({ orderId }, withTimeout(TIMEOUT_MS));
 }
 
-async function create(tx: Transaction, id: string, userId: bigint, sku: number) {
-  const {
-    rows: [stock],
-  } = await tx.query('select total - held - reserved as left from stocks where sku = $1 for no key update', [sku]);
-  const isShort = stock.left < 2n || Math.random() < 0.1;
-  const status = isShort ? 'failed' : 'awaiting payment';
-  const {
-    rows: [order],
-  } = await tx.query(
-    `insert into orders
-     select id, $1, $2::order_status, $3::order_cause, $4,
-            case when $2::order_status = 'failed'
-                 then jsonb_build_object('reason', 'INSUFFICIENT_STOCK', 'values', jsonb_build_object('orderId', id::text))
-            end,
-            now() + interval '10 minutes', 2
-       from nextval('order_ids') as id
-     returning id`,
-    [userId, status, isShort ? 'shortage' : null, id],
-  );
-  await tx.query(`insert into order_lines values ($1, $2, 2, 'a', 1)`, [order.id, sku]);
-  await addEvent(tx, order.id, 1, 'new', null);
-  if (!isShort) await move(tx, order.id, sku, 'reserve', 0, 2);
-  await addEvent(tx, order.id, 2, status, isShort ? 'shortage' : null);
-  return { orderId: order.id as bigint, isShort };
-}
-
-async function finish(tx: Transaction, orderId: bigint, sku: number, isPayed: boolean): Promise<void> {
-  await tx.query('select from orders where id = $1 for no key update', [orderId]);
-  await tx.query('select from stocks where sku = $1 for no key update', [sku]);
-  await tx.query('update orders set status = $2, cause = $3, version = 3 where id = $1', [
-    orderId,
-    isPayed ? 'payed' : 'cancelled',
-    isPayed ? null : 'shopper',
-  ]);
-  await move(tx, orderId, sku, isPayed ? 'ship' : 'release', isPayed ? -2 : 0, -2);
-  await addEvent(tx, orderId, 3, isPayed ? 'payed' : 'cancelled', isPayed ? null : 'shopper');
-}
-
-async function move(tx: Transaction, orderId: bigint, sku: number, kind: string, total: number, reserved: number) {
-  await tx.query('update stocks set total = total + $2, reserved = reserved + $3 where sku = $1', [
-    sku,
-    total,
-    reserved,
-  ]);
-  await tx.query('insert into stock_movements values ($1, $2, $3, $4, $5, 0, now())', [
-    sku,
-    orderId,
-    kind,
-    total,
-    reserved,
-  ]);
-}
-
-async function addEvent(tx: Transaction, orderId: bigint, version: number, status: string, cause: string | null) {
-  await tx.query('insert into order_events (order_id, version, status, cause, moment) values ($1, $2, $3, $4, now())', [
-    orderId,
-    version,
-    status,
-    cause,
-  ]);
-}
-
-/** Returns how many events were waiting. */
-async function relay({ loms, log }: Record<DatabaseName, Db>): Promise<number> {
+/** Publishes one of the newest events once more, as a relay does that died before it marked the event. */
+async function sendAgain(loms: Db, log: EventLog): Promise<void> {
   const { rows } = await loms.query(
-    'select position, order_id, version, status, moment from order_events where log_offset is null order by position limit 20',
+    `select order_id as "orderId", version, status, moment, traceparent, skipped
+       from order_events where log_offset is not null order by position desc limit 1`,
   );
-  for (const { position, order_id: orderId, version, status, moment } of rows) {
-    const partition = Number(orderId % 3n);
-    const value = Buffer.from(`{"order_id":${orderId},"status":"${status}","moment":"${moment.toISOString()}"}`);
-    const offset = await append(log, TOPIC, partition, String(orderId), value, {
-      ce_id: `${orderId}-${version}`,
-      ce_sequence: String(version),
-      ce_type: 'tally.order.status-changed.v1',
-      ce_time: moment.toISOString(),
-    });
-    // One in ten is sent again, as by a relay that died before it marked.
-    if (Math.random() < 0.1) return rows.length;
-    await loms.query('update order_events set log_partition = $2, log_offset = $3 where position = $1', [
-      position,
-      partition,
-      offset,
-    ]);
+  if (rows.length > 0) await log.publish([encodeOrderEvent(rows[0] as NewOrderEvent)]);
+  await Bun.sleep(50);
+}
+
+/** Keeps a notification, now and then as dead after its dead letter was published. Returns how many it added: 0 or 1. */
+async function keep(event: LoggedEvent, log: EventLog, notifier: Db): Promise<number> {
+  const decoded = decodeOrderEvent(event);
+  if (decoded.kind !== 'changed') throw new Error(`the event is ${decoded.kind}`);
+  const { orderId, version, status, moment } = decoded;
+  const isDead = Math.random() < 0.05;
+  if (isDead) {
+    const headers = {
+      ...event.headers,
+      [HEADERS.deadLetterPartition]: String(event.partition),
+      [HEADERS.deadLetterOffset]: String(event.offset),
+    };
+    await log.publish([{ ...event, topic: DEAD_LETTERS_TOPIC, headers }]);
   }
+  const { rows } = await notifier.query(
+    `insert into notifications
+       (order_id, version, status, moment, state, received_at, told_at, log_partition, log_offset, reason)
+     values ($1, $2, $3, $4, $5::notification_state, now(), case $5 when 'applied' then now() end, $6, $7, $8)
+     on conflict do nothing
+     returning version`,
+    [
+      orderId,
+      version,
+      status,
+      moment,
+      isDead ? 'dead' : 'applied',
+      event.partition,
+      event.offset,
+      isDead ? 'made up' : null,
+    ],
+  );
   return rows.length;
 }
 
-/** Returns the record's offset. */
-async function append(
-  log: Db,
-  topic: string,
-  partition: number,
-  key: string,
-  value: Buffer,
-  headers: Readonly<Record<string, string>>,
-): Promise<bigint> {
-  return log.transaction(async (tx) => {
-    const {
-      rows: [raised],
-    } = await tx.query(
-      'update partitions set next_offset = next_offset + 1 where topic = $1 and partition = $2 returning next_offset - 1 as at',
-      [topic, partition],
-    );
-    await tx.query(
-      `insert into records (topic, partition, "offset", key, value, headers) values ($1, $2, $3, $4, $5, $6)`,
-      [topic, partition, raised.at, key, value, JSON.stringify(headers)],
-    );
-    return raised.at as bigint;
-  });
-}
-
-async function read({ log, notifier }: Record<DatabaseName, Db>): Promise<void> {
-  for (const partition of [0, 1, 2]) {
-    const { rows } = await log.query(
-      `select r."offset", r.key, r.value, r.headers
-         from group_partitions g
-         join records r on r.topic = g.topic and r.partition = g.partition and r."offset" >= g.next_offset
-        where g.topic = $1 and g.partition = $2
-        order by r."offset"
-        limit 20`,
-      [TOPIC, partition],
-    );
-    for (const { offset, key, value, headers } of rows) {
-      const { status, moment } = JSON.parse(value.toString()) as { status: string; moment: string };
-      if (Math.random() < 0.05) {
-        // Given up, once its dead letter is in the log.
-        const letter = { ...headers, dead_letter_partition: String(partition), dead_letter_offset: String(offset) };
-        await append(log, DEAD_LETTERS_TOPIC, 0, key, value, letter);
-        await notifier.query(
-          `insert into notifications (order_id, version, state, received_at, log_partition, log_offset, reason)
-           values ($1, $2, 'dead', now(), $3, $4, 'made up') on conflict do nothing`,
-          [key, headers.ce_sequence, partition, offset],
-        );
-      } else {
-        await notifier.query(
-          `insert into notifications (order_id, version, status, moment, state, received_at, told_at, log_partition, log_offset)
-           values ($1, $2, $3, $4, 'applied', now(), now(), $5, $6) on conflict do nothing`,
-          [key, headers.ce_sequence, status, moment, partition, offset],
-        );
-      }
-      await log.query('update group_partitions set next_offset = $3 where topic = $1 and partition = $2', [
-        TOPIC,
-        partition,
-        offset + 1n,
-      ]);
-    }
-  }
-}
-
-/** What the writers need to be there. */
-export async function prepareWriters(urls: DatabaseUrls): Promise<void> {
-  await using loms = openDb({ url: urls.loms, applicationName: 'writers', maxConnections: 1 });
-  await using log = openDb({ url: urls.log, applicationName: 'writers', maxConnections: 1 });
-  await loms.query(`insert into stocks select n, 100000, 0, 0 from generate_series(1, ${SKUS}) as n`);
-  await loms.query(
-    `insert into stock_movements select n, null, 'receipt', 100000, 0, 0, now() from generate_series(1, ${SKUS}) as n`,
-  );
-  await log.query(`insert into partitions select '${TOPIC}', n, 0 from generate_series(0, 2) as n`);
-  await log.query(`insert into partitions values ('${DEAD_LETTERS_TOPIC}', 0, 0)`);
-  await log.query(
-    `insert into group_partitions (group_name, topic, partition) select 'notifier', '${TOPIC}', n from generate_series(0, 2) as n`,
-  );
+/** Fills the stock from which the shoppers order. */
+export async function prepareStock(lomsUrl: string): Promise<void> {
+  await using loms = openDb({ url: lomsUrl, applicationName: 'writers', maxConnections: 1 });
+  await loms.query(`
+    insert into stocks select sku, 100000, 0, 0 from generate_series(1, ${SKUS}) as sku;
+    insert into stock_movements
+    select sku, null, 'receipt', 100000, 0, 0, now() from generate_series(1, ${SKUS}) as sku`);
 }
