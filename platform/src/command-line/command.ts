@@ -34,7 +34,7 @@ export interface Operand {
   readonly isRequired: boolean;
   /** Any other word is refused. */
   readonly choices?: readonly string[];
-  /** What it is: `a whole number from 1`. */
+  /** Description for `--help` and for a refusal: `a whole number from 1`. */
   readonly meaning?: string;
   /** A word that does not match is refused. */
   readonly pattern?: RegExp;
@@ -78,7 +78,7 @@ interface ExitCodes {
 /** Wrong arguments. The message says which one, and what is allowed. */
 export class UsageError extends Error {}
 
-/** What the words after the command's name ask for: a run, or a text for standard output (`--help`, `--version`). */
+/** The request in the words after the command's name: a run, or a text for standard output (`--help`, `--version`). */
 export type Request = { readonly command: Command; readonly given: Given } | { readonly text: string };
 
 const USAGE_EXIT_CODE = 2;

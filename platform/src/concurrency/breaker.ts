@@ -3,7 +3,7 @@ import type { Clock } from './clock.ts';
 /** `closed`: calls pass. `open`: calls are refused. `half-open`: one call at a time passes as a probe. */
 export type BreakerState = 'closed' | 'open' | 'half-open';
 
-/** What an error says about the destination. `unrelated`: it was not called, or the error is the caller's own. */
+/** The meaning of an error for the breaker. `unrelated`: the destination was not called, or the caller is at fault. */
 export type BreakerVerdict = 'failure' | 'success' | 'unrelated';
 
 type BreakerEvent = 'failed' | 'waited' | 'succeeded';
@@ -15,7 +15,7 @@ const TRANSITIONS: Readonly<Record<BreakerState, Partial<Record<BreakerEvent, Br
   'half-open': { failed: 'open', succeeded: 'closed' },
 };
 
-/** What a circuit breaker needs from outside. */
+/** Dependencies of a circuit breaker. */
 interface BreakerDeps {
   readonly clock: Pick<Clock, 'nowMs'>;
   /** Judges an error of the work. A refusal by the destination is a `success`: the destination answers. */

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
 
-/** What a loop needs from outside. */
+/** Dependencies of a loop. */
 export interface EveryDeps {
   readonly clock: Clock;
   /** Returns a number from 0 to 1. */

@@ -1,6 +1,6 @@
 import { type Clock, sleep } from './clock.ts';
 
-/** What retries need from outside. */
+/** Dependencies of `retry`. */
 interface RetryDeps {
   readonly clock: Clock;
   /** Returns a number from 0 to 1. */

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 
 import type { Clock } from './clock.ts';
 
-/** What a cache reads the time and its randomness from. */
+/** Dependencies of a cache. */
 interface TtlCacheDeps {
   readonly clock: Pick<Clock, 'nowMs'>;
   /** Returns a number from 0 to 1. */

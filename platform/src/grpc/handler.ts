@@ -1,6 +1,6 @@
 import type { DescMethodUnary, DescService, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 
-/** One incoming call, whatever transport it arrived on. */
+/** One incoming call, independent of its transport. */
 export interface Call {
   /** Aborts when the caller cancels or leaves, and when the deadline passes. */
   readonly signal: AbortSignal;

@@ -8,7 +8,7 @@ import { toStatus, toTrailers } from './status.ts';
 const DEFAULT_DEADLINE_MS = 5_000;
 const MAX_DEADLINE_MS = 30_000;
 
-/** What this file uses of a call of grpc-js. */
+/** The part of a grpc-js call that this file uses. */
 export type IncomingCall = Pick<grpc.ServerUnaryCall<unknown, unknown>, 'request' | 'metadata' | 'getDeadline'> & {
   on(event: 'cancelled', listener: () => void): unknown;
 };

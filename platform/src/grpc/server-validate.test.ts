@@ -9,7 +9,7 @@ import { validate } from './server-validate.ts';
 
 type Result = ReturnType<Validator['validate']>;
 
-/** Calls a handler that answers 'handled', behind a validator with this result. */
+/** Calls a handler that answers 'handled', after a validator with this result. */
 async function handle(request: unknown, result?: Result): Promise<unknown> {
   const validator = result === undefined ? createValidator() : ({ validate: () => result } as unknown as Validator);
   const wrapped = validate(validator)(async () => 'handled', METHOD);

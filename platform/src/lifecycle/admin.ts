@@ -5,7 +5,7 @@ interface AdminServer extends AsyncDisposable {
   readonly port: number;
 }
 
-/** What the admin port answers from. */
+/** The sources of the answers on the admin port. */
 interface AdminOptions {
   readonly metrics: Registry;
   /** Resolves with undefined when the service can serve callers, otherwise with one sentence that says why it cannot. */

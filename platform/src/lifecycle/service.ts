@@ -25,7 +25,7 @@ export function openTelemetry(config: Pick<ServiceConfig, 'name' | 'logLevel' | 
   };
 }
 
-/** What `startService` gives to a service to build on. */
+/** The parts that every service has, opened by `startService`. */
 export interface ServiceFrame extends Telemetry {
   readonly name: string;
   /** Pool of connections to the service's own database. */

@@ -75,7 +75,7 @@ export function openDb(options: DbOptions): Db {
   return createDb(pool, createToStatement(options.namedStatements ?? true));
 }
 
-/** What `createDb` uses of pg.Pool. */
+/** The part of pg.Pool that `createDb` uses. */
 export interface Pool {
   connect(): Promise<Pick<pg.PoolClient, 'query' | 'release'>>;
   query(statement: pg.QueryConfig): Promise<unknown>;

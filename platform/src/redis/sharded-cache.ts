@@ -13,7 +13,7 @@ export interface ShardedCache {
   set(key: string, value: string, ttlMs: number): Promise<void>;
 }
 
-/** What a sharded cache needs from outside. */
+/** Dependencies of a sharded cache. */
 interface ShardedCacheDeps {
   readonly clock: Pick<Clock, 'nowMs'>;
   /** At least one. All processes must use the same addresses, because the address of a shard decides about its keys. */

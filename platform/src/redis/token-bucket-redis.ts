@@ -8,7 +8,7 @@ import {
 } from '../concurrency/index.ts';
 import type { Redis } from './client.ts';
 
-/** What a shared token bucket needs from outside. */
+/** Dependencies of a shared token bucket. */
 interface SharedTokenBucketDeps {
   readonly clock: Clock;
   readonly redis: Pick<Redis, 'send' | 'onReady'>;
