@@ -58,7 +58,7 @@ function readJavaVersion(java: string): number {
  * Converts PEM certificates into a trust store that Java reads, in the format JKS: a header, an entry for each certificate,
  * and a hash of both. The password is that of every JDK's own trust store; it protects nothing, certificates are public.
  */
-function toTrustStore(pem: string): Buffer {
+export function toTrustStore(pem: string): Buffer {
   const blocks = pem.matchAll(/-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/g);
   const certificates = [...blocks].map(([, base64 = '']) => Buffer.from(base64, 'base64'));
   const toUint32 = (value: number) => {

@@ -1,0 +1,48 @@
+#!/bin/sh
+# Runs commands of this checkout on a bare Debian, in a chroot that has nothing but nodejs and npm.
+set -eu
+
+if [ $# -eq 0 ] || [ "$1" = --help ] || [ "$1" = -h ]; then
+  cat <<'HELP'
+ops/test-run/bare-machine.sh FOLDER COMMAND…: runs `just COMMAND…` on a bare Debian, as a plain user.
+
+  FOLDER      where the machine is made, with debootstrap, the first time; some 2 GB in the end
+  COMMAND     such as: test
+
+It needs root and debootstrap, and this machine to be a Debian or a derivative of it. The bare machine gets the committed
+state of this checkout, and this machine's package sources, certificates and npm settings. It shares the network, so its
+ports are this machine's. Remove it with: umount FOLDER/proc FOLDER/dev; rm -r FOLDER
+HELP
+  exit 0
+fi
+
+folder=$1
+shift
+checkout=$(cd "$(dirname "$0")/../.." && pwd)
+user=tally
+
+if [ ! -e "$folder/etc/npmrc" ]; then
+  # The suite of this machine, and the first address of its package sources.
+  suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
+  debootstrap --variant=minbase "$suite" "$folder"
+  : >"$folder/etc/apt/sources.list"
+  cp -r /etc/apt/sources.list.d /etc/apt/apt.conf.d "$folder/etc/apt/"
+  cp /etc/resolv.conf /etc/hosts "$folder/etc/"
+  mkdir -p "$folder/usr/local/share/ca-certificates"
+  cp -r /usr/local/share/ca-certificates "$folder/usr/local/share/"
+  chroot "$folder" sh -c 'apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends nodejs npm'
+  chroot "$folder" update-ca-certificates
+  chroot "$folder" useradd --create-home --shell /bin/sh "$user"
+  if [ -e /etc/npmrc ]; then cp /etc/npmrc "$folder/etc/npmrc"; else : >"$folder/etc/npmrc"; fi
+fi
+mountpoint -q "$folder/proc" || mount -t proc proc "$folder/proc"
+mountpoint -q "$folder/dev" || mount --bind /dev "$folder/dev"
+
+home="$folder/home/$user"
+if [ -d "$home/checkout" ]; then
+  git -c safe.directory='*' -C "$home/checkout" pull --quiet --ff-only "$checkout" HEAD
+else
+  git clone --quiet "$checkout" "$home/checkout"
+fi
+chroot "$folder" chown -R "$user:" "/home/$user"
+exec chroot "$folder" su - "$user" -c 'cd checkout && npx -y rust-just@1.40.0 "$@"' -- just "$@"
