@@ -15,7 +15,7 @@ export async function startBenchPostgres(
   chmodSync(dir, 0o755);
   stack.defer(() => rmSync(dir, { recursive: true, force: true }));
   const programsDir = join(tmpdir(), `tally-postgres-18-${process.getuid?.() ?? 0}`);
-  const options = { dir, programsDir, port: freePort(), password: 'tally', lifetime: 'parent' } as const;
+  const options = { dir, programsDir, port: freePort(), password: 'tally' } as const;
   const server = await startEmbeddedPostgres(options);
   stack.defer(() => server.stop());
   return { dir, server };

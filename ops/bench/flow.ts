@@ -80,7 +80,7 @@ async function startKafka(stack: AsyncDisposableStack, benchDir: string): Promis
   });
   const node = { id: 1, port: freePort(), controllerPort: freePort() };
   const dir = join(benchDir, 'brokers');
-  const brokers = await startEmbeddedKafka({ dir, programs, nodes: [node], lifetime: 'parent' });
+  const brokers = await startEmbeddedKafka({ dir, programs, nodes: [node] });
   stack.defer(async () => void (await Promise.all(brokers.map((broker) => broker.stop()))));
   return { KAFKA_BROKERS: `127.0.0.1:${node.port}`, KAFKA_REPLICATION_FACTOR: '1' };
 }

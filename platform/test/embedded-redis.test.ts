@@ -21,7 +21,7 @@ describeWith(await missingRedis(), 'an embedded Redis', () => {
     const port = freePort();
     const script = `const { startEmbeddedRedis } = await import(${JSON.stringify(EMBEDDED)});
       const program = ${JSON.stringify(program)};
-      await startEmbeddedRedis({ program, port: ${port}, maxMemoryMib: 16, eviction: 'noeviction' }, 'parent');
+      await startEmbeddedRedis({ program, port: ${port}, maxMemoryMib: 16, eviction: 'noeviction' });
       console.log('up');
       await Bun.sleep(60_000);`;
     const child = Bun.spawn([process.execPath, '-e', script], { cwd: folder, stdout: 'pipe' });
@@ -37,16 +37,16 @@ describeWith(await missingRedis(), 'an embedded Redis', () => {
   test('a port that is in use is reported', async () => {
     const options = { program: program!, port: freePort(), maxMemoryMib: 16, eviction: 'noeviction' } as const;
     const listener = net.createServer((socket) => socket.destroy()).listen(options.port, '127.0.0.1');
-    await expect(startEmbeddedRedis(options, 'parent')).rejects.toThrow(`is port ${options.port} in use?`);
+    await expect(startEmbeddedRedis(options)).rejects.toThrow(`is port ${options.port} in use?`);
     listener.close();
   });
 
-  test('a detached server stops when it is told to, and starts again on its port', async () => {
+  test('a server stops when it is told to, and starts again on its port', async () => {
     const options = { program: program!, port: freePort(), maxMemoryMib: 16, eviction: 'allkeys-lru' } as const;
-    const server = await startEmbeddedRedis(options, 'detached');
+    const server = await startEmbeddedRedis(options);
     await server.stop();
     expect(await pingRedis(options.port)).toBe(false);
-    const again = await startEmbeddedRedis(options, 'detached');
+    const again = await startEmbeddedRedis(options);
     expect(await pingRedis(options.port)).toBe(true);
     await again.kill();
     expect(await pingRedis(options.port)).toBe(false);

@@ -39,7 +39,7 @@ export async function openKafka(config: LocalConfig, shape: Shape, steps: Steps)
     port: config.port(port).port,
     controllerPort: config.port(controllerPort).port,
   }));
-  return { dir: brokersDir(stateDir), programs: await fetchKafka(source), nodes, lifetime: 'detached' };
+  return { dir: brokersDir(stateDir), programs: await fetchKafka(source), nodes };
 }
 
 export function planKafka(config: LocalConfig, shape: Shape, kafka: EmbeddedKafkaOptions): PlannedProcess[] {

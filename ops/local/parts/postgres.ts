@@ -50,7 +50,7 @@ function openServer(config: LocalConfig, { name, port: variable, databases }: Se
   const adminUrl = toAdminUrl({ port, password });
   const process = planPart(config, {
     name,
-    command: toPostgresCommand({ dir, programsDir: programsOf(dir), port, lifetime: 'detached' }),
+    command: toPostgresCommand({ dir, programsDir: programsOf(dir), port }),
     env: POSTGRES_ENV,
     postgresData: join(dir, 'data'),
     ports: [planned],

@@ -46,7 +46,7 @@ function fakeKafka({ brokers }: Shape): EmbeddedKafkaOptions | undefined {
     jarsDir: import.meta.dir,
     archive: '/nowhere',
   };
-  return { dir: '/nowhere', programs: kafkaPrograms, nodes, lifetime: 'detached' };
+  return { dir: '/nowhere', programs: kafkaPrograms, nodes };
 }
 
 function planOf(shape: Shape, env: Env = {}, parts: Partial<SystemParts> = {}) {

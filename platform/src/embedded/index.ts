@@ -13,6 +13,5 @@ export {
   readCommand,
   readProc,
   readStat,
-  sendSignal,
 } from './programs/process.ts';
 export * from './redis.ts';

@@ -9,7 +9,7 @@ import type { Program } from './programs/debian.ts';
 import { fetchJava, fetchMaven, findJava } from './programs/java.ts';
 import { freePort } from './programs/process.ts';
 
-export interface KafkaProgramsOptions {
+interface KafkaProgramsOptions {
   /** The pom that names the jars. */
   readonly pom: string;
   /** Folder in which everything is kept. */
@@ -84,7 +84,6 @@ async function makeArchive(programs: KafkaPrograms, dir: string): Promise<void> 
       dir: temporary,
       programs: { ...programs, archive },
       nodes: [{ id: 1, port: freePort(), controllerPort: freePort() }],
-      lifetime: 'parent',
     });
     await broker?.stop();
     if (existsSync(archive)) renameSync(archive, programs.archive);

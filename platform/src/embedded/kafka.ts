@@ -1,14 +1,12 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { AppError } from '../errors/index.ts';
 import { runCommand } from './programs/command.ts';
 import type { Program } from './programs/debian.ts';
-import { listPids, readCommand, startDetached } from './programs/process.ts';
-import { type Lifetime, type Server, type ServerKind, toServer, toServerCommand, untilReady } from './server.ts';
+import { type Server, type ServerKind, launchServer, readLastLines, untilReady } from './server.ts';
 
 /** A broker of an embedded cluster; it is a controller too. */
-export interface KafkaNode {
+interface KafkaNode {
   /** 1, 2, 3, … */
   readonly id: number;
   readonly port: number;
@@ -34,12 +32,9 @@ export interface EmbeddedKafkaOptions {
   readonly programs: KafkaPrograms;
   /** All brokers of the cluster. Three of them replicate everything. */
   readonly nodes: readonly KafkaNode[];
-  readonly lifetime: Lifetime;
 }
 
-export interface EmbeddedBroker extends Server, KafkaNode {
-  readonly logPath: string;
-}
+export interface EmbeddedBroker extends Server, KafkaNode {}
 
 const KAFKA: ServerKind = {
   name: 'Kafka',
@@ -53,34 +48,21 @@ const MAX_HEAP_MIB = 128;
 // All clusters have the same id, because each has a folder and ports of its own.
 const CLUSTER_ID = 'dGFsbHktZW1iZWRkZWQtMQ';
 
-/** Starts every broker that is not running, creates its files if there are none, and waits until all brokers serve. */
-export async function startEmbeddedKafka(options: EmbeddedKafkaOptions): Promise<EmbeddedBroker[]> {
-  const brokers = await Promise.all(options.nodes.map((node) => startNode(options, node)));
-  await untilAllServe(options, brokers);
+/**
+ * Starts the brokers of a cluster, or some of them, and creates their files if there are none. When it starts all of them,
+ * it waits until they serve. They die with this process.
+ */
+export async function startEmbeddedKafka(
+  options: EmbeddedKafkaOptions,
+  nodes: readonly KafkaNode[] = options.nodes,
+): Promise<EmbeddedBroker[]> {
+  const brokers = await Promise.all(nodes.map((node) => startNode(options, node)));
+  if (nodes.length === options.nodes.length) await untilAllServe(options, brokers);
   return brokers;
 }
 
-/** Starts one broker of the cluster again. It serves when this returns if it is the only broker. */
-export async function startEmbeddedBroker(options: EmbeddedKafkaOptions, id: number): Promise<EmbeddedBroker> {
-  const node = options.nodes.find((candidate) => candidate.id === id);
-  if (node === undefined) throw new AppError('invalid-argument', `the cluster has no broker ${id}`);
-  const broker = await startNode(options, node);
-  if (options.nodes.length === 1) await untilAllServe(options, [broker]);
-  return broker;
-}
-
-/**
- * Returns the running broker of this folder, or undefined. It is recognised by its command line, which contains the path of
- * its settings, so no stale pid file can be mistaken for it.
- */
-export function findEmbeddedBroker(dir: string, id: number): EmbeddedBroker | undefined {
-  const { settings } = toPaths(dir, id);
-  const pid = listPids().find((candidate) => readCommand(candidate)?.endsWith(` kafka.Kafka ${settings}`) === true);
-  return pid === undefined ? undefined : toBroker(toServer(KAFKA, pid), dir, id);
-}
-
 /** How one broker of a cluster is run. */
-export interface BrokerCommand {
+interface BrokerCommand {
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** Its settings, as a text by path. They must be written before the start. */
@@ -124,26 +106,6 @@ export async function isBrokerThere(port: number, limitMs: number, brokers = 1):
   }
 }
 
-/** Returns where a broker writes its log. */
-export function brokerLogPath(dir: string, id: number): string {
-  return toPaths(dir, id).log;
-}
-
-/** A broker hands its partitions over before it ends; one that takes too long is killed. */
-function toBroker(server: Server, dir: string, id: number): EmbeddedBroker {
-  const { settings, log } = toPaths(dir, id);
-  const [, port, controllerPort] =
-    /^listeners=PLAINTEXT:.*:(\d+),CONTROLLER:.*:(\d+)$/m.exec(readFileSync(settings, 'utf8')) ?? [];
-  return {
-    ...server,
-    id,
-    port: Number(port),
-    controllerPort: Number(controllerPort),
-    logPath: log,
-    stop: () => server.stop().catch(() => server.kill()),
-  };
-}
-
 const toPaths = (dir: string, id: number) => {
   const folder = join(dir, String(id));
   return {
@@ -157,13 +119,10 @@ const toPaths = (dir: string, id: number) => {
 const toEnv = ({ java }: KafkaPrograms) => ({ LANG: 'C.UTF-8', ...java.env });
 
 async function startNode(options: EmbeddedKafkaOptions, node: KafkaNode): Promise<EmbeddedBroker> {
-  const { dir, lifetime } = options;
-  const running = findEmbeddedBroker(dir, node.id);
-  if (running !== undefined) return running;
   await prepareNode(options, node);
-  const { command, env, logPath } = toBrokerCommand(options, node);
-  const { pid } = startDetached(toServerCommand(KAFKA, command, lifetime), { env, logPath });
-  return toBroker(toServer(KAFKA, pid), dir, node.id);
+  const server = launchServer(KAFKA, toBrokerCommand(options, node));
+  // A broker hands its partitions over before it ends. One that takes too long is killed.
+  return { ...server, ...node, stop: () => server.stop().catch(() => server.kill()) };
 }
 
 async function prepareNode(options: EmbeddedKafkaOptions, node: KafkaNode): Promise<void> {
@@ -255,9 +214,13 @@ function toProperties({ dir, nodes }: Pick<EmbeddedKafkaOptions, 'dir' | 'nodes'
  * Waits until every broker serves. A broker's port opens before it serves, and one that lost the others still reports them
  * for a while, so each broker is asked until it knows all of them.
  */
-async function untilAllServe({ nodes }: EmbeddedKafkaOptions, brokers: readonly EmbeddedBroker[]): Promise<void> {
-  await untilReady(KAFKA, brokers, async () => {
+async function untilAllServe({ dir, nodes }: EmbeddedKafkaOptions, brokers: readonly EmbeddedBroker[]): Promise<void> {
+  const isReady = async () => {
     const answers = await Promise.all(nodes.map(({ port }) => isBrokerThere(port, CONNECT_LIMIT_MS, nodes.length)));
     return answers.every(Boolean);
+  };
+  await untilReady(KAFKA, brokers, isReady, ({ pid }) => {
+    const { id } = brokers.find((broker) => broker.pid === pid) ?? { id: 1 };
+    return readLastLines(toPaths(dir, id).log);
   });
 }

@@ -18,19 +18,11 @@ import { fileURLToPath } from 'node:url';
 import { AppError } from '../errors/index.ts';
 import { asAdmin, createRole } from '../postgres/index.ts';
 import { runCommand } from './programs/command.ts';
-import { hasEnded, listChildren, readCommand, startDetached } from './programs/process.ts';
-import {
-  type Account,
-  type Lifetime,
-  type Server,
-  type ServerKind,
-  toServer,
-  toServerCommand,
-  untilReady,
-} from './server.ts';
+import { hasEnded, listChildren } from './programs/process.ts';
+import { type Server, type ServerKind, launchServer, readLastLines, untilReady } from './server.ts';
 
 /** A real PostgreSQL 18 from an npm package, without root and without changing the system. */
-export interface EmbeddedOptions {
+interface EmbeddedOptions {
   /** Folder that holds the server's files: `data/`, and its log. As root it must be enterable for `nobody`. */
   readonly dir: string;
   /** Folder that holds a copy of the programs, which servers may share. It must be readable for everybody. */
@@ -38,7 +30,6 @@ export interface EmbeddedOptions {
   readonly port: number;
   /** Password of the superuser `postgres` and of the role `tally`. */
   readonly password: string;
-  readonly lifetime: Lifetime;
   /** Settings of postgresql.conf, in addition to the ones given here. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -72,59 +63,35 @@ const SETTINGS = {
   log_line_prefix: '%m [%p] ',
 } as const;
 
-/**
- * Starts a server, creates its files if there are none, and waits until it answers. A server that runs in `dir` already is
- * taken over.
- */
+/** Starts a server, creates its files if there are none, and waits until it answers. It dies with this process. */
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
-  let server = findEmbeddedPostgres(options);
-  const { log: logPath } = toPaths(options);
-  if (server === undefined) {
-    await preparePostgres(options);
-    const { pid } = startDetached(toPostgresCommand(options), { env: POSTGRES_ENV, logPath });
-    server = toPostgres(toServer(POSTGRES, pid), options);
-  }
-  const { adminUrl } = server;
-  // A server that was found may be about to end.
-  await untilReady(POSTGRES, [{ ...server, logPath }], async () => {
+  await preparePostgres(options);
+  const { dir, port, password } = options;
+  const logPath = join(dir, 'postgres.log');
+  const adminUrl = toAdminUrl(options);
+  const server = launchServer(POSTGRES, { command: toForeground(options), env: POSTGRES_ENV, logPath, asUser });
+  const isReady = async () => {
     await asAdmin(adminUrl, (client) => client.query('select 1'));
     return true;
-  });
-  // The process that started the server may have been killed before it came this far.
-  await createRole(adminUrl, options.password);
-  return server;
-}
-
-/** Returns the server that runs in `dir` according to its pid file, or undefined. A stale pid file is no server. */
-export function findEmbeddedPostgres(options: EmbeddedOptions): EmbeddedPostgres | undefined {
-  const { data } = toPaths(options);
-  const pid = readPid(data);
-  // Another process may have got the pid of a server that is gone.
-  const isServer = pid !== undefined && readCommand(pid)?.includes(data) === true;
-  return isServer ? toPostgres(toServer(POSTGRES, pid), options) : undefined;
-}
-
-const toPaths = ({ dir }: Pick<EmbeddedOptions, 'dir'>) => ({
-  data: join(dir, 'data'),
-  log: join(dir, 'postgres.log'),
-});
-
-function toPostgres(server: Server, options: EmbeddedOptions): EmbeddedPostgres {
-  const { data } = toPaths(options);
+  };
+  await untilReady(POSTGRES, [server], isReady, () => readLastLines(logPath));
+  await createRole(adminUrl, password);
   return {
     ...server,
-    port: options.port,
-    adminUrl: toAdminUrl(options),
-    /** Waits for the children too, which notice the end of their parent only after a moment. */
+    port,
+    adminUrl,
     async kill() {
       const children = listChildren(server.pid);
       await server.kill();
+      // The children notice the end of their parent only after a moment, and a new server does not start before.
       for (const child of children) await hasEnded(child, POSTGRES.stopLimitMs);
-      // The next server would believe that a killed one which its parent has not collected is alive.
-      if (readPid(data) === server.pid) rmSync(join(data, 'postmaster.pid'), { force: true });
+      // Another process may get the pid in this file, and the next server would take it for the old server.
+      rmSync(join(toDataDir(dir), 'postmaster.pid'), { force: true });
     },
   };
 }
+
+const toDataDir = (dir: string) => join(dir, 'data');
 
 /**
  * Copies the programs and creates the data folder where they are missing. `env` is added to the environment of initdb.
@@ -134,7 +101,7 @@ export async function preparePostgres(
   { dir, programsDir, password }: Pick<EmbeddedOptions, 'dir' | 'programsDir' | 'password'>,
   env: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const { data } = toPaths({ dir });
+  const data = toDataDir(dir);
   copyPrograms(programsDir);
   mkdirSync(dir, { recursive: true, mode: 0o755 });
   if (toAccount() !== undefined) requireEnterable(dir);
@@ -143,10 +110,20 @@ export async function preparePostgres(
 }
 
 /** Returns the command that runs the server in the foreground. As root, it runs as nobody. */
-export function toPostgresCommand({ dir, programsDir, port, lifetime, settings }: Omit<EmbeddedOptions, 'password'>) {
+export function toPostgresCommand(options: Omit<EmbeddedOptions, 'password'>): string[] {
+  return asUser(toForeground(options));
+}
+
+function toForeground({ dir, programsDir, port, settings }: Omit<EmbeddedOptions, 'password'>): string[] {
   const merged = Object.entries({ ...SETTINGS, ...settings, port: String(port) });
-  const args = ['-D', toPaths({ dir }).data, ...merged.flatMap(([name, value]) => ['-c', `${name}=${value}`])];
-  return toServerCommand(POSTGRES, [join(programsDir, 'bin/postgres'), ...args], lifetime, toAccount());
+  const args = ['-D', toDataDir(dir), ...merged.flatMap(([name, value]) => ['-c', `${name}=${value}`])];
+  return [join(programsDir, 'bin/postgres'), ...args];
+}
+
+function asUser(command: readonly string[]): string[] {
+  const account = toAccount();
+  if (account === undefined) return [...command];
+  return ['setpriv', `--reuid=${account.uid}`, `--regid=${account.gid}`, '--clear-groups', ...command];
 }
 
 /** Returns the URL of the superuser's own database. */
@@ -202,7 +179,7 @@ function requireOwn(programsDir: string): void {
 }
 
 /** Returns the user nobody if this process is root, since PostgreSQL refuses to run as root; else undefined. */
-function toAccount(): Account | undefined {
+function toAccount(): { readonly uid: number; readonly gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const [, uid, gid] = /^nobody:[^:]*:(\d+):(\d+):/m.exec(readFileSync('/etc/passwd', 'utf8')) ?? [];
   if (uid === undefined || gid === undefined) {
@@ -247,22 +224,13 @@ async function initialise(
   if (account !== undefined) for (const path of [unfinished, passwordFile]) chownSync(path, account.uid, account.gid);
   const options = ['--encoding=UTF8', '--locale=C.UTF-8', '--auth=scram-sha-256', '--no-instructions'];
   const args = ['-D', unfinished, '-U', 'postgres', `--pwfile=${passwordFile}`, ...options];
-  const initdb = toServerCommand(POSTGRES, [join(programs, 'bin/initdb'), ...args], 'detached', account);
   try {
-    await runCommand(initdb, {
+    await runCommand(asUser([join(programs, 'bin/initdb'), ...args]), {
       env: { ...POSTGRES_ENV, ...env },
       failure: 'PostgreSQL could not create its data folder',
     });
     renameSync(unfinished, data);
   } finally {
     for (const path of [unfinished, passwordFile]) rmSync(path, { recursive: true, force: true });
-  }
-}
-
-function readPid(data: string): number | undefined {
-  try {
-    return Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0]) || undefined;
-  } catch {
-    return undefined;
   }
 }

@@ -1,8 +1,7 @@
 import net from 'node:net';
 
 import type { DebianProgram, Program } from './programs/debian.ts';
-import { sendSignal, startDetached } from './programs/process.ts';
-import { type Lifetime, type Server, type ServerKind, toServer, toServerCommand, untilReady } from './server.ts';
+import { type Server, type ServerKind, launchServer, untilReady } from './server.ts';
 
 export interface EmbeddedRedisOptions {
   readonly program: Program;
@@ -18,14 +17,18 @@ export interface EmbeddedRedisOptions {
 export interface EmbeddedRedis extends Server {
   readonly port: number;
   readonly url: string;
-  /** Stops the process with SIGSTOP: it keeps its connections and answers nothing, like a machine that hangs. */
-  pause(): void;
-  resume(): void;
 }
 
 /** A redis-server: see `fetchProgram`. */
 export const REDIS: DebianProgram = { packages: ['redis-server', 'redis-tools'], path: 'usr/bin/redis-server' };
 
+const REDIS_SERVER: ServerKind = {
+  name: 'redis-server',
+  stopSignal: 'SIGTERM',
+  deathSignal: 'KILL',
+  startLimitMs: 10_000,
+  stopLimitMs: 5_000,
+};
 const PING_LIMIT_MS = 1_000;
 
 /** Returns the command that runs a server on 127.0.0.1. Nothing is kept on disk, because nothing in it must be kept. */
@@ -45,27 +48,17 @@ export function toRedisCommand({ program, port, maxMemoryMib, eviction }: Embedd
   return [program.path, ...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])];
 }
 
-/** Starts a server and waits until it answers. */
-export async function startEmbeddedRedis(options: EmbeddedRedisOptions, lifetime: Lifetime): Promise<EmbeddedRedis> {
+/** Starts a server and waits until it answers. It dies with this process. */
+export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise<EmbeddedRedis> {
   const { port, program } = options;
-  const kind: ServerKind = {
-    name: 'redis-server',
-    stopSignal: 'SIGTERM',
-    deathSignal: 'KILL',
-    hint: `is port ${port} in use?`,
-    startLimitMs: 10_000,
-    stopLimitMs: 5_000,
-  };
-  const command = toServerCommand(kind, toRedisCommand(options), lifetime);
-  const server = toServer(kind, startDetached(command, { env: program.env }).pid);
-  await untilReady(kind, [server], () => pingRedis(port));
-  return {
-    ...server,
-    port,
-    url: `redis://127.0.0.1:${port}`,
-    pause: () => sendSignal(server, 'SIGSTOP'),
-    resume: () => sendSignal(server, 'SIGCONT'),
-  };
+  const server = launchServer(REDIS_SERVER, { command: toRedisCommand(options), env: program.env });
+  await untilReady(
+    REDIS_SERVER,
+    [server],
+    () => pingRedis(port),
+    () => `is port ${port} in use?`,
+  );
+  return { ...server, port, url: `redis://127.0.0.1:${port}` };
 }
 
 /** Returns whether a Redis answers on this port of this machine. */

@@ -1,75 +1,84 @@
+import { closeSync, openSync, readFileSync } from 'node:fs';
+
 import { AppError } from '../errors/index.ts';
-import { type StartedProcess, hasEnded, isAlive, readLastLines, sendSignal, toStarted } from './programs/process.ts';
+import { toLastLines } from './programs/command.ts';
 
-/** `parent`: the server dies with the process that started it, whatever happens to that. `detached`: it lives on. */
-export type Lifetime = 'parent' | 'detached';
-
-/** A server's process, whoever started it. */
-export interface Server extends StartedProcess {
+/** A server that this process started. It dies with this process, whatever happens to that. */
+export interface Server {
+  readonly pid: number;
+  isRunning(): boolean;
+  signal(name: NodeJS.Signals): void;
   /** Ends the server in an orderly way and waits until its process is gone. Throws if that takes too long. */
   stop(): Promise<void>;
   /** Ends the server with SIGKILL, as a crash would, and waits until its process is gone. */
   kill(): Promise<void>;
 }
 
-/** How servers of one kind are started, recognised as ready, and ended. */
+/** How servers of one kind are started and ended. */
 export interface ServerKind {
   /** Name in messages. */
   readonly name: string;
   /** Asks the server for an orderly end. */
-  readonly stopSignal: 'SIGINT' | 'SIGTERM';
-  /** What the server gets when its parent dies. */
+  readonly stopSignal: NodeJS.Signals;
+  /** What the server gets when this process dies. */
   readonly deathSignal: 'INT' | 'KILL';
-  /** What is probably wrong when the server ends at once, where it has no log. */
-  readonly hint?: string;
   readonly startLimitMs: number;
   readonly stopLimitMs: number;
 }
 
-/** A user of this machine by its numbers. */
-export interface Account {
-  readonly uid: number;
-  readonly gid: number;
+interface ServerOptions {
+  /** Runs the server in the foreground. */
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** File to which the output is appended. By default it is discarded. */
+  readonly logPath?: string;
+  /** Returns the command that runs another one as the user of the server. */
+  readonly asUser?: (command: readonly string[]) => readonly string[];
 }
 
 const POLL_MS = 20;
 
-/**
- * Returns the command of a server in its foreground. With the lifetime `parent`, the server gets its death signal when the
- * process that started it dies. With an account, it runs as that user.
- */
-export function toServerCommand(
-  { deathSignal }: Pick<ServerKind, 'deathSignal'>,
-  command: readonly string[],
-  lifetime: Lifetime,
-  account?: Account,
-): string[] {
-  const options = [
-    ...(account === undefined ? [] : [`--reuid=${account.uid}`, `--regid=${account.gid}`, '--clear-groups']),
-    ...(lifetime === 'parent' ? [`--pdeathsig=${deathSignal}`] : []),
-  ];
-  return options.length === 0 ? [...command] : ['setpriv', ...options, ...command];
-}
-
-/** Returns the server that has this pid now. */
-export function toServer({ name, stopSignal, stopLimitMs }: ServerKind, pid: number): Server {
-  const server = toStarted(pid);
+/** Starts a server. It does not answer yet: see `untilReady`. */
+export function launchServer(
+  { name, stopSignal, deathSignal, stopLimitMs }: ServerKind,
+  { command, env, logPath, asUser = (same) => same }: ServerOptions,
+): Server {
+  const log = logPath === undefined ? 'ignore' : openSync(logPath, 'a');
+  // A change of the user would clear the death signal, so it comes first.
+  const child = Bun.spawn([...asUser(['setpriv', `--pdeathsig=${deathSignal}`, ...command])], {
+    cwd: '/',
+    env,
+    stdio: ['ignore', log, log],
+    // In a session of its own, the server does not get the terminal's Ctrl-C.
+    detached: true,
+  });
+  if (log !== 'ignore') closeSync(log);
+  child.unref();
   const end = async (signal: NodeJS.Signals) => {
-    sendSignal(server, signal);
-    if (await hasEnded(server, stopLimitMs)) return;
-    throw new AppError('unavailable', `${name} (pid ${pid}) did not end within ${stopLimitMs / 1000} s`);
+    child.kill(signal);
+    // A process that SIGSTOP stopped handles other signals only when it continues.
+    child.kill('SIGCONT');
+    if ((await Promise.race([child.exited, Bun.sleep(stopLimitMs)])) !== undefined) return;
+    throw new AppError('unavailable', `${name} (pid ${child.pid}) did not end within ${stopLimitMs / 1000} s`);
   };
-  return { ...server, stop: () => end(stopSignal), kill: () => end('SIGKILL') };
+  return {
+    pid: child.pid,
+    isRunning: () => child.exitCode === null && child.signalCode === null,
+    signal: (signal) => child.kill(signal),
+    stop: () => end(stopSignal),
+    kill: () => end('SIGKILL'),
+  };
 }
 
 /**
  * Waits until `isReady` returns true; an error that it throws means not yet. Throws an AppError `unavailable` when one of
- * the servers ends first, with the end of its log, or when the limit passes.
+ * the servers ends first, or when the limit passes.
  */
 export async function untilReady(
-  { name, startLimitMs, hint = '' }: ServerKind,
-  servers: readonly (StartedProcess & { readonly logPath?: string })[],
+  { name, startLimitMs }: ServerKind,
+  servers: readonly Server[],
   isReady: () => Promise<boolean>,
+  explainEnd: (server: Server) => string,
 ): Promise<void> {
   const untilMs = Date.now() + startLimitMs;
   for (;;) {
@@ -79,14 +88,18 @@ export async function untilReady(
     } catch (error) {
       cause = error;
     }
-    const ended = servers.find((server) => !isAlive(server));
+    const ended = servers.find((server) => !server.isRunning());
     if (ended !== undefined) {
-      const reason = ended.logPath === undefined ? hint : readLastLines(ended.logPath);
-      throw new AppError('unavailable', `${name} did not start: ${reason}`, { cause });
+      throw new AppError('unavailable', `${name} did not start: ${explainEnd(ended)}`, { cause });
     }
     if (Date.now() > untilMs) {
       throw new AppError('unavailable', `${name} does not answer after ${startLimitMs / 1000} s`, { cause });
     }
     await Bun.sleep(POLL_MS);
   }
+}
+
+/** Returns the end of a server's log as one line, for a message. */
+export function readLastLines(logPath: string): string {
+  return toLastLines(readFileSync(logPath, 'utf8'));
 }

@@ -82,7 +82,7 @@ async function newServer(settings: Readonly<Record<string, string>>) {
   const programsDir = join(tmpdir(), `tally-postgres-18-${process.getuid?.() ?? 0}`);
   // Shared memory lies in the data folder, so that a killed server leaves nothing once the folder is removed.
   const all = { ...settings, dynamic_shared_memory_type: 'mmap' };
-  const options = { dir, programsDir, port, password: PASSWORD, lifetime: 'parent', settings: all } as const;
+  const options = { dir, programsDir, port, password: PASSWORD, settings: all } as const;
   return { dir, start: () => startEmbeddedPostgres(options) };
 }
 

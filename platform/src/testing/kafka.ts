@@ -2,13 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-import {
-  type EmbeddedBroker,
-  type KafkaPrograms,
-  fetchKafka,
-  startEmbeddedBroker,
-  startEmbeddedKafka,
-} from '../embedded/index.ts';
+import { type EmbeddedBroker, type KafkaPrograms, fetchKafka, startEmbeddedKafka } from '../embedded/index.ts';
 import { AppError } from '../errors/index.ts';
 import { quietPorts } from './ports.ts';
 
@@ -54,7 +48,7 @@ export async function openTestKafka(count = 1): Promise<TestKafka> {
     port: ports[2 * i] ?? 0,
     controllerPort: ports[2 * i + 1] ?? 0,
   }));
-  const options = { dir, programs: await fetchPrograms(), nodes, lifetime: 'parent' } as const;
+  const options = { dir, programs: await fetchPrograms(), nodes } as const;
   const running = new Map<number, EmbeddedBroker>();
   for (const broker of await startEmbeddedKafka(options)) running.set(broker.id, broker);
   return {
@@ -63,7 +57,8 @@ export async function openTestKafka(count = 1): Promise<TestKafka> {
     kill: async (id = 1) => running.get(id)?.kill(),
     stop: async (id = 1) => running.get(id)?.stop(),
     async start(id = 1) {
-      running.set(id, await startEmbeddedBroker(options, id));
+      const node = nodes.filter((candidate) => candidate.id === id);
+      for (const broker of await startEmbeddedKafka(options, node)) running.set(id, broker);
     },
     async [Symbol.asyncDispose]() {
       await Promise.all([...running.values()].map((broker) => broker.kill()));

@@ -28,7 +28,10 @@ export async function missingRedis(): Promise<string | undefined> {
 }
 
 /** A Redis of one test, which can be killed and started again on the same port. Disposing ends it. */
-export interface TestRedis extends AsyncDisposable, Pick<EmbeddedRedis, 'port' | 'url' | 'kill' | 'pause' | 'resume'> {
+export interface TestRedis extends AsyncDisposable, Pick<EmbeddedRedis, 'port' | 'url' | 'kill'> {
+  /** Stops the process: it keeps its connections and answers nothing, like a machine that hangs. */
+  pause(): void;
+  resume(): void;
   /** Starts the server again, with nothing in its memory. */
   start(): Promise<void>;
 }
@@ -37,15 +40,15 @@ export async function openTestRedis(eviction: EmbeddedRedisOptions['eviction'] =
   const found = await redisForTests();
   if (found === undefined) throw new Error(MISSING);
   const options = { program: found, port: freePort(), maxMemoryMib: MAX_MEMORY_MIB, eviction };
-  let server = await startEmbeddedRedis(options, 'parent');
+  let server = await startEmbeddedRedis(options);
   return {
     port: server.port,
     url: server.url,
     kill: () => server.kill(),
-    pause: () => server.pause(),
-    resume: () => server.resume(),
+    pause: () => server.signal('SIGSTOP'),
+    resume: () => server.signal('SIGCONT'),
     async start() {
-      server = await startEmbeddedRedis(options, 'parent');
+      server = await startEmbeddedRedis(options);
     },
     [Symbol.asyncDispose]: () => server.kill(),
   };

@@ -2,7 +2,7 @@ import { AppError } from '../../errors/index.ts';
 
 const SHOWN_LINES = 3;
 
-export interface CommandOptions {
+interface CommandOptions {
   readonly signal?: AbortSignal;
   readonly cwd?: string;
   /** What the error says has failed; the command's name by default. */

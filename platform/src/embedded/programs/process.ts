@@ -1,8 +1,4 @@
-import { spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync, readdirSync } from 'node:fs';
-
-import { AppError } from '../../errors/index.ts';
-import { toLastLines } from './command.ts';
+import { readFileSync, readdirSync } from 'node:fs';
 
 /** A process as /proc shows it now. */
 export interface ProcessStat {
@@ -21,22 +17,6 @@ export interface StartedProcess {
 
 const POLL_MS = 10;
 
-/** Starts a program in a session of its own, so that it outlives this process. Its output is appended to the log. */
-export function startDetached(
-  [program = '', ...args]: readonly string[],
-  { env, logPath }: { readonly env: NodeJS.ProcessEnv; readonly logPath?: string },
-): StartedProcess {
-  const log = logPath === undefined ? 'ignore' : openSync(logPath, 'a');
-  const child = spawn(program, args, { stdio: ['ignore', log, log], detached: true, env, cwd: '/' });
-  if (log !== 'ignore') closeSync(log);
-  child.on('error', () => {});
-  child.unref();
-  if (child.pid === undefined) {
-    throw new AppError('failed-precondition', `cannot run ${program}: is it installed?`);
-  }
-  return toStarted(child.pid);
-}
-
 /** Returns undefined when there is no such process, or only a zombie that its parent has not collected. */
 export function readStat(pid: number): ProcessStat | undefined {
   const text = readProc(pid, 'stat');
@@ -50,11 +30,6 @@ export function readStat(pid: number): ProcessStat | undefined {
 
 export function isAlive({ pid, startTicks }: StartedProcess): boolean {
   return readStat(pid)?.startTicks === startTicks;
-}
-
-/** Identifies the process that has this pid now. One that has ended already gets a start that no process has. */
-export function toStarted(pid: number): StartedProcess {
-  return { pid, startTicks: readStat(pid)?.startTicks ?? -1 };
 }
 
 /**
@@ -87,22 +62,6 @@ export function readProc(pid: number, file: string): string | undefined {
   }
 }
 
-/** Signals exactly this process: another one that has its pid by now is left alone. */
-export function sendSignal(target: StartedProcess, name: NodeJS.Signals): void {
-  if (!isAlive(target)) return;
-  try {
-    process.kill(target.pid, name);
-    // A stopped process handles the signal only when it continues.
-    if (name === 'SIGTERM' || name === 'SIGINT') process.kill(target.pid, 'SIGCONT');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ESRCH') return;
-    if (code !== 'EPERM') throw error;
-    const message = `process ${target.pid} of this system was started by another user: run this command as that user, or as root.`;
-    throw new AppError('failed-precondition', message);
-  }
-}
-
 /** Waits until the process has ended and returns true, or false when the limit passes first. */
 export async function hasEnded(target: StartedProcess, limitMs: number): Promise<boolean> {
   const untilMs = performance.now() + limitMs;
@@ -111,11 +70,6 @@ export async function hasEnded(target: StartedProcess, limitMs: number): Promise
     await Bun.sleep(POLL_MS);
   }
   return true;
-}
-
-/** Returns the end of a program's log as one line, for a message. */
-export function readLastLines(path: string): string {
-  return existsSync(path) ? toLastLines(readFileSync(path, 'utf8')) : '';
 }
 
 /** Returns a port of 127.0.0.1 that was free a moment ago. */
