@@ -1,4 +1,4 @@
-// A service as the launcher sees one: it answers for its health, and drains after SIGTERM.
+// Behaves like a service towards the launcher: it answers for its health, and drains after SIGTERM.
 const port = Number(process.env['FAKE_PORT']);
 const drainMs = Number(process.env['FAKE_DRAIN_MS'] ?? 0);
 

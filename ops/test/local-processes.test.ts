@@ -53,7 +53,7 @@ test('a service that was killed is restarted, and the supervisor logs that', asy
     restarts: 1,
     lastEnd: 'SIGKILL',
   });
-  expect(readLog(system, 'supervisor')).toContain('it ended by itself and is started again');
+  expect(readLog(system, 'supervisor')).toContain('the process ended by itself and is restarted');
 });
 
 test('after the supervisor was killed, the next up leaves one process of each', async () => {

@@ -27,7 +27,7 @@ async function supervise(stateDir: string): Promise<void> {
 
   let followed: string | undefined;
   const loop = startEvery(
-    { clock: systemClock, random: Math.random, onError: (error) => log.error({ error }, 'a round failed') },
+    { clock: systemClock, random: Math.random, onError: (error) => log.error({ error }, 'following the plan failed') },
     { intervalMs: INTERVAL_MS },
     async () => {
       // The plan is polled, because a signal that arrives before its handler is set would end the supervisor.

@@ -105,13 +105,13 @@ function startKeeper(deps: SupervisorDeps, plan: Plan, planned: PlannedProcess, 
       if (stopping.signal.aborted) break;
       failures = clock.nowMs() - startedAtMs >= STABLE_MS ? 1 : failures + 1;
       const delayMs = backoffMs(failures);
-      log('warn', { end: lastEnd, delayMs }, 'it ended by itself and is started again');
+      log('warn', { end: lastEnd, delayMs }, 'the process ended by itself and is restarted');
       restarts += 1;
       report();
       do await sleep(clock, delayMs, stopping.signal).catch(() => {});
       while (isHeld && !stopping.signal.aborted);
     }
-    log('info', { end: lastEnd }, 'ended as asked');
+    log('info', { end: lastEnd }, 'the process has ended, as it was asked to');
   };
   const running = run();
 
@@ -140,7 +140,7 @@ async function runOnce(
   try {
     child = spawn(plan, planned);
   } catch (error) {
-    log.error({ process: planned.name, error }, 'it cannot be started');
+    log.error({ process: planned.name, error }, 'the process cannot be started');
     return error instanceof Error ? error.message : String(error);
   }
   log.info({ process: planned.name, childPid: child.pid }, 'started');
@@ -150,7 +150,10 @@ async function runOnce(
     // A stopped process handles the signal only after it continues.
     child.kill('SIGCONT');
     cancelKill = clock.schedule(planned.stopLimitMs, () => {
-      log.warn({ process: planned.name, limitMs: planned.stopLimitMs }, 'did not end in time and is killed');
+      log.warn(
+        { process: planned.name, limitMs: planned.stopLimitMs },
+        'the process did not end in time and is killed',
+      );
       child.kill('SIGKILL');
     });
   };
