@@ -9,7 +9,7 @@ import { brokersDir } from './parts/kafka.ts';
 import { choosePostgresFolder } from './parts/postgres-folder.ts';
 import type { Plan } from './plan/plan.ts';
 import { SHAPES, type Shape, readShapeName } from './plan/shape.ts';
-import type { LauncherDeps } from './run/launcher.ts';
+import type { LauncherDeps } from './run/launcher-deps.ts';
 import { type RunFiles, readPlan, requireOwn, toRunFiles } from './run/run-files.ts';
 import { createSteps } from './run/steps.ts';
 

@@ -9,7 +9,8 @@ import { forEachDatabase } from '@tally/sql/databases';
 import { type OwnProcess, findOwnProcesses } from '../local/machine/processes.ts';
 import type { Plan, PlannedProcess } from '../local/plan/plan.ts';
 import { takeDown } from '../local/run/end-processes.ts';
-import { type DataSteps, type LauncherDeps, bringUp, lockState } from '../local/run/launcher.ts';
+import type { LauncherDeps } from '../local/run/launcher-deps.ts';
+import { type DataSteps, bringUp, lockState } from '../local/run/launcher.ts';
 import { toRunFiles } from '../local/run/run-files.ts';
 import { createSteps } from '../local/run/steps.ts';
 

@@ -3,7 +3,7 @@ import { isAlive } from '@tally/platform/embedded';
 
 import { type OwnProcess, SUPERVISOR, end, findOwnProcesses, signal } from '../machine/processes.ts';
 import { type Plan, groupInstances } from '../plan/plan.ts';
-import type { LauncherDeps } from './launcher.ts';
+import type { LauncherDeps } from './launcher-deps.ts';
 import { readPlan } from './run-files.ts';
 import { toSeconds } from './steps.ts';
 

@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { type Clock, sleep } from '@tally/platform/concurrency';
+import { sleep } from '@tally/platform/concurrency';
 import { AppError } from '@tally/platform/errors';
 
 import { statePrefix } from '../machine/just-call.ts';
@@ -10,17 +10,10 @@ import { MARK, SUPERVISOR, findOwnProcesses, findStateDir, signal, toMark } from
 import { toFingerprint } from '../plan/fingerprint.ts';
 import type { Plan } from '../plan/plan.ts';
 import { endProcesses } from './end-processes.ts';
+import type { LauncherDeps } from './launcher-deps.ts';
 import { takeLock } from './lock.ts';
 import { waitUntilReady } from './readiness.ts';
 import { type RunFiles, readPlan, requireOwn, writePlan } from './run-files.ts';
-import type { Steps } from './steps.ts';
-
-export interface LauncherDeps {
-  readonly clock: Clock;
-  readonly steps: Steps;
-  readonly files: RunFiles;
-  readonly stateDir: string;
-}
 
 /** The work on the servers of the data, which must be ready before the services start. */
 export interface DataSteps {

@@ -5,7 +5,7 @@ import { readLastLines } from '../machine/log-file.ts';
 import { type OwnProcess, findOwnProcesses } from '../machine/processes.ts';
 import type { Plan, PlannedProcess } from '../plan/plan.ts';
 import { findFault } from './health.ts';
-import type { LauncherDeps } from './launcher.ts';
+import type { LauncherDeps } from './launcher-deps.ts';
 import { readKeepings } from './run-files.ts';
 import type { Keeping } from './supervisor.ts';
 

@@ -1,5 +1,5 @@
 import type { Breaker, BreakerVerdict } from '../concurrency/index.ts';
-import type { ClientInterceptor } from './client.ts';
+import type { ClientInterceptor } from './client-interceptor.ts';
 import { Code, RpcError } from './rpc-error.ts';
 
 /**

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 
 import { METHOD } from '../testing/calls.ts';
 import { hopDeadline } from './client-deadline.ts';
-import type { CallOptions } from './client.ts';
+import type { CallOptions } from './client-interceptor.ts';
 
 const NOW_MS = 1_000_000;
 

@@ -1,5 +1,5 @@
 import { AppError } from '../errors/index.ts';
-import type { ClientInterceptor } from './client.ts';
+import type { ClientInterceptor } from './client-interceptor.ts';
 
 const HOP_MARGIN_MS = 200;
 const DEFAULT_DEADLINE_MS = 5_000;

@@ -1,4 +1,4 @@
-import type { ClientInterceptor } from './client.ts';
+import type { ClientInterceptor } from './client-interceptor.ts';
 
 /**
  * Detaches a call from its caller: it gets a deadline `timeoutMs` from now, and the caller's signal and deadline no longer

@@ -1,5 +1,5 @@
 import type { TokenBucket } from '../concurrency/index.ts';
-import type { ClientInterceptor } from './client.ts';
+import type { ClientInterceptor } from './client-interceptor.ts';
 
 /** Lets each call wait for a token of the bucket, within its deadline. After a LimitError, nothing was sent. */
 export function limit(bucket: TokenBucket): ClientInterceptor {

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 
 import { SpanKind, fromTraceparent, inSpan, openTracing } from '../telemetry/index.ts';
 import { METHOD } from '../testing/calls.ts';
-import type { CallOptions } from './client.ts';
+import type { CallOptions } from './client-interceptor.ts';
 import { traceCalls } from './client-trace.ts';
 
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';

@@ -1,7 +1,7 @@
 import { context } from '@opentelemetry/api';
 
 import { SpanKind, type Tracer, currentTraceparent, inSpan } from '../telemetry/index.ts';
-import type { ClientInterceptor } from './client.ts';
+import type { ClientInterceptor } from './client-interceptor.ts';
 import { nameOf } from './handler.ts';
 
 /** Runs each call in a client span, and sends the span's `traceparent` with it. */

@@ -4,28 +4,11 @@ import * as grpc from '@grpc/grpc-js';
 
 import { AppError } from '../errors/index.ts';
 import type { Tracer } from '../telemetry/index.ts';
+import type { CallOptions, ClientInterceptor, Send } from './client-interceptor.ts';
 import { traceCalls } from './client-trace.ts';
 import { pathOf, unaryMethods } from './handler.ts';
 import { RpcError } from './rpc-error.ts';
 import { fromTrailers } from './status.ts';
-
-/** Options of one call. */
-export interface CallOptions {
-  /** Cancels the call when it aborts. */
-  readonly signal?: AbortSignal;
-  /** Milliseconds since the epoch. Without it the call has no deadline, unless an interceptor sets one. */
-  readonly deadlineMs?: number;
-  /** Metadata of the call. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Called by `detach` just before the call is sent. Until then the call can be cancelled without a cost. */
-  readonly onSent?: () => void;
-}
-
-/** Sends one message and resolves with the answer. Rejects with RpcError when the call failed. */
-export type Send = (request: any, options: CallOptions) => Promise<any>;
-
-/** Wraps the sending of one method. It is called once for each method, when the client is opened. */
-export type ClientInterceptor = (next: Send, method: DescMethodUnary) => Send;
 
 /** The typed client of a service: a function for each of its unary methods. */
 export type ClientOf<S extends DescService> = {

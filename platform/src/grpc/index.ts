@@ -2,6 +2,7 @@ export * from './client.ts';
 export * from './client-breaker.ts';
 export * from './client-deadline.ts';
 export * from './client-detach.ts';
+export * from './client-interceptor.ts';
 export * from './client-limit.ts';
 export * from './handler.ts';
 export * from './idempotency-key.ts';
