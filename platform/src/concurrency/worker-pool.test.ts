@@ -234,6 +234,51 @@ test('items that can begin at once need no room in the queue', async () => {
   expect(await failureOf(pool.map(range(7), async (n) => n))).toBeInstanceOf(AppError);
 });
 
+test('a call that has ended leaves its room in the pool to the next call of the same caller', async () => {
+  const pool = createWorkerPool({ workers: 1, maxQueued: 1 });
+  for (const n of range(3)) {
+    expect(await pool.map([n, n], async (item) => item)).toEqual([n, n]);
+    expect(await failureOf(pool.map([n, n], () => Promise.reject(new Error('no'))))).toEqual(new Error('no'));
+  }
+});
+
+test('work may start a call of the same pool before it waits', async () => {
+  const clock = createFakeClock();
+  const pool = createWorkerPool({ workers: 2, maxQueued: 10 });
+  const begun: string[] = [];
+  const inner: Promise<unknown>[] = [];
+  const outer = pool.map(range(3), async (n) => {
+    begun.push(`outer ${n}`);
+    if (n === 0) inner.push(pool.map(range(2), async (m) => void begun.push(`inner ${m}`)));
+    await sleep(clock, 10);
+  });
+  await clock.advance(100);
+  await Promise.all([outer, ...inner]);
+  expect(begun.toSorted()).toEqual(['inner 0', 'inner 1', 'outer 0', 'outer 1', 'outer 2']);
+  await expectIdle(pool, { workers: 2, maxQueued: 10 });
+});
+
+test('an error that a listener of the aborted signal causes does not replace the first error', async () => {
+  const pool = createWorkerPool({ workers: 2, maxQueued: 10 });
+  const caller = new AbortController();
+  const failed = failureOf(
+    pool.map(
+      [0, 1],
+      async (n, _, signal) => {
+        if (n === 1) throw new Error('first');
+        await new Promise<void>((resolve) => {
+          signal.addEventListener('abort', () => {
+            caller.abort(new Error('second'));
+            resolve();
+          });
+        });
+      },
+      { signal: caller.signal },
+    ),
+  );
+  expect(await failed).toEqual(new Error('first'));
+});
+
 test('work that throws synchronously fails its call like any other work', async () => {
   const pool = createWorkerPool({ workers: 1, maxQueued: 10 });
   const broken = () => {

@@ -10,7 +10,7 @@ export interface WorkerPoolLimits {
 
 /** Options of one call of a worker pool. */
 interface MapOptions {
-  /** When this signal aborts, the call rejects with its reason. */
+  /** When it aborts, the call rejects with its reason. */
   readonly signal?: AbortSignal;
 }
 
@@ -25,11 +25,11 @@ interface MapOptions {
  *   does not starve a call of one item.
  * - The first error rejects its call at once. Items of this call that have not begun are dropped, the signal of those that
  *   run aborts, and their results and further errors are ignored.
- * - When the caller's signal aborts, the call ends in the same way.
+ * - When the caller's signal aborts, the call ends in the same way, with the signal's reason.
  * - A call that does not fit into the queue is refused with AppError `resource-exhausted` before any of its items begins.
  *
- * Work must not wait for another call of the same pool: it keeps its worker meanwhile, and when all workers wait like this,
- * they wait forever.
+ * Work must not wait for another call of the same pool. It would keep its worker meanwhile, and once all workers wait like
+ * this, they wait forever.
  */
 export interface WorkerPool {
   /** Runs `work` for each item. Its signal aborts when the call has failed or was cancelled. */
@@ -43,19 +43,20 @@ export interface WorkerPool {
 /**
  * Creates a worker pool. It holds nothing that must be closed.
  *
- * The pool has no locks. It relies on these guarantees of JavaScript, and each place below names the ones that it needs:
- * - Run to completion: a function runs on the only thread until it returns or awaits. No other code sees or changes `jobs`,
- *   `running` and `queued` in between.
- * - Promise reactions (`then`, `finally`, the code after an `await`) never run inside the call that settles the promise.
- *   They run later, from the microtask queue, one after another, in the order in which they were queued.
- * - A promise settles once. Later calls of `resolve` and `reject` do nothing.
- * - `AbortSignal` dispatches `abort` once, synchronously, and `aborted` is true before the first listener runs.
+ * The pool has no locks. It relies on four guarantees of JavaScript, and each place below names those that it needs:
+ * - Run to completion: a function runs on the only thread until it returns or awaits. Until then, no other code reads or
+ *   changes the state of the pool.
+ * - Late reactions: promise reactions (`then`, the code after an `await`) never run inside the call that settles the promise.
+ *   They run later, one after another.
+ * - Settled once: a promise settles once. Later calls of its `resolve` and `reject` do nothing.
+ * - Aborted once: `abort` calls the listeners of a signal once, before it returns. `aborted` is true before the first of them
+ *   runs.
  */
 export function createWorkerPool({ workers, maxQueued }: WorkerPoolLimits): WorkerPool {
   const scheduler = createScheduler(workers);
   return {
-    // The check of the bound and `add` in `startCall` run without an `await` in between (run to completion), so callers that
-    // arrive together cannot both take the last places.
+    // Run to completion: from the check of the bound to `add` in `startCall` there is no `await`, so callers that arrive
+    // together cannot both take the last places.
     map(items, work, { signal } = {}) {
       if (signal?.aborted) return Promise.reject(toError(signal.reason));
       if (items.length === 0) return Promise.resolve([]);
@@ -65,12 +66,12 @@ export function createWorkerPool({ workers, maxQueued }: WorkerPoolLimits): Work
   };
 }
 
-/** The items of one call that have not begun. */
+/** The items of one call, as the scheduler sees them. Those from `next` on have not begun. */
 interface Job {
   next: number;
   readonly size: number;
-  /** Runs the work of one item. It never rejects. */
-  readonly begin: (index: number) => Promise<void>;
+  /** Runs the work of one item. Resolves with a function that tells the call the outcome, and never rejects. */
+  readonly run: (index: number) => Promise<() => void>;
 }
 
 interface Scheduler {
@@ -89,16 +90,13 @@ function createScheduler(workers: number): Scheduler {
   let queued = 0;
 
   /**
-   * Starts items while workers are free. The check of `running` and its increment need no lock because there is no `await`
-   * between them (run to completion), so two callers cannot take the same worker.
+   * Starts items while workers are free.
    *
-   * `begin` runs the work up to its first `await`, inside this loop. If the work calls `map` synchronously, that nested
-   * `drain` is safe: the turn of this item is fully booked (index, `queued`, `jobs`, `running`) before `begin` is called,
-   * and the loop reads its variables again afterwards.
+   * Run to completion: there is no `await` between the check of `running` and its increment, so no worker is taken twice. Only
+   * `job.run` calls code outside of this file: it runs the work up to its first `await`. That work may call `map`, and so
+   * `drain`, because the books are complete by then: the item has been counted, and the loop reads `running` and `jobs` again.
    *
-   * `begin` never rejects, so `finally` runs exactly once for each item and no rejection is left unhandled. It runs from the
-   * microtask queue, never inside `begin`, so `running` is incremented before it is decremented, even for work that ends
-   * without waiting.
+   * Late reactions: `end` never runs inside `job.run`, so an item is counted before it ends, even if its work never waits.
    */
   function drain(): void {
     while (running < workers) {
@@ -109,11 +107,22 @@ function createScheduler(workers: number): Scheduler {
       queued -= 1;
       if (job.next < job.size) jobs.push(job);
       running += 1;
-      void job.begin(index).finally(() => {
-        running -= 1;
-        drain();
-      });
+      void job.run(index).then(end);
     }
+  }
+
+  /**
+   * Frees the worker of an item, tells the call of the item its outcome, and starts other items. It runs once for each item,
+   * because `job.run` always resolves.
+   *
+   * Run to completion: this is one step. A call that fails drops its rest before `drain` could start more of it.
+   *
+   * Late reactions: a caller whose call was settled continues after this step, and finds the worker of its last item free.
+   */
+  function end(tellOutcome: () => void): void {
+    running -= 1;
+    tellOutcome();
+    drain();
   }
 
   return {
@@ -122,19 +131,19 @@ function createScheduler(workers: number): Scheduler {
       jobs.push(job);
       drain();
     },
-    // Between turns a job is in `jobs` exactly when it has items that have not begun. `drain` restores this before it calls
-    // foreign code (`begin`), and nothing else runs meanwhile (run to completion), so `indexOf` finds every such job.
+    // Run to completion: `drain` puts a job with items left back into `jobs` before it calls any other code. Whoever calls
+    // this function therefore finds every such job in `jobs`.
     dropRest(job) {
-      const at = jobs.indexOf(job);
-      if (at === -1) return;
-      jobs.splice(at, 1);
+      const place = jobs.indexOf(job);
+      if (place === -1) return;
+      jobs.splice(place, 1);
       queued -= job.size - job.next;
     },
     load: () => running + queued,
   };
 }
 
-/** Runs one call: queues its items, and settles its promise once. */
+/** Starts one call: queues its items, and settles the promise that it returns when they have ended or one has failed. */
 function startCall<T, R>(
   scheduler: Scheduler,
   items: readonly T[],
@@ -147,48 +156,51 @@ function startCall<T, R>(
   let left = items.length;
 
   /**
-   * Settles the call. Both callers make sure that it runs once: `fail` returns when the call has failed, and `begin` succeeds
-   * only with the last item. Nothing runs between that check and this call (run to completion).
+   * Stores the result of an item in its place, and resolves the call with the last one.
+   *
+   * Run to completion: storing and counting down are one step, so exactly one item sees that none is left, and all results are
+   * stored by then.
+   *
+   * Settled once: items that end well after the call was cancelled may also count down to 0. The call is rejected already, so
+   * `resolve` does nothing.
    */
-  const settle = (finish: () => void) => {
+  const succeed = (index: number, result: R) => {
+    results[index] = result;
+    left -= 1;
+    if (left > 0) return;
     signal?.removeEventListener('abort', onAbort);
-    finish();
+    resolve(results);
   };
 
   /**
-   * Fails the call with its first error. `stop.signal.aborted` is the flag of a failed call; it turns true inside `stop.abort`,
-   * before the listeners of the work run. An error that a listener causes therefore finds the flag set. `dropRest` comes
-   * first, because a listener may call `map` again and must not find items of this call in the queue.
+   * Rejects the call with its first error, drops its items that have not begun, and aborts the signal of those that run.
+   *
+   * Aborted once: `stop.signal.aborted` says whether the call has failed. It is true before a listener of the work runs, so an
+   * error that a listener causes is not the first one. The items are dropped before, because a listener may call `map`, and
+   * they must not take its room in the queue.
    */
   const fail = (error: unknown) => {
     if (stop.signal.aborted) return;
     scheduler.dropRest(job);
     stop.abort(error);
-    settle(() => reject(toError(error)));
+    signal?.removeEventListener('abort', onAbort);
+    reject(toError(error));
   };
 
-  /** Listens for the caller's signal. `settle` removes it, so it never runs after the call has settled. */
+  /** Fails the call when the caller's signal aborts. It is removed from the signal when the call settles. */
   const onAbort = () => fail(signal?.reason);
 
-  /**
-   * Runs the work of one item. An async function turns a synchronous throw of `work` into the `catch` below, so `begin` always
-   * returns a promise, which always resolves.
-   *
-   * The code after `await` runs as one step: storing the result, counting down and settling cannot interleave with another
-   * item of the call, so exactly one item sees `left === 0`, and by then all results are stored. Each item writes its own
-   * index, which gives results in the order of the items.
-   */
-  const begin = async (index: number) => {
+  /** Runs the work of one item. A synchronous throw of `work` is caught as well, because it happens in an async function. */
+  const run = async (index: number): Promise<() => void> => {
     try {
-      results[index] = await work(items[index] as T, index, stop.signal);
-      left -= 1;
-      if (left === 0 && !stop.signal.aborted) settle(() => resolve(results));
+      const result = await work(items[index] as T, index, stop.signal);
+      return () => succeed(index, result);
     } catch (error) {
-      fail(error);
+      return () => fail(error);
     }
   };
 
-  const job: Job = { next: 0, size: items.length, begin };
+  const job: Job = { next: 0, size: items.length, run };
   signal?.addEventListener('abort', onAbort, { once: true });
   scheduler.add(job);
   return promise;
