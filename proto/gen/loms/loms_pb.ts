@@ -70,9 +70,9 @@ export type OrderCreateRequest = Message<"loms.OrderCreateRequest"> & {
   user: bigint;
 
   /**
-   * 1 to 1000 lines. With both checkout_id and decide_before it may be empty. Such a request asks for the outcome of that
-   * checkout. When no order is known from decide_before on, it keeps a `failed` order under the checkout id, so that a
-   * request which comes later cannot create another one.
+   * 1 to 1000 lines, or none when checkout_id and decide_before are both set. A request without lines asks for the
+   * outcome of that checkout. From decide_before on, it also closes a checkout that has no order: it keeps a `failed`
+   * order under the checkout id, so that a request which comes later cannot create another one.
    *
    * @generated from field: repeated loms.OrderItem items = 2;
    */
@@ -86,8 +86,8 @@ export type OrderCreateRequest = Message<"loms.OrderCreateRequest"> & {
   checkoutId: string;
 
   /**
-   * From this moment on, the order is kept as `failed`, and the call is refused with CHECKOUT_EXPIRED. Needs checkout_id. A
-   * repeated call may have another value.
+   * From this moment on, a checkout that has no order gets a `failed` one, and the call is refused with
+   * CHECKOUT_EXPIRED. Needs checkout_id. A repeated call may have another value.
    *
    * @generated from field: google.protobuf.Timestamp decide_before = 4;
    */
@@ -106,7 +106,8 @@ export const OrderCreateRequestSchema: GenMessage<OrderCreateRequest> = /*@__PUR
  */
 export type OrderCreateResponse = Message<"loms.OrderCreateResponse"> & {
   /**
-   * The order, which awaits payment.
+   * The id of the order. A new order awaits payment. A repeated call may name an order that was paid or cancelled
+   * since.
    *
    * @generated from field: int64 orderId = 1;
    */
@@ -234,7 +235,8 @@ export const StockInfoRequestSchema: GenMessage<StockInfoRequest> = /*@__PURE__*
  */
 export type StockInfoResponse = Message<"loms.StockInfoResponse"> & {
   /**
-   * The total without units that are held outside this system or reserved by unpaid orders. Never negative.
+   * The total minus the units that are held outside this system and those that unpaid orders reserve. 0 when that is
+   * negative.
    *
    * @generated from field: uint64 count = 1;
    */
@@ -251,11 +253,11 @@ export const StockInfoResponseSchema: GenMessage<StockInfoResponse> = /*@__PURE_
 /**
  * Orders and the stock that they reserve.
  *
- * An order has one of five statuses. `new` becomes `awaiting payment` when every line was reserved, and `failed` when not.
- * `awaiting payment` becomes `payed` or `cancelled`. `failed`, `payed` and `cancelled` are final.
+ * An order has one of five statuses. `new` becomes `awaiting payment` when every line was reserved, and `failed` when
+ * not. `awaiting payment` becomes `payed` or `cancelled`. `failed`, `payed` and `cancelled` are final.
  *
- * An order must be paid before a deadline, by default 10 minutes after it was created. When the deadline passes, the order
- * is cancelled, and its reservation is released.
+ * An order must be paid before a deadline, by default 10 minutes after it was created. When the deadline passes, the
+ * order is cancelled, and its reservation is released.
  *
  * A refusal carries google.rpc.ErrorInfo with the domain `loms`, a reason in capitals, and the values that it is about.
  * These refusals are possible at every call:
@@ -267,7 +269,7 @@ export const StockInfoResponseSchema: GenMessage<StockInfoResponse> = /*@__PURE_
  *
  * - RESOURCE_EXHAUSTED, QUEUE_FULL: too many commands wait. RetryInfo says when to call again.
  * - UNAVAILABLE, NOT_DECIDED: the command was not decided before the deadline of the call, or the service stops. It may
- *   have been carried out all the same, so call again. A create needs the same key or checkout id then.
+ *   have been carried out all the same, so call again. Repeat OrderCreate with the same key or checkout id.
  *
  * @generated from service loms.Loms
  */
@@ -277,10 +279,10 @@ export const Loms: GenService<{
    *
    * When a line cannot be reserved, the order is kept as `failed`, and the call is refused.
    *
-   * A repeated call creates no second order when it has the `checkout_id` or the `idempotency-key` (gRPC metadata or HTTP
-   * header, 1 to 255 visible ASCII characters) of the first one. It returns the outcome of the first order: its id, whatever
-   * became of the order since, or the refusal. A checkout id is known for ever, a key for 24 hours. Keys belong to their
-   * user.
+   * A repeated call creates no second order when it has the `checkout_id` or the `idempotency-key` (gRPC metadata or
+   * HTTP header, 1 to 255 visible ASCII characters) of the first one. It returns the outcome of the first order: its
+   * id, whatever became of the order since, or the refusal. A checkout id is known for ever, a key for 24 hours. Keys
+   * belong to their user.
    *
    * Refused with:
    *
@@ -312,12 +314,13 @@ export const Loms: GenService<{
     output: typeof OrderInfoResponseSchema;
   },
   /**
-   * Marks an order as paid, and takes its goods out of the stock. Paying a paid order again succeeds and changes nothing.
+   * Marks an order as paid, and takes its goods out of the stock. Paying a paid order again succeeds and changes
+   * nothing.
    *
    * Refused with:
    *
-   * - FAILED_PRECONDITION, PAYMENT_EXPIRED: the payment deadline has passed, and the order is cancelled. `payBefore` is the
-   *   deadline.
+   * - FAILED_PRECONDITION, PAYMENT_EXPIRED: the payment deadline has passed, and the order is cancelled. `payBefore` is
+   *   the deadline.
    * - FAILED_PRECONDITION, WRONG_STATUS: the order failed, or the shopper cancelled it. `status` is its status.
    * - NOT_FOUND, UNKNOWN_ORDER.
    *
@@ -329,8 +332,8 @@ export const Loms: GenService<{
     output: typeof EmptySchema;
   },
   /**
-   * Cancels an unpaid order, and releases its reservation. Cancelling a cancelled order again succeeds and changes nothing,
-   * whoever cancelled it.
+   * Cancels an unpaid order, and releases its reservation. Cancelling a cancelled order again succeeds and changes
+   * nothing, whoever cancelled it.
    *
    * Refused with:
    *
