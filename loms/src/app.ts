@@ -19,7 +19,7 @@ import type { Store } from './store/store.ts';
 
 // The share of the command queue that expire commands may fill, so that a flood of due orders leaves room for callers.
 const EXPIRY_SHARE = 0.25;
-// How long the events wait after the active relay was killed. A relay that stops cleanly releases its lease.
+// After the active relay was killed, events wait about this long. A relay that stops cleanly releases its lease.
 const RELAY_LEASE_MS = 3_000;
 // Events gather in this pause. A round costs nearly the same for many events as for one.
 const RELAY_MIN_PAUSE_MS = 20;
@@ -43,8 +43,7 @@ export function start(config: LomsConfig): Promise<RunningService> {
 }
 
 async function openRelay(frame: ServiceFrame, stack: AsyncDisposableStack, config: LomsConfig) {
-  const { name, db, loop, log } = frame;
-  const { openDb, giveUp } = frame;
+  const { name, db, loop, log, openDb, giveUp } = frame;
   const eventLog = stack.use(
     await openEventLog({ ...loop, name, openDb, giveUp }, config, { topics: TOPICS, maxConnections: LOG_CONNECTIONS }),
   );

@@ -39,7 +39,7 @@ function create(i: number, lines: readonly (readonly [sku: number, count: number
   return clientOf(i).orderCreate({ user: BigInt(i + 1), items }, withTimeout(DEADLINE_MS, headers));
 }
 
-/** Returns the metric lines that count batches which failed because of another batch. There are none when locks are in order. */
+/** Returns the metric lines of batches that failed because of another batch. There are none when locks are in order. */
 async function findClashes(tested: readonly TestLoms[] = instances): Promise<string[]> {
   const metrics = await Promise.all(
     tested.map(async ({ running }) => (await fetch(`http://127.0.0.1:${running.adminPort}/metrics`)).text()),
@@ -73,9 +73,9 @@ for (const instanceCount of [1, 2]) {
   }, 30_000);
 }
 
-test('orders of overlapping skus in any order of lines, mixed with payments and cancellations, never deadlock', async () => {
-  // PostgreSQL adds a backend's deadlocks to its statistics when the backend ends. So this test has a database of its own,
-  // and stops the instances before it reads the statistics.
+test('orders of overlapping skus in any order of lines, with payments and cancellations, never deadlock', async () => {
+  // PostgreSQL adds a backend's deadlocks to its statistics when the backend ends. So this test has a database of its
+  // own, and stops the instances before it reads the statistics.
   await using overlapping = await openLomsDatabase();
   const skus = Array.from({ length: 60 }, (_, i) => 2000 + i);
   for (const sku of skus) await overlapping.stock(sku, 400, 100);
@@ -117,7 +117,7 @@ test('orders of overlapping skus in any order of lines, mixed with payments and 
   expect(rows).toEqual([{ oversold: 0, deadlocks: 0 }]);
 }, 60_000);
 
-test('of a payment and a cancellation at the same time one wins, and the stock adds up', async () => {
+test('when a payment and a cancellation come at the same time, one wins, and the stock adds up', async () => {
   await database.stock(3000, 100);
   const before = await findClashes();
   const outcomes = await Promise.all(

@@ -34,7 +34,7 @@ const create = ({ client }: TestLoms, sku: number, deadlineMs = 15_000) =>
   client.orderCreate({ user: 9n, items: [{ sku, count: 1n }] }, withTimeout(deadlineMs));
 const open = (url = database.url) => openLoms({ databaseUrl: url, logUrl: log.url });
 
-test('when the connection is cut right after COMMIT, every request makes one order, and every answer is true', async () => {
+test('when the connection is cut after COMMIT, every request makes one order, and every answer is true', async () => {
   await using proxy = await openProxy(Number(new URL(database.url).port));
   await using loms = await open(withPort(database.url, proxy.port));
   await create(loms, 1);
@@ -134,7 +134,7 @@ test('a lock holder that stalls inside a flush delays others by little more than
   expect(delayMs).toBeLessThan(7000);
 }, 30_000);
 
-test('while PostgreSQL is away calls fail as UNAVAILABLE or at their deadline, and afterwards they succeed again', async () => {
+test('while PostgreSQL is away, calls fail as UNAVAILABLE or at their deadline, and later they succeed', async () => {
   await using server = await openTestServer();
   const url = await server.database('loms');
   await using loms = await open(url);

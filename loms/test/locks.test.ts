@@ -10,8 +10,9 @@ import { cancel, create, line, orderIdOf, pay, reasonOf, runBatch } from '../src
 import { type LomsDatabase, openLomsDatabase } from './database.ts';
 
 /*
-  Which locks a batch takes, and in which order. Many concurrent batches could pass by luck, and a batch that failed would
-  be retried. So here each batch meets one transaction that holds one lock, and has to be right on its first attempt.
+  These tests check which locks a batch takes, and in which order. Many concurrent batches could pass by luck, and a
+  batch that failed would be retried. So here each batch meets one transaction that holds one lock, and has to be right
+  on its first attempt.
 */
 
 const SKUS = [1, 2, 3, 4, 5, 6, 7, 8, 9];
@@ -52,8 +53,8 @@ beforeEach(async () => {
 const run = (...commands: readonly Command[]): Promise<Answer[]> => runBatch(createPostgresStore(db), commands);
 
 /**
- * Runs `statement` in a transaction, runs the batch until it waits for that transaction, calls `whileWaiting`, and commits
- * the transaction. Resolves with the answers of the batch.
+ * Runs `statement` in a transaction, runs the batch until it waits for that transaction, calls `whileWaiting`, and
+ * commits the transaction. Resolves with the answers of the batch.
  */
 async function runAfter(
   statement: string,
@@ -109,7 +110,7 @@ for (const [name, command, reason] of [
   });
 }
 
-test('stocks are locked ascending by sku: a batch that waits for one has locked those before it, and none after it', async () => {
+test('stocks are locked ascending by sku: a batch that waits for one has locked exactly those before it', async () => {
   const lines = SHUFFLED.map((sku) => line(sku, 1));
   for (const sku of [3, 5, 8]) {
     await runAfter(`select from stocks where sku = ${sku} for no key update`, [create(lines)], async () =>
@@ -118,7 +119,7 @@ test('stocks are locked ascending by sku: a batch that waits for one has locked 
   }
 });
 
-test('orders are locked ascending by id: a batch that waits for one has locked those before it, and none after it', async () => {
+test('orders are locked ascending by id: a batch that waits for one has locked exactly those before it', async () => {
   const created = await run(...SKUS.map(() => create([line(1, 1)])));
   const ids = created.map(orderIdOf).toSorted((a, b) => Number(a - b));
   const payments = SHUFFLED.map((nth) => pay(ids[nth - 1] ?? 0n));
@@ -136,7 +137,7 @@ test('orders are locked before stocks: a batch that waits for an order has locke
   );
 });
 
-test('keys are inserted in their order: a batch that waits for one has inserted none after it', async () => {
+test('keys are inserted in ascending order: a batch that waits for one has inserted none after it', async () => {
   const keyed = SHUFFLED.map((n) => create([line(1, 1)], { key: { text: `k${n}`, requestHash: Buffer.from('a') } }));
   const insert = (n: number) => `insert into order_keys values (7, 'k${n}', 'a', 0, now())`;
   const failure = await runAfter(insert(5), keyed, async () => {

@@ -109,7 +109,7 @@ async function expectTrueMarks(orderId: number): Promise<void> {
 
 const NOTHING = ['no event is quarantined'];
 
-test('after a relay was killed between publishing and marking, the next one sends the same ids, and its marks are true', async () => {
+test('after a relay was killed before it marked events, the next one sends the same ids, with true marks', async () => {
   const orderId = await writeOrder();
   const appended = Promise.withResolvers<void>();
   // This relay never hears of its append, and never renews its lease: the same as if it were killed.
@@ -127,7 +127,7 @@ test('after a relay was killed between publishing and marking, the next one send
   await expectTrueMarks(orderId);
 }, 30_000);
 
-test('after a relay was paused and another took over, first occurrences are in order, and the marks are true', async () => {
+test('after a relay was paused and another took over, first occurrences are in order, and marks are true', async () => {
   const orderId = await writeOrder();
   const appended = Promise.withResolvers<void>();
   const resumed = Promise.withResolvers<void>();

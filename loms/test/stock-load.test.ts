@@ -111,7 +111,7 @@ test('a file of several chunks is loaded ascending by sku', async () => {
   expect(await database.disagreements()).toEqual([]);
 });
 
-test('a failure in the middle lists what was loaded, and loading the same entries again finishes the load', async () => {
+test('a failure in the middle lists what was loaded, and loading the entries again finishes the load', async () => {
   const entries = range(MAX_CHUNK_SKUS + 5).map((i) => entry(30_000 + i, 2));
   const store = failing(new UpdateError('culprit', new Error('a test')), 2);
   const failure = await loadStock({ store, clock: systemClock }, entries).catch((error: unknown) => error);

@@ -37,8 +37,8 @@ test('one poison command in a batch of 64 fails alone, and the others are stored
     },
     { maxQueuedCommands: 100, maxBatchCommands: 64, maxBatchLines: 2000 },
   );
-  // Requests with U+0000 are refused before they become commands. PostgreSQL refuses it too (SQLSTATE 22021), and with it
-  // the whole statement.
+  // Requests with U+0000 are refused before they become commands. PostgreSQL refuses it too (SQLSTATE 22021), and with
+  // it the whole statement.
   const named = (name: string) => create([{ ...line(1, 1), name }], { deadlineMs: Date.now() + 20_000 });
   const commands = range(64).map((i) => named(i === 40 ? 'po\0ison' : 'a lamp'));
   const results = await Promise.allSettled(commands.map((command) => batcher.submit(command)));

@@ -114,7 +114,7 @@ test('a full queue refuses the next command at once', async () => {
 });
 
 for (const failure of ['conflict', 'timeout', 'lost'] as const) {
-  test(`a batch that was committed although it failed (${failure}) is retried, and finds its orders`, async () => {
+  test(`a batch that was committed but reported as failed (${failure}) is retried, and finds its orders`, async () => {
     const { batcher, clock, state, loseAnswer } = setUp();
     loseAnswer(failure);
     const answers = submitAll(batcher, [oneUnit(), oneUnit(), oneUnit()]);
@@ -193,7 +193,7 @@ test('a command whose caller goes away while it is queued is not decided', async
   expect(state.orders.size).toBe(0);
 });
 
-test('a command whose caller goes away while its batch waits for locks is not decided, the rest of the batch is', async () => {
+test('a command whose caller goes away while its batch waits for locks is not decided, the others are', async () => {
   const { batcher, clock, state, lock } = setUp();
   const unlock = lock();
   const caller = new AbortController();

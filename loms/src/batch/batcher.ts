@@ -33,18 +33,24 @@ export interface BatcherLimits extends QueueLimits {
 }
 
 /**
- * The queue through which every change of an order goes. One transaction at a time takes all commands that are queued, up
- * to the limits.
+ * The queue through which every change of an order goes. One transaction at a time takes all commands that are queued,
+ * up to the limits.
+ *
+ * Orders of a popular sku all need the lock on its stock. If each order had a transaction of its own, each would hold
+ * that lock until its own commit, while the others wait. A batch takes the lock once, and one commit serves all of its
+ * orders.
  *
  * No command waits for others to come: a command that finds the batcher idle is decided at once, and commands that come
  * during a transaction form the next batch.
  */
 export interface Batcher extends AsyncDisposable {
   /**
-   * Resolves with the command's outcome once it is committed, or rejects with its refusal. Rejects with QUEUE_FULL at the
-   * limit of the queue.
+   * Resolves with the command's outcome once it is committed, or rejects with its refusal. Rejects with QUEUE_FULL at
+   * the limit of the queue.
    *
-   * Rejects with NOT_DECIDED when the signal aborts, or the command's deadline passes, before the command is decided.
+   * Rejects with NOT_DECIDED when the signal aborts, or the command's deadline is about to pass, before the command is
+   * decided. The batcher checks both when it forms a batch and again when the batch has its locks, so this answer can
+   * come late while the database is slow. It also answers NOT_DECIDED to every new command once it is disposed.
    */
   submit<C extends Command>(command: C, signal?: AbortSignal): Promise<OutcomeOf<C>>;
   readonly queuedCommands: number;

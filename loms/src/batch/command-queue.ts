@@ -68,7 +68,7 @@ export function createCommandQueue({ maxQueuedCommands, maxBatchLines }: QueueLi
   };
 }
 
-/** A change of one order counts as one line. */
+/** A command that changes an existing order counts as one line, however many lines the order has. */
 const linesOf = (command: Command) => (command.kind === 'create' ? command.lines.length : 1);
 
 function queueFull(limit: number): AppError {

@@ -20,7 +20,7 @@ const COMMAND_DEADLINE_MS = 10_000;
 /**
  * Starts the sweep that cancels orders which are unpaid at their deadline.
  *
- * It runs in every instance. Each order is decided under its lock, so two sweeps cancel it once.
+ * It runs in every instance. Each order is decided under its lock, so only one of several sweeps cancels it.
  */
 export function startOrderExpiry(deps: OrderExpiryDeps, { intervalMs, maxCommands }: OrderExpiryLimits): Loop {
   const { store, batcher, clock } = deps;

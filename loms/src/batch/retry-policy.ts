@@ -2,8 +2,8 @@ import type { UpdateFailure } from '../store/store.ts';
 
 const FIRST_PAUSE_MS = 20;
 const MAX_PAUSE_MS = 500;
-// A conflict means that another instance was first, and the next attempt sees what that instance committed. A longer run
-// of conflicts is a bug in one of the commands.
+// A conflict means that another instance was first, and the next attempt sees what that instance committed. If a batch
+// still conflicts after this many attempts, the fault lies in one of its commands.
 const MAX_CONFLICTS_IN_ROW = 8;
 
 /** What follows each kind of failure: whether the batch is halved, and whether the next attempt waits. */
@@ -20,8 +20,8 @@ interface RetryPolicy {
   readonly batchLimit: number;
   onSuccess(): void;
   /**
-   * Returns the pause before the next attempt in milliseconds, 0 for none. Returns undefined when there is no next attempt:
-   * the batch is a single command, and that command is the culprit.
+   * Returns the pause before the next attempt in milliseconds, 0 for none. Returns undefined when there is no next
+   * attempt, because the batch is a single command, and that command is the culprit.
    */
   onFailure(failure: UpdateFailure, batchLength: number): number | undefined;
 }
@@ -30,7 +30,8 @@ interface RetryPolicy {
  * Creates a policy that isolates the culprit of a failure: the batch limit is halved after each failure that a single
  * command may have caused, and doubled after each success, up to `maxBatchCommands`.
  *
- * Pauses double from 20 ms up to 500 ms. `random` returns 0 to 1; at 0 the pause is half as long.
+ * With each failure in a row, the pause doubles from 20 ms up to 500 ms. `random` returns 0 to 1, and shortens the
+ * pause by up to a half: at 1 it has its full length, at 0 half of it.
  */
 export function createRetryPolicy(maxBatchCommands: number, random: () => number): RetryPolicy {
   let batchLimit = maxBatchCommands;

@@ -49,12 +49,12 @@ export interface IDeleteOldKeysQuery {
   result: IDeleteOldKeysResult;
 }
 
-const deleteOldKeysIR: any = {"usedParamSet":{"maxAgeSeconds":true,"limit":true},"params":[{"name":"maxAgeSeconds","required":true,"transform":{"type":"scalar"},"locs":[{"a":281,"b":295}]},{"name":"limit","required":true,"transform":{"type":"scalar"},"locs":[{"a":361,"b":367}]}],"statement":"-- Two sweeps skip the rows that the other one has locked, and do not wait for each other.\ndelete from order_keys\n where (user_id, key) in (select k.user_id, k.key\n                            from order_keys k\n                           where k.created_at < (select tally_now()) - :maxAgeSeconds!::integer * interval '1 second'\n                           limit :limit!::integer\n                             for update skip locked)"};
+const deleteOldKeysIR: any = {"usedParamSet":{"maxAgeSeconds":true,"limit":true},"params":[{"name":"maxAgeSeconds","required":true,"transform":{"type":"scalar"},"locs":[{"a":290,"b":304}]},{"name":"limit","required":true,"transform":{"type":"scalar"},"locs":[{"a":370,"b":376}]}],"statement":"-- Each of two sweeps skips the rows that the other one has locked, so neither waits for the other.\ndelete from order_keys\n where (user_id, key) in (select k.user_id, k.key\n                            from order_keys k\n                           where k.created_at < (select tally_now()) - :maxAgeSeconds!::integer * interval '1 second'\n                           limit :limit!::integer\n                             for update skip locked)"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- Two sweeps skip the rows that the other one has locked, and do not wait for each other.
+ * -- Each of two sweeps skips the rows that the other one has locked, so neither waits for the other.
  * delete from order_keys
  *  where (user_id, key) in (select k.user_id, k.key
  *                             from order_keys k

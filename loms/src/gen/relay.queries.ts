@@ -29,13 +29,13 @@ export interface IFindUnpublishedQuery {
   result: IFindUnpublishedResult;
 }
 
-const findUnpublishedIR: any = {"usedParamSet":{"limit":true},"params":[{"name":"limit","required":true,"transform":{"type":"scalar"},"locs":[{"a":683,"b":689}]}],"statement":"-- Positions of an order's events ascend with their versions, so each order comes without gaps from its first unpublished\n-- version on. An order with a quarantined version comes only up to the version before it.\nselect e.position, e.order_id, e.version, e.status, e.moment, e.traceparent, e.skipped\n  from order_events e\n where e.log_offset is null\n   and not exists (select\n                     from order_events q\n                    where q.order_id = e.order_id\n                      and q.version <= e.version\n                      and q.quarantine is not null\n                      and q.log_offset is null\n                      and not q.skipped)\n order by e.position\n limit :limit!::integer"};
+const findUnpublishedIR: any = {"usedParamSet":{"limit":true},"params":[{"name":"limit","required":true,"transform":{"type":"scalar"},"locs":[{"a":699,"b":705}]}],"statement":"-- The positions of an order's events ascend with their versions, so the versions of each order come without gaps, from\n-- its first unpublished one on. An order with a quarantined version comes only up to the version before it.\nselect e.position, e.order_id, e.version, e.status, e.moment, e.traceparent, e.skipped\n  from order_events e\n where e.log_offset is null\n   and not exists (select\n                     from order_events q\n                    where q.order_id = e.order_id\n                      and q.version <= e.version\n                      and q.quarantine is not null\n                      and q.log_offset is null\n                      and not q.skipped)\n order by e.position\n limit :limit!::integer"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- Positions of an order's events ascend with their versions, so each order comes without gaps from its first unpublished
- * -- version on. An order with a quarantined version comes only up to the version before it.
+ * -- The positions of an order's events ascend with their versions, so the versions of each order come without gaps, from
+ * -- its first unpublished one on. An order with a quarantined version comes only up to the version before it.
  * select e.position, e.order_id, e.version, e.status, e.moment, e.traceparent, e.skipped
  *   from order_events e
  *  where e.log_offset is null
@@ -69,13 +69,13 @@ export interface IMarkPublishedQuery {
   result: IMarkPublishedResult;
 }
 
-const markPublishedIR: any = {"usedParamSet":{"positions":true,"logPartitions":true,"logOffsets":true},"params":[{"name":"positions","required":true,"transform":{"type":"scalar"},"locs":[{"a":255,"b":265}]},{"name":"logPartitions","required":true,"transform":{"type":"scalar"},"locs":[{"a":278,"b":292}]},{"name":"logOffsets","required":true,"transform":{"type":"scalar"},"locs":[{"a":306,"b":317}]}],"statement":"-- Two relays may mark the same rows at once. The rows are locked in order, so the relays wait and do not deadlock. Both\n-- marks are true, and the first one stays.\nwith acknowledged as (\n  select e.position, a.log_partition, a.log_offset\n    from unnest(:positions!::bigint[], :logPartitions!::integer[], :logOffsets!::bigint[])\n      as a (position, log_partition, log_offset)\n    join order_events e on e.position = a.position\n   where e.log_offset is null\n   order by e.position\n     for no key update of e\n)\nupdate order_events e\n   set log_partition = a.log_partition, log_offset = a.log_offset, quarantine = null\n  from acknowledged a\n where e.position = a.position"};
+const markPublishedIR: any = {"usedParamSet":{"positions":true,"logPartitions":true,"logOffsets":true},"params":[{"name":"positions","required":true,"transform":{"type":"scalar"},"locs":[{"a":290,"b":300}]},{"name":"logPartitions","required":true,"transform":{"type":"scalar"},"locs":[{"a":313,"b":327}]},{"name":"logOffsets","required":true,"transform":{"type":"scalar"},"locs":[{"a":341,"b":352}]}],"statement":"-- Two relays may mark the same rows at once. The rows are locked in order, so the relays wait and do not deadlock. The\n-- log has the event at both places, and the mark that was written first stays.\nwith acknowledged as (\n  select e.position, a.log_partition, a.log_offset\n    from unnest(:positions!::bigint[], :logPartitions!::integer[], :logOffsets!::bigint[])\n      as a (position, log_partition, log_offset)\n    join order_events e on e.position = a.position\n   where e.log_offset is null\n   order by e.position\n     for no key update of e\n)\nupdate order_events e\n   set log_partition = a.log_partition, log_offset = a.log_offset, quarantine = null\n  from acknowledged a\n where e.position = a.position"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- Two relays may mark the same rows at once. The rows are locked in order, so the relays wait and do not deadlock. Both
- * -- marks are true, and the first one stays.
+ * -- Two relays may mark the same rows at once. The rows are locked in order, so the relays wait and do not deadlock. The
+ * -- log has the event at both places, and the mark that was written first stays.
  * with acknowledged as (
  *   select e.position, a.log_partition, a.log_offset
  *     from unnest(:positions!::bigint[], :logPartitions!::integer[], :logOffsets!::bigint[])

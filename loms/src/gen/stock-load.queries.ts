@@ -23,13 +23,13 @@ export interface IAddStocksQuery {
   result: IAddStocksResult;
 }
 
-const addStocksIR: any = {"usedParamSet":{"skus":true},"params":[{"name":"skus","required":true,"transform":{"type":"scalar"},"locs":[{"a":248,"b":253}]}],"statement":"-- Adds the skus that have no stock yet, with counters of 0. They are inserted ascending, so two loads of the same skus wait\n-- for each other and do not deadlock.\ninsert into stocks (sku, total, held, reserved)\nselect n.sku, 0, 0, 0\n  from unnest(:skus!::bigint[]) as n (sku)\n order by n.sku\n    on conflict (sku) do nothing\nreturning sku"};
+const addStocksIR: any = {"usedParamSet":{"skus":true},"params":[{"name":"skus","required":true,"transform":{"type":"scalar"},"locs":[{"a":257,"b":262}]}],"statement":"-- Adds the skus that have no stock yet, with counters of 0. They are inserted in ascending order, so two loads of the\n-- same skus wait for each other and do not deadlock.\ninsert into stocks (sku, total, held, reserved)\nselect n.sku, 0, 0, 0\n  from unnest(:skus!::bigint[]) as n (sku)\n order by n.sku\n    on conflict (sku) do nothing\nreturning sku"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- Adds the skus that have no stock yet, with counters of 0. They are inserted ascending, so two loads of the same skus wait
- * -- for each other and do not deadlock.
+ * -- Adds the skus that have no stock yet, with counters of 0. They are inserted in ascending order, so two loads of the
+ * -- same skus wait for each other and do not deadlock.
  * insert into stocks (sku, total, held, reserved)
  * select n.sku, 0, 0, 0
  *   from unnest(:skus!::bigint[]) as n (sku)

@@ -1,6 +1,9 @@
 /** What every command carries. */
 export interface CommandFrame {
-  /** Milliseconds since the epoch. A command that is undecided at this moment is not decided any more. */
+  /**
+   * When the caller stops waiting, in milliseconds since the epoch. The batcher gives up a command that is not decided
+   * shortly before this moment.
+   */
   readonly deadlineMs: number;
   /** The trace of the call that brought the command. Its events carry it on. */
   readonly traceparent: string | undefined;

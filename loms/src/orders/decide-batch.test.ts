@@ -124,7 +124,7 @@ describe('stock movements', () => {
     expect(answersTo(commands, { orders, stocks })).toEqual(['INSUFFICIENT_STOCK', 'ok', '102']);
   });
 
-  test('of a payment and a cancellation in one batch the first one wins', () => {
+  test('the first one wins when a payment and a cancellation share a batch', () => {
     expect(answersTo([pay(1n), cancel(1n)], { orders })).toEqual(['ok', 'WRONG_STATUS']);
     expect(answersTo([cancel(1n), pay(1n)], { orders })).toEqual(['ok', 'WRONG_STATUS']);
   });
@@ -260,7 +260,7 @@ describe('decide_before', () => {
     expect(changes.created).toEqual([]);
   });
 
-  test('a request without lines from that moment on keeps a failed order, which any later request of the user gets', () => {
+  test('a request without lines from that moment on keeps a failed order, which answers later requests too', () => {
     const question = create([], { requestId, decideBeforeMs });
     const original = create([line(1, 1)], { requestId, decideBeforeMs });
     const stranger = create([line(1, 1)], { requestId, userId: 8n });

@@ -36,8 +36,8 @@ export interface Loaded {
   /** Stocks by sku, locked. A sku without stock is absent. */
   readonly stocks: ReadonlyMap<number, Stock>;
   /**
-   * The orders of the wanted request ids and keys. They are not locked, so a decision may rely only on what never changes:
-   * their ids, user, lines and refusal.
+   * The orders of the wanted request ids and keys. They are not locked, so a decision may rely only on what never
+   * changes: their ids, user, lines and refusal.
    */
   readonly known: readonly Order[];
   readonly keys: readonly StoredKey[];

@@ -12,9 +12,11 @@ export interface Draft {
   readonly moment: Date;
   /** Begins the next command. The events from here on carry its trace. */
   begin(traceparent: string | undefined): void;
-  /** Returns an order that was locked, or created in this batch. */
+  /** Returns an order that may be changed, because it was locked or created in this batch. */
   order(id: bigint): Order | undefined;
+  /** Returns the order that was created under this request id, which need not be locked. */
   orderByRequest(requestId: string): Order | undefined;
+  /** Returns the order that answered this idempotency key, which need not be locked, and the hash of the request. */
   orderByKey(userId: bigint, key: string): { readonly requestHash: Buffer; readonly order: Order } | undefined;
   stock(sku: number): Stock | undefined;
   drawOrderId(): bigint;

@@ -13,11 +13,14 @@ export interface CreateOrder extends CommandFrame {
    * `decideBeforeMs`.
    */
   readonly lines: readonly OrderLine[];
-  /** The checkout id in lower case. Without one, an id that loms drew when the call came; retries of the batch keep it. */
+  /**
+   * The checkout id in lower case. Without one, an id that loms drew when the call came. It stays the same when the
+   * batch is retried.
+   */
   readonly requestId: string;
   /** Whether `requestId` is a checkout id. Only then can an earlier call have used it. */
   readonly hasCheckoutId: boolean;
-  /** Milliseconds since the epoch. From this moment on the order fails as CHECKOUT_EXPIRED. */
+  /** Milliseconds since the epoch. From this moment on, a new order fails as CHECKOUT_EXPIRED. */
   readonly decideBeforeMs: number | undefined;
   /** How long the order may stay unpaid. */
   readonly paymentTimeoutMs: number;
@@ -34,8 +37,9 @@ interface IdempotencyKey {
 const MAX_LISTED_SHORTAGES = 20;
 
 /**
- * Reserves every line or none, and stores the order either way. A request whose key or checkout id was used before gets
- * the outcome of the order from then.
+ * Creates an order, and reserves every line or none. When a line is short, or `decideBeforeMs` has passed, the order is
+ * stored as failed. A request whose key or checkout id was used before creates no order, and gets the outcome of the
+ * order that the earlier request created.
  *
  * Returns the order's id, or throws the refusal.
  */
@@ -55,13 +59,20 @@ export function decideCreate(draft: Draft, command: CreateOrder): bigint {
   return outcomeOf(order);
 }
 
-/** A request that only asks, and an order that such a request left, have no lines. They match any lines of their user. */
+/**
+ * Returns whether the known order can answer the command: both must have the same user and the same goods. A request
+ * that only asks for an outcome has no lines, and neither has a failed order that such a request left. They match any
+ * lines.
+ */
 function isOutcomeFor({ userId, lines }: CreateOrder, known: Order): boolean {
   if (known.userId !== userId) return false;
   return known.lines.length === 0 || lines.length === 0 || haveSameGoods(known.lines, lines);
 }
 
-/** Any order but a failed one was created with a reservation, so it answers with its id, whatever became of it since. */
+/**
+ * Returns the order's id, or throws the stored refusal of a failed order. Every order that did not fail was reserved
+ * when it was created, so a repeated request gets its id, as the first request did, whatever became of the order since.
+ */
 function outcomeOf(order: Order): bigint {
   if (order.refusal === null) return order.id;
   const { reason, message, values } = order.refusal;

@@ -7,7 +7,10 @@ export interface ExpireOrder extends OrderCommand {
   readonly kind: 'expire';
 }
 
-/** Cancels the order if it is still unpaid at its deadline. An order that was paid or cancelled meanwhile stays as it is. */
+/**
+ * Cancels the order if it is still unpaid at its deadline. An order that was paid or cancelled meanwhile stays as it
+ * is.
+ */
 export function decideExpire(draft: Draft, { orderId }: ExpireOrder): void {
   const order = draft.order(orderId);
   if (order !== undefined) expireIfDue(draft, order);

@@ -5,7 +5,7 @@ import type { MovementKind } from './stock.ts';
 interface Transition {
   /** What the transition does to the stock of each line. Absent when it moves no stock. */
   readonly movement?: MovementKind;
-  /** The transition names one of these causes. Absent when it has no cause. */
+  /** The causes of which each such transition names one. Absent when it has no cause. */
   readonly causes?: readonly OrderCause[];
 }
 
@@ -34,8 +34,8 @@ export interface OrderLine {
 }
 
 /**
- * The refusal that the caller of a failed order received. It is stored with the order, because every later request under
- * the same id gets the same answer.
+ * The refusal that the caller of a failed order received. It is stored with the order, because a repeated request gets
+ * the same answer, even when the stock has changed since.
  */
 export interface StoredRefusal {
   readonly reason: 'INSUFFICIENT_STOCK' | 'CHECKOUT_EXPIRED';
@@ -87,7 +87,10 @@ export function transition(
 
 export const MAX_LINE_COUNT = 65_535;
 
-/** Sums the counts of each sku. The first line of a sku gives the name and the price. Returns lines ascending by sku. */
+/**
+ * Returns one line for each sku, ascending by sku, with the sum of its counts. The first line of a sku gives the name
+ * and the price.
+ */
 export function sumLines(lines: readonly OrderLine[]): OrderLine[] {
   const bySku = new Map<number, OrderLine>();
   for (const line of lines) {

@@ -7,7 +7,7 @@ export interface Stock {
   readonly reserved: bigint;
 }
 
-/** What an order's line does to the stock: the factor of its count in each counter. */
+/** What a movement adds to each counter of the sku for every unit of the order's line. */
 const EFFECTS = {
   reserve: { total: 0n, reserved: 1n },
   release: { total: 0n, reserved: -1n },
@@ -41,7 +41,7 @@ export function moveLine(
   return { sku, orderId, kind, total: effect.total * units, reserved: effect.reserved * units };
 }
 
-/** Returns the counters after the movement. Throws when a counter leaves its bounds, because no decision allows that. */
+/** Returns the counters after the movement. Throws when a counter leaves its bounds, which no decision allows. */
 export function applyMovement(stock: Stock, movement: Movement): Stock {
   const moved = {
     total: stock.total + movement.total,

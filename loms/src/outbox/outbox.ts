@@ -17,8 +17,8 @@ export interface Acknowledgement {
 /** The rows of order_events that are not published yet. */
 export interface Outbox {
   /**
-   * Returns at most `limit` unpublished events, ascending by position. An order with a quarantined event is returned only up
-   * to the version before it.
+   * Returns at most `limit` unpublished events, ascending by position. Leaves out a quarantined event and the later
+   * events of its order.
    */
   findUnpublished(limit: number): Promise<OutboxRow[]>;
   /** Stores where events were acknowledged. The first acknowledgement of an event stays. */

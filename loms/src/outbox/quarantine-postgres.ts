@@ -11,7 +11,7 @@ export interface EventId {
 
 const MAX_LISTED = 100;
 
-/** Returns the quarantined events as lines to print, at most 100, and a last line that counts them. */
+/** Returns at most 100 quarantined events as lines to print, and a last line that says how many these are. */
 export async function listQuarantine(db: Db): Promise<string[]> {
   const rows = await listQuarantined.run({ limit: MAX_LISTED }, db);
   if (rows.length === 0) return ['no event is quarantined'];
@@ -22,7 +22,9 @@ export async function listQuarantine(db: Db): Promise<string[]> {
   return [...lines, rows.length === 1 ? '1 event is quarantined' : `${rows.length} events are quarantined`];
 }
 
-/** Lets the relay send the event again. Returns a sentence to print. Throws `not-found` unless the event is quarantined. */
+/**
+ * Lets the relay send the event again. Returns a sentence to print. Throws `not-found` unless the event is quarantined.
+ */
 export async function retryQuarantined(db: Db, event: EventId): Promise<string> {
   const { rowCount } = await retryEvent.runWithCounts(event, db);
   return describe(event, rowCount, 'will be sent again');

@@ -103,7 +103,7 @@ function setUp() {
   };
 }
 
-test('sends events in the order of their positions, and marks them with their offsets', async () => {
+test('the relay sends events in the order of their positions, and marks them with their offsets', async () => {
   const { clock, rows, eventLog, add, startRelay } = setUp();
   add(1, 1, 2);
   add(2, 1);
@@ -113,7 +113,7 @@ test('sends events in the order of their positions, and marks them with their of
   expect(rows.map(({ acknowledgement }) => acknowledgement?.offset)).toEqual([0n, 1n, 2n]);
 });
 
-test('starts the next round at once when a round was full', async () => {
+test('the relay starts the next round at once when a round was full', async () => {
   const { clock, eventLog, add, startRelay } = setUp();
   add(1, 1, 2, 3, 4, 5, 6, 7, 8, 9);
   await using _ = startRelay();
@@ -121,7 +121,7 @@ test('starts the next round at once when a round was full', async () => {
   expect(eventLog.sentIds).toHaveLength(9);
 });
 
-test('sends nothing while another relay holds the lease, and takes over at once when that one stops', async () => {
+test('a relay sends nothing while another holds the lease, and takes over at once when that one stops', async () => {
   const { clock, eventLog, add, startRelay } = setUp();
   const first = startRelay('first');
   await clock.advance(1);
@@ -152,7 +152,7 @@ test('a lease that cannot be released is reported, and the relay stops all the s
   expect(errors.map(String)).toEqual(['Error: the database is away']);
 });
 
-test('quarantines nothing while the log is away, and sends everything when the log is back', async () => {
+test('the relay quarantines nothing while the log is away, and sends everything when the log is back', async () => {
   const { clock, rows, eventLog, errors, add, startRelay } = setUp();
   eventLog.isAway = true;
   add(1, 1, 2);
@@ -166,7 +166,7 @@ test('quarantines nothing while the log is away, and sends everything when the l
   expect(eventLog.sentIds).toEqual(['1-1', '1-2']);
 });
 
-test('sends events again, with the same ids and in order, when it was killed before it marked them', async () => {
+test('events that were sent but not marked are sent again, with the same ids and in order', async () => {
   const { clock, rows, eventLog, add, startRelay } = setUp();
   eventLog.lostAnswers = 1;
   add(1, 1, 2);
@@ -191,7 +191,7 @@ test('an event that the log refuses stops its own order and no other, until it i
   expect(eventLog.sentIds).toEqual(['1-1', '2-1', '1-2', '1-3']);
 });
 
-test('a relay that was paused marks what is true, and earlier marks stay', async () => {
+test('a relay that was paused and sends events again leaves their marks as they are', async () => {
   const { rows, deps, add } = setUp();
   add(1, 1, 2);
   const taken = await deps.outbox.findUnpublished(10);

@@ -27,13 +27,14 @@ interface RelayLimits {
 }
 
 /**
- * Starts the relay, which sends the unpublished events to the log and marks them as published. Of the relays on one
- * database, the holder of the lease is active. Disposing the relay releases the lease, so that the next one takes over at
- * once.
+ * Starts the relay, which sends the unpublished events to the log and marks them as published. When several relays run
+ * on one database, only the one that holds the lease is active. Disposing it releases the lease, so that the next one
+ * takes over at once.
  *
- * The relay remembers no position: each round reads the unpublished events again. A relay that is killed between sending
- * and marking is followed by one that sends the same events with the same ids. A relay that is paused while another takes
- * over may send events a second time, and what it then marks is still true.
+ * The relay remembers no position: each round reads the unpublished events again. When a relay is killed between
+ * sending and marking, the next one sends the same events with the same ids. A relay that was paused while another took
+ * over may send events a second time. Both places in the log then hold the event, and the mark that was written first
+ * stays.
  */
 export function startRelay(deps: RelayDeps, { intervalMs, minPauseMs, maxEvents }: RelayLimits): Loop {
   const { lease, outbox, onError } = deps;
@@ -56,11 +57,11 @@ export function startRelay(deps: RelayDeps, { intervalMs, minPauseMs, maxEvents 
 }
 
 /**
- * Sends the events in one batch, and marks them as published where the log acknowledged them.
+ * Sends the events in one batch, and marks each as published, with its place in the log.
  *
- * When the log refuses the batch because of a record in it, the events are sent one by one. An order then stops at its
- * first event that is not acknowledged, so that no later version is sent before it. When the log is away, the round fails,
- * and no event is quarantined.
+ * When the log refuses the batch because of a record in it, the events are sent one by one. An event that is refused
+ * alone is quarantined, and the later events of its order wait. Any other failure, such as a log that is away, fails
+ * the round and quarantines no event.
  */
 export async function sendEvents(deps: SendDeps, rows: readonly OutboxRow[]): Promise<void> {
   try {

@@ -3,7 +3,7 @@ import type { Db } from '@tally/platform/postgres';
 import { lockStocks } from '../gen/load.queries.ts';
 import { addStocks, hasStocks, moveStocks } from '../gen/stock-load.queries.ts';
 import { toUpdateError } from '../store/store-postgres.ts';
-import type { LoadMovement, Shelf, StockLoadStore } from './stock-load.ts';
+import type { LoadMovement, LockedStock, StockLoadStore } from './stock-load.ts';
 
 /** Creates the store of stock loading. An update takes two round trips, as a batch of orders does. */
 export function createPostgresStockLoadStore(db: Db): StockLoadStore {
@@ -17,11 +17,11 @@ export function createPostgresStockLoadStore(db: Db): StockLoadStore {
             lockStocks.run({ skus: parameters, orderIds: [] }, tx),
           ]);
           const newSkus = new Set(added.map(({ sku }) => sku));
-          const shelves = stocks.map(({ sku, ...stock }): [number, Shelf] => [
+          const lockedStocks = stocks.map(({ sku, ...stock }): [number, LockedStock] => [
             Number(sku),
             { ...stock, isNew: newSkus.has(sku) },
           ]);
-          const { changes, answer } = decide(new Map(shelves));
+          const { changes, answer } = decide(new Map(lockedStocks));
           if (changes.length > 0) tx.sendWithCommit(moveStocks.run(toParameters(changes), tx));
           return answer;
         });

@@ -6,7 +6,7 @@ import { UpdateError, type UpdateFailure } from '../store/store.ts';
 import {
   type LoadedSku,
   MAX_CHUNK_SKUS,
-  type Shelf,
+  type LockedStock,
   type StockEntry,
   StockLoadError,
   type StockLoadStore,
@@ -14,17 +14,17 @@ import {
   loadStock,
 } from './stock-load.ts';
 
-const NEW_SHELF: Shelf = { total: 0n, held: 0n, reserved: 0n, isNew: true };
+const NEW_STOCK: LockedStock = { total: 0n, held: 0n, reserved: 0n, isNew: true };
 const entry = (sku: number, total: bigint, held = 0n): StockEntry => ({ sku, total, held });
 const entries = (count: number) => Array.from({ length: count }, (_, i) => entry(i + 1, 1n));
 
 describe('loading an entry', () => {
-  const known: Shelf = { total: 10n, held: 2n, reserved: 4n, isNew: false };
+  const known: LockedStock = { total: 10n, held: 2n, reserved: 4n, isNew: false };
   type Movement = { kind: 'receipt' | 'adjust'; total: bigint; held: bigint };
-  type Row = [name: string, StockEntry, Shelf, LoadedSku['outcome'], Movement | undefined];
+  type Row = [name: string, StockEntry, LockedStock, LoadedSku['outcome'], Movement | undefined];
   const table: Row[] = [
-    ['of a new sku', entry(1, 5n, 1n), NEW_SHELF, 'received', { kind: 'receipt', total: 5n, held: 1n }],
-    ['of 0 units of a new sku', entry(1, 0n), NEW_SHELF, 'received', { kind: 'receipt', total: 0n, held: 0n }],
+    ['of a new sku', entry(1, 5n, 1n), NEW_STOCK, 'received', { kind: 'receipt', total: 5n, held: 1n }],
+    ['of 0 units of a new sku', entry(1, 0n), NEW_STOCK, 'received', { kind: 'receipt', total: 0n, held: 0n }],
     ['that changes nothing', entry(1, 10n, 2n), known, 'unchanged', undefined],
     ['with more units', entry(1, 15n, 2n), known, 'adjusted', { kind: 'adjust', total: 5n, held: 0n }],
     ['with fewer held units', entry(1, 10n, 0n), known, 'adjusted', { kind: 'adjust', total: 0n, held: -2n }],
@@ -50,23 +50,23 @@ describe('loading an entry', () => {
 /** A store in memory whose first updates fail. */
 function setUp(failures: UpdateFailure[] = []) {
   const clock = createFakeClock();
-  const shelves = new Map<number, Shelf>();
+  const stocks = new Map<number, LockedStock>();
   const chunks: number[][] = [];
   const store: Pick<StockLoadStore, 'update'> = {
     async update(skus, decide) {
       chunks.push([...skus]);
       const failure = failures.shift();
       if (failure !== undefined) throw new UpdateError(failure, new Error('a test'));
-      const locked = new Map(skus.map((sku) => [sku, shelves.get(sku) ?? NEW_SHELF]));
+      const locked = new Map(skus.map((sku) => [sku, stocks.get(sku) ?? NEW_STOCK]));
       const { changes, answer } = decide(locked);
       for (const { sku, total, held } of changes) {
-        const before = locked.get(sku) ?? NEW_SHELF;
-        shelves.set(sku, { ...before, total: before.total + total, held: before.held + held, isNew: false });
+        const before = locked.get(sku) ?? NEW_STOCK;
+        stocks.set(sku, { ...before, total: before.total + total, held: before.held + held, isNew: false });
       }
       return answer;
     },
   };
-  return { clock, store, shelves, chunks };
+  return { clock, store, stocks, chunks };
 }
 
 /** Resolves with the StockLoadError that the load fails with. */

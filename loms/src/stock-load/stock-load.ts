@@ -12,7 +12,7 @@ export interface StockEntry {
 }
 
 /** The counters of a sku under its lock. A sku that had no stock before gets counters of 0. */
-export interface Shelf extends Stock {
+export interface LockedStock extends Stock {
   readonly isNew: boolean;
 }
 
@@ -28,20 +28,20 @@ export interface LoadMovement {
 export interface LoadedSku {
   readonly outcome: 'received' | 'adjusted' | 'unchanged' | 'refused';
   readonly entry: StockEntry;
-  readonly before: Shelf;
+  readonly before: LockedStock;
   readonly movement: LoadMovement | undefined;
 }
 
 export interface StockLoadStore {
   /**
-   * Locks the skus in the order in which they are given, adds those that have no stock, calls `decide`, and writes the
-   * movements that it returns, all or nothing. Resolves with the decision's answer once they are committed.
+   * Adds the skus that have no stock, locks all of them ascending by sku, calls `decide`, and writes the movements that
+   * it returns, all or nothing. Resolves with the decision's answer once they are committed.
    *
    * Rejects with UpdateError. Running the same update again is safe, because an entry says what the stock is to be.
    */
   update<A>(
     skus: readonly number[],
-    decide: (shelves: ReadonlyMap<number, Shelf>) => {
+    decide: (lockedStocks: ReadonlyMap<number, LockedStock>) => {
       readonly changes: readonly LoadMovement[];
       readonly answer: A;
     },
@@ -95,7 +95,7 @@ export async function loadStock(
   return loaded;
 }
 
-/** Loads one chunk. A lock that an order holds, a deadlock or a lost connection is retried up to 8 times. */
+/** Loads one chunk in up to 8 attempts. A timeout, a conflict with an order or a lost connection allows another one. */
 async function loadChunk(
   { store, clock }: StockLoadDeps,
   entries: readonly StockEntry[],
@@ -104,8 +104,8 @@ async function loadChunk(
   const skus = entries.map(({ sku }) => sku);
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await store.update(skus, (shelves) => {
-        const answer = entries.map((entry) => decideLoad(entry, shelves.get(entry.sku)));
+      return await store.update(skus, (lockedStocks) => {
+        const answer = entries.map((entry) => decideLoad(entry, lockedStocks.get(entry.sku)));
         return { changes: answer.flatMap(({ movement }) => movement ?? []), answer };
       });
     } catch (error) {
@@ -115,8 +115,11 @@ async function loadChunk(
   }
 }
 
-/** Refuses a total below what orders have reserved. Otherwise a new sku gets a receipt, and a known one an adjustment. */
-export function decideLoad(entry: StockEntry, before: Shelf | undefined): LoadedSku {
+/**
+ * Refuses a total below what orders have reserved. Otherwise a new sku gets a receipt, and a known one gets an
+ * adjustment when it changes.
+ */
+export function decideLoad(entry: StockEntry, before: LockedStock | undefined): LoadedSku {
   if (before === undefined) throw new Error(`sku ${entry.sku} was not locked`);
   const { sku } = entry;
   const total = entry.total - before.total;

@@ -12,8 +12,9 @@ import { type Store, UpdateError, type UpdateFailure } from './store.ts';
 /**
  * Creates the store on PostgreSQL.
  *
- * An update takes two round trips: one that begins the transaction, locks and loads, and one that writes and commits. It
- * locks orders by id, and then stocks by sku. Everything that locks both must follow this order, or deadlocks follow.
+ * An update takes two round trips: one that begins the transaction, locks and loads, and one that writes and commits.
+ * It locks orders by id, and then stocks by sku. Every transaction that locks both must keep this order, because
+ * otherwise two of them can deadlock.
  */
 export function createPostgresStore(db: Db): Store {
   return {
@@ -70,7 +71,8 @@ export function toUpdateError(error: unknown): UpdateError {
 async function load(tx: Transaction, wanted: Wanted): Promise<Loaded> {
   const { orderIds, skus, requestIds, keys, newOrders } = wanted;
   const keyParameters = { userIds: keys.map(({ userId }) => userId), keys: keys.map(({ key }) => key) };
-  // The queries are started together, so they leave in one flush. The server runs them one after another, in this order.
+  // The queries are started together, so they leave in one flush. The server runs them one after another, in the order
+  // of this list.
   const [orders, stocks, storedKeys, known, [drawn]] = await Promise.all([
     orderIds.length === 0 ? [] : lockOrders.run({ ids: [...orderIds] }, tx),
     lockStocks.run({ skus: skus.map(BigInt), orderIds: [...orderIds] }, tx),

@@ -5,12 +5,12 @@ import type { Stock } from '../orders/stock.ts';
 /** Where orders and stock are stored. */
 export interface Store {
   /**
-   * Locks the wanted orders and then the stocks, loads them, calls `decide`, and writes its changes, all or nothing. Resolves
-   * with the decision's answer once they are committed.
+   * Locks the wanted orders and then the stocks, loads them, calls `decide`, and writes its changes, all or nothing.
+   * Resolves with the decision's answer once they are committed.
    *
-   * Rejects with UpdateError. Then the changes may have been committed or not. Running the same update again is safe: it
-   * waits for the locks of the first run, and the look-up by request id and key finds what that run committed. Nothing is
-   * written when `decide` throws.
+   * Rejects with UpdateError. Then the changes may have been committed or not. Running the same update again is safe:
+   * it waits for the locks of the first run, and the look-up by request id and key finds what that run committed.
+   * Nothing is written when `decide` throws.
    */
   update<A>(wanted: Wanted, decide: (loaded: Loaded) => Decision<A>): Promise<A>;
   /** Reads one order without a lock. Fails after `timeoutMs`. */

@@ -19,7 +19,7 @@ export const line = (sku: number, count: number): OrderLine => ({ sku, count, na
 
 let requestCount = 0;
 
-/** Returns a new UUID. They count up. */
+/** Returns a UUID that was not returned before. Its last digits count the calls. */
 export function newRequestId(): string {
   requestCount += 1;
   return `00000000-0000-4000-8000-${String(requestCount).padStart(12, '0')}`;
@@ -63,7 +63,10 @@ export function order(status: OrderStatus, more: Partial<Order> = {}): Order {
   };
 }
 
-/** Returns what a store loads: by default 8 available units of sku 1, 4 of sku 2, and no orders. New orders count from 101. */
+/**
+ * Returns what a store loads: by default 8 available units of sku 1, 4 of sku 2, and no orders. The ids of new orders
+ * count from 101.
+ */
 export function loaded(more: Partial<Loaded> = {}): Loaded {
   return {
     moment: MOMENT,
@@ -79,7 +82,7 @@ export function loaded(more: Partial<Loaded> = {}): Loaded {
   };
 }
 
-/** Decides the commands on the store in one batch, without a batcher. Rejects when the batch would have to be retried. */
+/** Decides the commands on the store in one batch, without a batcher. Rejects where a batcher would retry the batch. */
 export function runBatch(
   store: Pick<Store, 'update'>,
   commands: readonly Command[],

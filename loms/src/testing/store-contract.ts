@@ -160,7 +160,7 @@ function describeUpdates(open: () => Promise<StoreUnderTest>): void {
     expect(await store.findStock(8, 1000)).toEqual({ total: 100n, held: 0n, reserved: 0n });
   });
 
-  test('a second movement of one kind for an order and sku is a conflict, so goods are never reserved twice', async () => {
+  test('a second movement of one kind for an order and sku is a conflict, so no goods are reserved twice', async () => {
     const { store } = await open();
     const id = await createOrder(store, create([line(9, 1)]));
     const wanted = { orderIds: [], skus: [9], requestIds: [], keys: [], newOrders: 0 };

@@ -16,7 +16,8 @@ create type order_status  as enum ('new', 'awaiting payment', 'failed', 'payed',
 create type order_cause   as enum ('shortage', 'checkout expired', 'shopper', 'payment expired');
 create type movement_kind as enum ('receipt', 'reserve', 'release', 'ship', 'adjust');
 
--- The counters of each sku. They are the sums of its rows in stock_movements, and their checks make overselling impossible.
+-- The counters of each sku. They are the sums of its rows in stock_movements. Their checks keep orders from reserving
+-- more than the total; only loms also leaves out the held units.
 create table stocks (
   sku      bigint primary key check (sku between 1 and 4294967295),
   total    bigint not null check (total >= 0),
@@ -101,7 +102,8 @@ create table order_events (
 create index order_events_unpublished on order_events (position) where log_offset is null;
 
 -- The events that an operator has to decide on. Almost always empty.
-create index order_events_quarantined on order_events (order_id, version) where quarantine is not null and log_offset is null;
+create index order_events_quarantined on order_events (order_id, version)
+  where quarantine is not null and log_offset is null;
 
 -- The idempotency keys of OrderCreate. A key is honoured until its row is deleted, because the look-up ignores its age.
 create table order_keys (
@@ -115,7 +117,8 @@ create table order_keys (
 
 create index order_keys_by_age on order_keys (created_at);
 
--- Names the instance that does some work which one instance at a time should do. Correctness does not depend on it.
+-- The instances that do work which only one instance at a time should do, such as the relay. Nothing becomes wrong when
+-- two of them do it at once.
 create table leases (
   name       text        primary key,
   holder     uuid        not null,

@@ -1,9 +1,9 @@
 /*
   One statement writes everything that a batch changed.
 
-  Counters change by deltas, so their check constraints hold even when a lock was lost. In the arrays of causes and
-  traceparents, an empty text stands for null. Keys are inserted in their order, so two batches that insert the same keys
-  wait for each other and do not deadlock.
+  Counters change by deltas and not to absolute values, so a mistake in the locking cannot undo the change of another
+  batch. In the arrays of causes and traceparents, an empty text stands for null. Keys are inserted in ascending order,
+  so two batches that insert the same keys wait for each other and do not deadlock.
 
   Each update restricts its rows twice, by a join and by an array. The statement is planned once, while the tables are
   small. Without the array, that plan would read every order and every stock, for as long as the connection lives.

@@ -8,7 +8,7 @@ select o.id
  limit :limit!::integer;
 
 /* @name deleteOldKeys */
--- Two sweeps skip the rows that the other one has locked, and do not wait for each other.
+-- Each of two sweeps skips the rows that the other one has locked, so neither waits for the other.
 delete from order_keys
  where (user_id, key) in (select k.user_id, k.key
                             from order_keys k

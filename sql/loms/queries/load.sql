@@ -1,6 +1,6 @@
 /*
   The queries with which a batch locks and loads, in the order in which it runs them: orders by id, then stocks by sku.
-  Every transaction that locks both must take the locks in this order, or deadlocks follow.
+  Every transaction that locks both must take the locks in this order, because otherwise two of them can deadlock.
 */
 
 /* @name lockOrders */
@@ -33,7 +33,10 @@ select k.user_id, k.key, k.request_hash, k.order_id
  where k.user_id = any(:userIds!::bigint[]);
 
 /* @name findKnown */
--- Runs after the locks too. Finds orders by their request ids, and by the keys that findKeys looks up.
+-- Finds orders by their request ids, and by the keys that findKeys looks up. Like findKeys, it runs after the locks
+-- were taken, so that it finds an order that was committed while they were waited for. An order that is committed even
+-- later makes applyChanges violate the constraint on request_id or the primary key of order_keys, and the batch is
+-- retried.
 select o.id, o.user_id, o.status, o.cause, o.request_id, o.refusal, o.pay_before, o.version,
        array(select l.sku   from order_lines l where l.order_id = o.id order by l.sku) as "skus!",
        array(select l.count from order_lines l where l.order_id = o.id order by l.sku) as "counts!"

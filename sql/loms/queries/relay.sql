@@ -1,6 +1,6 @@
 /* @name findUnpublished */
--- Positions of an order's events ascend with their versions, so each order comes without gaps from its first unpublished
--- version on. An order with a quarantined version comes only up to the version before it.
+-- The positions of an order's events ascend with their versions, so the versions of each order come without gaps, from
+-- its first unpublished one on. An order with a quarantined version comes only up to the version before it.
 select e.position, e.order_id, e.version, e.status, e.moment, e.traceparent, e.skipped
   from order_events e
  where e.log_offset is null
@@ -15,8 +15,8 @@ select e.position, e.order_id, e.version, e.status, e.moment, e.traceparent, e.s
  limit :limit!::integer;
 
 /* @name markPublished */
--- Two relays may mark the same rows at once. The rows are locked in order, so the relays wait and do not deadlock. Both
--- marks are true, and the first one stays.
+-- Two relays may mark the same rows at once. The rows are locked in order, so the relays wait and do not deadlock. The
+-- log has the event at both places, and the mark that was written first stays.
 with acknowledged as (
   select e.position, a.log_partition, a.log_offset
     from unnest(:positions!::bigint[], :logPartitions!::integer[], :logOffsets!::bigint[])

@@ -3,8 +3,8 @@
 */
 
 /* @name addStocks */
--- Adds the skus that have no stock yet, with counters of 0. They are inserted ascending, so two loads of the same skus wait
--- for each other and do not deadlock.
+-- Adds the skus that have no stock yet, with counters of 0. They are inserted in ascending order, so two loads of the
+-- same skus wait for each other and do not deadlock.
 insert into stocks (sku, total, held, reserved)
 select n.sku, 0, 0, 0
   from unnest(:skus!::bigint[]) as n (sku)
