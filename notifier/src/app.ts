@@ -16,9 +16,12 @@ const LOG_CONNECTIONS = 4;
 /** Starts the notifier. Disposing it stops its parts in the reverse order of their start. */
 export function start(config: NotifierConfig): Promise<RunningService> {
   return startService(config, async (frame, stack) => {
-    const { db, loop, log, metrics, tracer, serve } = frame;
+    const { name, db, openDb, giveUp, loop, log, metrics, tracer, serve } = frame;
     const eventLog = stack.use(
-      await openEventLog({ ...frame, ...loop }, config, { topics: TOPICS, maxConnections: LOG_CONNECTIONS }),
+      await openEventLog({ ...loop, name, openDb, giveUp }, config, {
+        topics: TOPICS,
+        maxConnections: LOG_CONNECTIONS,
+      }),
     );
     const store = createPostgresStore(db);
     const events = new Counter({

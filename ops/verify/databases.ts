@@ -13,7 +13,7 @@ export type DatabaseUrls = Readonly<Record<DatabaseName, string>>;
 export function readDatabaseUrls(reader: ConfigReader): DatabaseUrls {
   const brokers = reader.optionalAddresses(
     'KAFKA_BROKERS',
-    'Brokers of the event log on Kafka; without it the log is on PostgreSQL.',
+    'Brokers of the event log on Kafka; when unset, the log is on PostgreSQL.',
   );
   return forEachDatabase((name) =>
     name === 'log' && brokers !== undefined ? `${KAFKA_SCHEME}${brokers.join(',')}` : readDatabaseUrl(reader, name),

@@ -78,7 +78,7 @@ describeWithKafka('Kafka with failing brokers', () => {
     expect(member.partitions).toEqual([0, 1]);
   }, 90_000);
 
-  test('a membership stops to be current, and then is silent, while the group does not answer', async () => {
+  test('while the group does not answer, a membership stops being current, and later is silent', async () => {
     await using kafka = await openTestKafka();
     await using log = openLog(kafka.brokers);
     await log.ensureTopic('t', 2);

@@ -26,7 +26,7 @@ log.subscribe({
   group,
   maxBatchEvents: 10,
   handler: async (events) => {
-    // Written synchronously, so that the test knows what was handled when the process is killed.
+    // The write is synchronous, so that the test knows what was handled when the process is killed.
     for (const { key, value } of events) writeSync(STDOUT, `${key} ${new TextDecoder().decode(value)}\n`);
   },
 });

@@ -34,7 +34,7 @@ export function openLog(brokers: readonly string[], { rejoinLimitMs, ...deps }: 
     clock: systemClock,
     random: Math.random,
     onError: () => {},
-    // Printed, because the test fails later, when it waits for events that nobody reads any more.
+    // This is printed because the test fails only later, when it waits for events that nobody reads any more.
     giveUp: (error) => console.error(error),
   };
   return openKafkaLog({ ...defaults, ...deps }, rejoinLimitMs === undefined ? {} : { rejoinLimitMs });
@@ -132,7 +132,7 @@ export function startMemberProcess(brokers: readonly string[], topic: string, gr
   };
 }
 
-/** Runs `work` while a process is stopped, so that it keeps its connections but does not answer. */
+/** Runs `work` while a process is stopped. A stopped process keeps its connections but does not answer. */
 export async function whilePaused(pid: number | undefined, work: () => Promise<void>): Promise<void> {
   if (pid === undefined) throw new Error('there is no process to pause');
   process.kill(pid, 'SIGSTOP');

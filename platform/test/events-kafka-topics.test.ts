@@ -17,7 +17,7 @@ import {
 } from './events-kafka-setup.ts';
 
 describeWithKafka('topics on Kafka', () => {
-  test('a record that is too large is refused by name when it was published alone, and not in a batch', async () => {
+  test('a record that is too large throws RecordRefusedError, or invalid-argument in a batch', async () => {
     const { brokers, topic } = await createTopic(2);
     await using log = openLog(brokers);
     const tooLarge = [

@@ -74,13 +74,13 @@ test('a publisher that commits late hides no event from a reader', async () => {
 test('publishing to a topic whose partitions are gone is unavailable, and works again when they are back', async () => {
   await log.ensureTopic('gone', 2);
   await log.publish([event('gone', 'a', 1)]);
-  const kinds = async () => {
+  const failureKind = async () => {
     const failed = await log.publish([event('gone', 'a', 2)]).catch((error: unknown) => error);
     return failed instanceof AppError ? failed.kind : failed;
   };
   await db.query(`update partitions set topic = 'elsewhere' where topic = 'gone'`);
   // The first publish relies on the remembered partition count, the second one finds no partitions.
-  expect([await kinds(), await kinds()]).toEqual(['unavailable', 'unavailable']);
+  expect([await failureKind(), await failureKind()]).toEqual(['unavailable', 'unavailable']);
   await db.query(`update partitions set topic = 'gone' where topic = 'elsewhere'`);
   expect(await log.publish([event('gone', 'a', 3)])).toHaveLength(1);
 });
@@ -101,7 +101,7 @@ test('a member whose lease was taken over cannot commit, so the offset never goe
     },
   });
   await waitUntil(() => handled === 1, { what: 'the first member handles events' });
-  // As if the member had been paused for longer than its lease, and a successor had read everything.
+  // The database looks as if the member had been paused for longer than its lease, and a successor had read everything.
   const successor = randomUUID();
   await db.query(
     `update group_partitions set holder = $1, token = token + 1, next_offset = 10, expires_at = clock_timestamp() + interval '5 s'
@@ -187,7 +187,7 @@ test('while the server is down a publish rejects, and afterwards readers continu
   await waitUntil(() => seen.has('3'), { what: 'the reader continues' });
 }, 30_000);
 
-test('pruning deletes only records that every group has read, and no young ones', async () => {
+test('pruning deletes the old records that every group has read, and no others', async () => {
   await log.ensureTopic('prune', 1);
   const pruning = openPostgresLog({ db, clock: systemClock, random: Math.random, onError: () => {} }, LIMITS);
   await log.publish(Array.from({ length: 10 }, (_, n) => event('prune', 'a', n)));

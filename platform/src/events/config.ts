@@ -12,7 +12,7 @@ export interface EventLogConfig {
 export interface KafkaConfig {
   /** `host:port` of one broker or more. The client learns of the others from them. */
   readonly brokers: readonly string[];
-  /** Number of brokers that keep each partition of a topic that the service creates. */
+  /** Number of brokers that store each partition of a newly created topic. */
   readonly replicationFactor: number;
   /** Number of replicas that must have an event before it is acknowledged. */
   readonly minInSyncReplicas: number;
@@ -26,11 +26,11 @@ const MAX_BROKERS = 9;
 export function readEventLogConfig(reader: ConfigReader, name: string, adminPort: number): EventLogConfig {
   const brokers = reader.optionalAddresses(
     'KAFKA_BROKERS',
-    'Brokers of the event log on Kafka; without it the log is on PostgreSQL.',
+    'Brokers of the event log on Kafka; when unset, the log is on PostgreSQL.',
   );
   const replicationFactor = reader.integer(
     'KAFKA_REPLICATION_FACTOR',
-    'Number of brokers that store each event, for topics that are created.',
+    'Number of brokers that store each event of a newly created topic.',
     { fallback: 3, min: 1, max: MAX_BROKERS, unit: 'brokers' },
   );
   const minInSyncReplicas = reader.integer(

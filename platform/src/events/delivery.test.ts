@@ -12,7 +12,7 @@ const failureOf = (work: Promise<unknown>) =>
     (error: unknown) => error,
   );
 
-test('a handler that exceeds its limit hears its signal, and the call fails even when the handler never ends', async () => {
+test('the signal of a handler aborts at its limit, and the call fails even when the handler never ends', async () => {
   const clock = createFakeClock();
   const signals: AbortSignal[] = [];
   const handler = (_: readonly LoggedEvent[], { signal }: { signal: AbortSignal }) => {
@@ -30,7 +30,7 @@ test('a handler that exceeds its limit hears its signal, and the call fails even
   });
 });
 
-test('a handler hears its signal when its partition is revoked', async () => {
+test('the signal of a handler aborts when its partition is revoked', async () => {
   const clock = createFakeClock();
   const revoked = new AbortController();
   const handler = (_: readonly LoggedEvent[], { signal }: { signal: AbortSignal }) =>
@@ -41,11 +41,11 @@ test('a handler hears its signal when its partition is revoked', async () => {
   expect(clock.pending).toBe(0);
 });
 
-test('a value that is too large is refused by name only when it was published alone', () => {
+test('a value that is too large throws RecordRefusedError only when it was published alone', () => {
   const large = { ...event, value: new Uint8Array(1024 * 1024 + 1) };
   expect(() => requireValueSize(large, 1)).toThrow(RecordRefusedError);
   expect(() => requireValueSize(large, 2)).toThrow(
-    'a record of the batch is refused: the value has 1048577 bytes, the limit is 1048576',
+    'a record of the batch is refused: the value has 1048577 bytes; the limit is 1048576',
   );
   expect(() => requireValueSize({ ...event, value: new Uint8Array(1024 * 1024) }, 1)).not.toThrow();
 });

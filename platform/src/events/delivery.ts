@@ -34,15 +34,15 @@ export async function callHandler(
   }
 }
 
-/** Throws when the value of an event is larger than the log takes. */
+/** Throws the error that `toRefusal` returns when the value of an event exceeds MAX_VALUE_BYTES. */
 export function requireValueSize({ value }: NewEvent, batchSize: number): void {
   if (value.length <= MAX_VALUE_BYTES) return;
-  throw toRefusal(`the value has ${value.length} bytes, the limit is ${MAX_VALUE_BYTES}`, batchSize);
+  throw toRefusal(`the value has ${value.length} bytes; the limit is ${MAX_VALUE_BYTES}`, batchSize);
 }
 
 /**
- * Returns the error for a record that the log refuses. Only a record that was published alone is refused by name: in a
- * batch, it may be another one that is at fault.
+ * Returns the error for a record that the log refuses: RecordRefusedError when the record was published alone,
+ * otherwise `invalid-argument`, because Kafka does not say which record of a batch is at fault.
  */
 export function toRefusal(fault: string, batchSize: number, cause?: unknown): Error {
   return batchSize === 1
@@ -51,8 +51,8 @@ export function toRefusal(fault: string, batchSize: number, cause?: unknown): Er
 }
 
 /**
- * Returns whether a topic needs partitions added. Throws `failed-precondition` when it has more partitions than wanted,
- * or when it has fewer and events that some group has not read: their keys would change partition.
+ * Returns whether partitions must be added to a topic. Throws `failed-precondition` when the topic has more than
+ * wanted, and when it has fewer but also holds unread events, whose keys would change partition.
  */
 export async function needsPartitions(
   topic: string,

@@ -10,7 +10,9 @@ export const MAX_VALUE_BYTES = 1024 * 1024;
 const MIN_RETRY_PAUSE_MS = 100;
 const MAX_RETRY_PAUSE_MS = 5_000;
 
-/** Returns the pause before a failed handler is called again: from 100 ms to 5 s, by the number of failures in a row. */
+/**
+ * Returns the pause before a failed handler is called again: from 100 ms to 5 s, by the number of failures in a row.
+ */
 export function retryPauseMs(failures: number, random: () => number): number {
   return backoffMs(failures, MIN_RETRY_PAUSE_MS, MAX_RETRY_PAUSE_MS, random);
 }
@@ -19,8 +21,8 @@ export function retryPauseMs(failures: number, random: () => number): number {
 const MAX_DOUBLINGS = 10;
 
 /**
- * Returns an exponential backoff: `minMs` after the first failure in a row, then twice as long after each, up to `maxMs`.
- * It is shortened at random by up to a half, so that what failed together is not retried together.
+ * Returns an exponential backoff: `minMs` after the first failure in a row, then twice as long after each, up to
+ * `maxMs`. It is shortened at random by up to a half, so that what failed together is not retried together.
  */
 export function backoffMs(failures: number, minMs: number, maxMs: number, random: () => number): number {
   return Math.min(maxMs, minMs * 2 ** Math.min(MAX_DOUBLINGS, failures - 1)) * (0.5 + random() / 2);

@@ -26,7 +26,10 @@ interface Member {
   readonly running: Map<number, Promise<void>>;
 }
 
-/** The event log in memory, for tests: it keeps every promise of an event log but durability. */
+/**
+ * Creates an event log in memory, for tests. It passes the contract suite of the event log, but it is not durable and
+ * takes values of any size.
+ */
 export function createMemoryLog(deps: MemoryLogDeps): EventLog {
   const topics = new Map<string, LoggedEvent[][]>();
   const groups = new Map<string, Group>();
@@ -99,16 +102,16 @@ function append(partitions: readonly LoggedEvent[][], event: NewEvent): Position
   return { partition, offset };
 }
 
-/** Gives each free partition to the member that holds fewest, after members that hold too many gave up idle ones. */
+/** Divides the partitions among the members. A partition with a running handler stays with its member for now. */
 function assignPartitions({ holders, members }: Group, count: number): void {
-  const fairCount = Math.ceil(count / Math.max(1, members.size));
+  const fairShare = Math.ceil(count / Math.max(1, members.size));
   const heldBy = (member: Member) => holders.filter((holder) => holder === member).length;
   for (let partition = 0; partition < count; partition += 1) {
     const holder = holders[partition];
-    const isTooMany = holder !== undefined && heldBy(holder) > fairCount;
+    const isTooMany = holder !== undefined && heldBy(holder) > fairShare;
     if (isTooMany && !holder.running.has(partition)) holders[partition] = undefined;
     const [poorest] = [...members].toSorted((a, b) => heldBy(a) - heldBy(b));
-    if (poorest !== undefined && heldBy(poorest) < fairCount) holders[partition] ??= poorest;
+    if (poorest !== undefined && heldBy(poorest) < fairShare) holders[partition] ??= poorest;
   }
 }
 

@@ -2,8 +2,8 @@ const SEED = 0x9747b28c;
 const M = 0x5bd1e995;
 
 /**
- * Returns the partition of a key, by Kafka's default rule: murmur2 without its sign bit, modulo the number of partitions.
- * So both logs and all Kafka clients put a key on the same partition.
+ * Returns the partition of a key, by the rule of Kafka's own Java client: murmur2 without its sign bit, modulo the
+ * number of partitions. So a key is on the same partition of both logs, and other programs find it there too.
  */
 export function partitionOf(key: string, partitions: number): number {
   return (murmur2(new TextEncoder().encode(key)) & 0x7fffffff) % partitions;

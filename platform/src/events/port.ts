@@ -29,18 +29,22 @@ export class RecordRefusedError extends Error {
  *
  * The group's offset moves past the events when the handler resolves. When it rejects, the same events are delivered
  * again after a pause, until it succeeds; later events of the partition wait. The signal aborts when the partition may
- * already belong to another member, or when the handler took too long. The handler must then stop and write nothing.
+ * already belong to another member, or when the handler took too long. The handler must then stop and write nothing:
+ * the same events may be delivered again at once, even while it is still running.
  */
 type EventHandler = (events: readonly LoggedEvent[], context: { readonly signal: AbortSignal }) => Promise<void>;
 
 export interface SubscribeOptions {
   readonly topic: string;
-  /** Consumer group. Its members divide the partitions among them; each group reads every event, from the earliest. */
+  /**
+   * Name of the consumer group. Its members divide the partitions among themselves. Each group reads every event, from
+   * the earliest one on.
+   */
   readonly group: string;
   readonly handler: EventHandler;
   /** Maximum number of events in one call of the handler. The default is 200. */
   readonly maxBatchEvents?: number;
-  /** Maximum duration of one call of the handler. After it, the call counts as failed. The default is 60,000. */
+  /** Maximum duration of one call of the handler. A call that takes longer counts as failed. The default is 60,000. */
   readonly handlerLimitMs?: number;
 }
 
@@ -62,14 +66,17 @@ export interface Subscription extends AsyncDisposable {
  */
 export interface EventLog extends AsyncDisposable {
   /**
-   * Creates a topic. An existing topic keeps its events. It can get more partitions only while no event in it is
-   * unread, because keys change partition; otherwise this throws `failed-precondition`.
+   * Creates a topic, or adds the missing partitions to an existing one. Throws `failed-precondition` when the topic has
+   * more partitions than wanted, or other settings, or when partitions are missing and an event is unread. Adding
+   * partitions moves keys to other partitions, where later events of a key could overtake unread ones. An event is
+   * unread while a group that reads the topic has not read it, and while no group reads the topic.
    */
   ensureTopic(topic: string, partitions: number): Promise<void>;
   /**
-   * Appends events in the given order and returns their positions once they are durable. Throws RecordRefusedError
-   * when a single record is at fault and `invalid-argument` when one record of a batch is. After any other error, some
-   * of the events may have been appended: publish them again.
+   * Appends events in the given order and returns their positions once they are durable. When an event itself is at
+   * fault, throws RecordRefusedError if it was published alone, and `invalid-argument` if it was part of a batch. To
+   * find it in a batch, publish the events one by one. Any other error says nothing about the events: publish them
+   * again. After every error but RecordRefusedError, some of the events may have been appended.
    */
   publish(events: readonly NewEvent[]): Promise<readonly Position[]>;
   /** Joins a consumer group and starts to deliver events to the handler. */

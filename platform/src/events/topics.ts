@@ -11,9 +11,10 @@ const FIRST_ATTEMPT_LIMIT_MS = 1_000;
 const RETRY_INTERVAL_MS = 2_000;
 
 /**
- * Creates the topics and returns the log. A log that is unavailable delays this by at most a second: the topics are then
+ * Creates the topics and returns the log. When the log is unavailable, this takes at most a second: the topics are then
  * created in the background, and publishing to one that is still missing throws `unavailable`. Throws
- * `failed-precondition` when a topic exists with other settings.
+ * `failed-precondition` when the log answers within that second that a topic exists with other settings. A later answer
+ * of this kind goes to `onError`, like all failures in the background, and the topic counts as missing.
  */
 export async function withTopics(
   { clock, onError }: Pick<EveryDeps, 'clock' | 'onError'>,
@@ -39,12 +40,12 @@ export async function withTopics(
   }
 
   const firstAttempt = createMissing();
-  const failure = firstAttempt.then(
+  const firstError = firstAttempt.then(
     () => undefined,
     (error: unknown) => error,
   );
-  const early = await Promise.race([failure, sleep(clock, FIRST_ATTEMPT_LIMIT_MS)]);
-  if (early instanceof AppError && early.kind === 'failed-precondition') throw early;
+  const earlyError = await Promise.race([firstError, sleep(clock, FIRST_ATTEMPT_LIMIT_MS)]);
+  if (earlyError instanceof AppError && earlyError.kind === 'failed-precondition') throw earlyError;
   void retryInBackground(firstAttempt);
 
   return {

@@ -20,11 +20,11 @@ select :group!, p.topic, p.partition
  where p.topic = :topic!
 on conflict do nothing;
 
-/* @name fairCount */
--- The number of partitions for one member, rounded up.
+/* @name countFairShare */
+-- Returns how many partitions each member should hold: an equal share of them, rounded up.
 select ceil(count(*)::numeric / greatest(1, (select count(*)
                                                from group_members m
-                                              where m.group_name = :group! and m.topic = :topic!)))::integer as "fair!"
+                                              where m.group_name = :group! and m.topic = :topic!)))::integer as "share!"
   from partitions p
  where p.topic = :topic!;
 
@@ -36,7 +36,7 @@ update group_partitions
 returning partition, token, next_offset;
 
 /* @name takePartitions */
--- Takes free partitions, as many as the member lacks. Two members that want the same one do not wait for each other.
+-- Takes free partitions, as many as the member lacks. It skips one that another member is taking at this moment.
 update group_partitions g
    set holder = :member!, token = g.token + 1,
        expires_at = clock_timestamp() + :leaseMs!::integer * interval '1 ms'
@@ -61,6 +61,7 @@ delete from group_members
  where group_name = :group! and topic = :topic! and member = :member!;
 
 /* @name fetchRecords */
+-- Returns the next records of several partitions, up to the limit for each of them.
 select r.partition, r."offset", r.key, r.value, r.headers
   from unnest(:partitions!::integer[], :offsets!::bigint[]) as wanted (partition, next_offset)
  cross join lateral (select r.partition, r."offset", r.key, r.value, r.headers

@@ -1,7 +1,8 @@
 /* @name appendRecords */
--- One statement that locks the partitions in order and raises their counters under those locks. So offsets become visible
--- in order and without gaps. With a sequence, a later offset could become visible before an earlier one, and a reader
--- would skip the earlier one for ever.
+-- Locks the partitions in a fixed order, so that publishers cannot deadlock, and raises their counters under those
+-- locks. So offsets become visible in order and without gaps. With a sequence, a later offset could become visible
+-- before an earlier one, and a reader would skip the earlier one for ever. An event whose partition does not exist is
+-- not stored, and the result has no row for it.
 with incoming as (
   select r.topic, r.partition, r.key, r.value, r.headers, r.nth
     from unnest(:topics!::text[], :partitions!::integer[], :keys!::text[], :values!::bytea[], :headers!::jsonb[])

@@ -1,4 +1,5 @@
 /* @name lockTopic */
+-- Keeps others from creating or extending the topic until the transaction ends.
 select pg_advisory_xact_lock(hashtext(:topic!));
 
 /* @name findUnread */

@@ -56,7 +56,7 @@ test('a partition with two batches in its buffer has no room until a handler has
   expect(partitions.withRoom()).toEqual([]);
   await finish(0);
   expect(partitions.withRoom()).toHaveLength(1);
-  // Told at the assignment, and when the handler has finished.
+  // The listener is called at the assignment, and when the handler has finished.
   expect(rooms).toEqual([1, 1]);
 });
 
@@ -66,7 +66,7 @@ test('a partition with 1 MiB in its buffer has no room', () => {
   expect(partitions.withRoom()).toEqual([]);
 });
 
-test('records that were fetched before are ignored, even when some of them are new', () => {
+test('records are ignored unless they begin at the fetch offset, even when some of them are new', () => {
   const { assigned, append } = setUp();
   append(0, 5);
   append(0, 5);

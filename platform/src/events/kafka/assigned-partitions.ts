@@ -24,8 +24,8 @@ export interface AssignedPartition {
 }
 
 /**
- * The partitions that are assigned to this member, their buffers, and the handlers that empty them: one handler at a time
- * for each partition, so that one that fails or is slow holds up its own partition only.
+ * The partitions that are assigned to this member, their buffers, and the handlers that empty them: one handler at a
+ * time for each partition, so that one that fails or is slow holds up its own partition only.
  */
 export interface AssignedPartitions {
   readonly current: ReadonlyMap<number, AssignedPartition>;
@@ -40,8 +40,8 @@ export interface AssignedPartitions {
   /** Starts a handler for each partition that has events and no running handler, unless `mayStart` forbids it. */
   startHandlers(): void;
   /**
-   * Starts no handler any more, and waits for running ones. At the limit their signals abort, and after half a second
-   * more they are abandoned. The offsets that they reached stay readable until `clear` or `assign`.
+   * Starts no more handlers, and waits for the running ones. At the limit their signals abort, and half a second later
+   * they are abandoned. The handled offsets stay readable until `clear` or `assign`.
    */
   drain(limitMs: number): Promise<void>;
   /** Forgets all partitions and aborts the signals of their handlers. */
@@ -49,15 +49,18 @@ export interface AssignedPartitions {
 }
 
 interface AssignedPartitionsDeps extends EveryDeps {
-  /** Whether handlers may start now: the group must have confirmed recently that the partitions belong to this member. */
+  /**
+   * Whether handlers may start now: the group must have confirmed recently that the partitions belong to this member.
+   */
   readonly mayStart: () => boolean;
 }
 
 const ABORTED_HANDLER_LIMIT_MS = 500;
-// Limits of one partition's buffer, after which fetching it pauses. A single fetch may exceed them.
+// A partition is not fetched while its buffer has reached one of these limits. A single fetch may exceed them.
 const MAX_BUFFERED_BATCHES = 2;
 const MAX_BUFFERED_BYTES = 1024 * 1024;
 
+/** Creates the partitions of a member, none at first. */
 export function createAssignedPartitions(deps: AssignedPartitionsDeps, options: SubscribeOptions): AssignedPartitions {
   const { maxBatchEvents = DEFAULT_MAX_BATCH_EVENTS } = options;
   const current = new Map<number, AssignedPartition>();

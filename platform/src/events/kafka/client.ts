@@ -11,7 +11,7 @@ export interface KafkaConnection {
   readonly clientId: string;
 }
 
-/** Returns the options that all clients share. A request that is not answered in time is retried three times. */
+/** Returns the options that all clients share. A request that is not answered in 10 s is retried up to three times. */
 export function toClientOptions({ brokers, clientId }: KafkaConnection) {
   return {
     bootstrapBrokers: [...brokers],
@@ -30,8 +30,8 @@ export function hasErrorId(error: unknown, id: string): boolean {
 }
 
 /**
- * Rejects with `unavailable` when `work` takes longer than the limit. The work itself goes on, and its result is ignored.
- * Every call of the client needs this limit: after a broker's outage, some of its promises never settle.
+ * Rejects with `unavailable` when `work` takes longer than the limit. The work itself goes on, and its result is
+ * ignored. Every call of the client needs this limit: after a broker's outage, some of its promises never settle.
  */
 export async function withTimeout<T>(clock: Clock, limitMs: number, what: string, work: Promise<T>): Promise<T> {
   const timedOut = Promise.withResolvers<never>();

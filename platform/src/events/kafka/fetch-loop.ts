@@ -15,7 +15,7 @@ interface FetchLoop {
 }
 
 const MAX_WAIT_MS = 500;
-// A partition without room is left out of a fetch. When it gets room, it must not wait long until that fetch has ended.
+// A fetch leaves out the partitions without room. They can be fetched only when it has ended, so it must not wait long.
 const MAX_WAIT_WITH_FULL_BUFFER_MS = 25;
 const FAILURE_PAUSE_MS = 200;
 
@@ -66,7 +66,7 @@ export function startFetchLoop(
     void startFetches();
   }
 
-  /** Replaces a client at its first failure, and fetches on after a pause. Other fetches of that client fail too. */
+  /** Replaces a failed client, and fetches again after a pause. Further failures of that client are ignored. */
   async function replaceClient(failed: TopicClient, error: unknown): Promise<void> {
     if (isClosed || failed !== client) return;
     onError(toUnavailable(`fetching from topic ${topic}`, error));

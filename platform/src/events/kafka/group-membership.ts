@@ -10,8 +10,8 @@ interface GroupMembershipOptions {
   readonly topic: string;
   readonly group: string;
   /**
-   * Static member id (`group.instance.id`). It is unique in the group and stays the same over a restart: a restarted
-   * member takes its place at once, instead of after its old session.
+   * Static member id (`group.instance.id`), unique in the group and the same after a restart. So a restarted member
+   * takes its old place at once, without waiting until its old session is over.
    */
   readonly instance: string;
 }
@@ -50,14 +50,14 @@ export interface GroupMembership {
 
 type MembershipLimits = Pick<KafkaLimits, 'sessionMs' | 'heartbeatMs' | 'maxHeartbeatAgeMs' | 'answerLimitMs'>;
 
-// A join makes up to this many requests, each of which waits for a session at most.
+// A join consists of up to this many requests. The group may take as long as a session to answer each of them.
 const JOIN_REQUESTS = 3;
 const LEAVE_RETRY_PAUSE_MS = 200;
 
 /**
- * Creates a membership on the Consumer of the client, of which it uses the group protocol only. Messages and commits
- * through the Consumer's stream are not safe: it has no event for revoked partitions, still delivers their messages,
- * and its commits hang for ever after a broker's outage.
+ * Creates a membership. It uses the Consumer of the client for the group protocol only, and not for its stream, which
+ * is not safe: the stream has no event for revoked partitions, still delivers their messages, and its commits hang for
+ * ever after a broker's outage.
  */
 export function createGroupMembership(
   clock: Clock,
@@ -66,6 +66,7 @@ export function createGroupMembership(
 ): GroupMembership {
   const { topic, group } = options;
   let listener: GroupListener | undefined;
+  /** Age of the last request, answered or not. */
   let requestAge = () => Number.POSITIVE_INFINITY;
   /** Age of the last request that the group answered, counted from when the request was sent. */
   let answeredRequestAge = requestAge;
@@ -146,7 +147,7 @@ function createConsumer(
 
 async function leaveGroup(clock: Clock, consumer: Consumer, limitMs: number): Promise<boolean> {
   const triedMs = startAge(clock);
-  // A group whose coordinator has just moved refuses at first.
+  // While the group's coordinator moves to another broker, an attempt may be refused.
   while (triedMs() < limitMs) {
     try {
       await withTimeout(clock, limitMs - triedMs(), 'leaving a group', consumer.close(true));

@@ -4,15 +4,15 @@ export interface KafkaLimits {
   /** Interval between two heartbeats. */
   readonly heartbeatMs: number;
   /**
-   * Maximum age of the last answered heartbeat, counted from when it was sent. With an older one, no handler starts and
-   * nothing is committed. It is below `sessionMs`, so a member stops before the group gives its partitions away.
+   * Maximum age of the last answered heartbeat, counted from when it was sent. Once it is older, no handler starts and
+   * nothing is committed. The limit is below `sessionMs`, so a member stops before the group gives its partitions away.
    */
   readonly maxHeartbeatAgeMs: number;
-  /** Maximum wait for an answer about offsets. */
+  /** Maximum time for a commit, and for a request for offsets. */
   readonly answerLimitMs: number;
   /** Interval between two commits. */
   readonly commitIntervalMs: number;
-  /** Interval between two comparisons of what is read with what is committed and what the topic holds. */
+  /** Interval between two offset checks, which find partitions that bring no records and offsets that were set back. */
   readonly checkIntervalMs: number;
   /**
    * Time that running handlers get to finish when the group rebalances. Half a second for aborted handlers and a second
@@ -21,11 +21,15 @@ export interface KafkaLimits {
   readonly revokeLimitMs: number;
   /** Time that running handlers get to finish when the subscription is closed. */
   readonly closeLimitMs: number;
-  /** Maximum time to leave the group when the subscription is closed. After it, the group waits out the session. */
+  /**
+   * Maximum time to leave the group when the subscription is closed. A member that has not left by then keeps its
+   * partitions until its session is over.
+   */
   readonly leaveLimitMs: number;
   /**
-   * Maximum time to leave the group before it is joined again. After it, the process must exit. It is longer than a
-   * request may take: a group replicates that a member left, even when one of the replicas has just died.
+   * Maximum time to leave the group before it is joined again. When it is over, the process must exit. It is longer
+   * than a single request may take, because the group answers only when the departure is replicated, and that takes
+   * long when a broker has just died.
    */
   readonly rejoinLimitMs: number;
 }

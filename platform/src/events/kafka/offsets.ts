@@ -22,8 +22,9 @@ export async function commitHandled(
 }
 
 /**
- * Returns where to read partitions from: the committed offset, or the first one when the group never read the partition.
- * A committed offset that the partition no longer holds is reported to `onError`, and the first one is used instead.
+ * Returns where to read partitions from: the committed offset, or the first one when the group never read the
+ * partition. A committed offset that the partition no longer holds is reported to `onError`, and the first one is used
+ * instead.
  */
 export async function findStartOffsets(
   membership: GroupMembership,

@@ -1,4 +1,4 @@
-import { Producer, compatibilityPartitioner, findErrorBy } from '@platformatic/kafka';
+import { Producer, findErrorBy } from '@platformatic/kafka';
 
 import type { Clock } from '../../concurrency/index.ts';
 import { AppError } from '../../errors/index.ts';
@@ -11,8 +11,8 @@ interface KafkaProducerDeps {
   readonly clock: Clock;
   readonly connection: KafkaConnection;
   /**
-   * Returns whether this process has seen that the topic exists. A broker that does not know such a topic has not
-   * heard of it yet, or it was deleted: either way the record is not at fault.
+   * Returns whether this process has seen that the topic exists. When a broker does not know such a topic, the broker
+   * has not heard of it yet, or the topic was deleted. In both cases the record is not at fault.
    */
   readonly isKnownTopic: (topic: string) => boolean;
 }
@@ -30,13 +30,13 @@ const CLOSE_LIMIT_MS = 3_000;
 const MAX_WAITING_SENDS = 1_000;
 // With fewer than 2, an idempotent producer of this client retries without end, for example when the topic is missing.
 const SEND_RETRIES = 5;
-/** Errors of the protocol that concern the record. Any broker would return them at any time. */
+/** Errors of the protocol that are the fault of a record. Every broker would return them at any time. */
 const RECORD_FAULTS = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TOPIC_EXCEPTION'];
 
 /**
- * Opens an idempotent producer that waits for all in-sync replicas. It has one send in flight at a time: with eight, the
- * death of a leader left 10 duplicates in the measured run, with one it left none. At most 1,000 calls wait, and then
- * `publish` throws `resource-exhausted`.
+ * Opens an idempotent producer that waits for all in-sync replicas. It has one send in flight at a time: with eight,
+ * the death of a leader left 10 duplicates in the measured run, with one it left none. When 1,000 calls of `publish`
+ * have not ended, the next one throws `resource-exhausted`.
  */
 export function openProducer(deps: KafkaProducerDeps, createClient = createProducer): KafkaProducer {
   const { clock, connection } = deps;
@@ -51,8 +51,8 @@ export function openProducer(deps: KafkaProducerDeps, createClient = createProdu
     } catch (error) {
       const fault = faultOf(error, events, deps.isKnownTopic);
       if (fault !== undefined) throw toRefusal(fault, events.length, error);
-      // After the time limit the send may still be in flight, and a later one of the same client could overtake it.
-      // After any other failure the client has nothing in flight.
+      // An AppError says that the limit is over. The send may still be in flight then, and a later one of the same
+      // client could overtake it. When the client itself reports an error, it has nothing in flight.
       if (error instanceof AppError) await replaceClient();
       throw toUnavailable('a send', error);
     }
@@ -92,8 +92,6 @@ function createProducer(connection: KafkaConnection): Client {
     // These values ask the broker for a new producer id. With others it may return one that is in use.
     producerId: -1n,
     producerEpoch: -1,
-    // The client's default puts keys on other partitions than all other Kafka clients do.
-    partitioner: compatibilityPartitioner,
     serializers: { key: toBytes, value: (value) => value, headerKey: toBytes, headerValue: toBytes },
   });
 }
@@ -101,7 +99,7 @@ function createProducer(connection: KafkaConnection): Client {
 async function sendBatch(client: Client, events: readonly NewEvent[]): Promise<readonly Position[]> {
   const topics = [...new Set(events.map(({ topic }) => topic))];
   const metadata = await client.metadata({ topics });
-  // The partitions are chosen here, so that the offsets in the answer can be matched to the events.
+  // The partitions are chosen here and not by the client, so that the offsets in the answer can be matched to events.
   const partitions = events.map(({ topic, key }) => partitionOf(key, metadata.topics.get(topic)?.partitionsCount ?? 1));
   const { offsets = [] } = await client.send({
     messages: events.map(({ topic, key, value, headers }, i) => ({
@@ -118,8 +116,9 @@ async function sendBatch(client: Client, events: readonly NewEvent[]): Promise<r
     const partition = partitions[i] as number;
     const id = `${topic} ${partition}`;
     const offset = nextOffsets.get(id);
-    if (offset === undefined)
+    if (offset === undefined) {
       throw new AppError('unavailable', `Kafka: a send got no offset for partition ${partition}`);
+    }
     nextOffsets.set(id, offset + 1n);
     return { partition, offset };
   });

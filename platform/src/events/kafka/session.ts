@@ -9,11 +9,16 @@ import { commitHandled, createOffsetCheck, findStartOffsets } from './offsets.ts
 
 export interface KafkaSessionDeps extends EveryDeps {
   readonly connection: KafkaConnection;
-  /** Name of this process in its consumer groups. It is unique, and stays the same over a restart. */
+  /**
+   * Name of this process in its consumer groups. It is unique, and stays the same over a restart. The member's name is
+   * this and the topic, so that one process may read several topics as one group, with a member for each of them.
+   */
   readonly instance: string;
 }
 
-/** One membership of a consumer group, from joining to leaving. It never recovers from a failure: a new one replaces it. */
+/**
+ * One membership of a consumer group, from joining to leaving. It never recovers from a failure: a new one replaces it.
+ */
 export interface KafkaSession {
   /** Returns the partitions that the session holds now. */
   partitions(): number[];
@@ -28,8 +33,9 @@ export interface KafkaSession {
 const LAST_COMMIT_LIMIT_MS = 1_000;
 
 /**
- * Joins a group and reads from it. The session holds no partitions at first; each assignment starts reading, each
- * revocation ends it, and `stop` ends it for good. Every loop and request that fails makes the whole session fail.
+ * Starts a session, which joins the group and reads from it. At first it holds no partitions. Each assignment starts
+ * the reading, each revocation ends it, and `stop` ends it for good. When a loop or a request fails, the whole session
+ * fails.
  */
 export function startKafkaSession(
   deps: KafkaSessionDeps,

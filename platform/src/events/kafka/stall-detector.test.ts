@@ -6,7 +6,7 @@ const look = (fetchOffset: bigint, { bufferedEvents = 0, end = 10n } = {}) => [
   { partition: 4, fetchOffset, bufferedEvents, end },
 ];
 
-test('a partition that has records to fetch and brings none is named at the fourth look', () => {
+test('a partition that has records to fetch but brings none is stalled at the fourth look', () => {
   const findStalled = createStallDetector();
   expect([1, 2, 3, 4].map(() => findStalled(look(5n)))).toEqual([undefined, undefined, undefined, 4]);
 });

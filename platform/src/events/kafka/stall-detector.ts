@@ -13,8 +13,9 @@ interface PartitionProgress {
 }
 
 /**
- * Returns a function that takes a look at all partitions and names a stalled one. A partition is stalled when it had
- * records to fetch in four looks in a row and brought none, with nothing in the buffer.
+ * Returns a function that looks at the progress of all partitions and returns a stalled one, if there is any. A
+ * partition is stalled when in four looks in a row it had records to fetch and an empty buffer, and its fetch offset
+ * stayed the same.
  */
 export function createStallDetector(): (progress: readonly PartitionProgress[]) => number | undefined {
   const seen = new Map<number, { readonly fetchOffset: bigint; readonly idleLooks: number }>();

@@ -9,8 +9,8 @@
          │  └─ assigned-partitions   the buffer of each partition, and the handlers that empty it
          └─ offsets                  what to commit, where to start, and whether reading makes progress
 
-  What happens below comes back through listeners: the session hands one to `join`, and the fetch loop hears from the
-  partitions when a buffer has room again.
+  A part tells the part above it what has happened by calling a listener. The session gives its listener to `join`, and
+  the fetch loop gives one to the assigned partitions, which call it when a buffer has room again.
 
   Normal operation. The group assigns partitions to the session, which looks up their committed offsets and starts to
   read there. The fetch loop asks each broker for the partitions whose buffers have room. A partition with a full buffer
@@ -20,7 +20,7 @@
   after a pause of 0.1 to 5 s. So a commit never covers an event that was not handled.
 
   Rebalance. When members come or go, the group asks all members to join again. The session first lets go of its
-  partitions: it starts no handler any more, waits up to 2.5 s for running ones, aborts the signals of the rest, commits,
+  partitions: it starts no more handlers, waits up to 2.5 s for running ones, aborts the signals of the rest, commits,
   and clears its buffers. Only then does the client rejoin. The next assignment starts from the committed offsets again.
 
   Fencing. A process may be paused for longer than its session of 6 s. Others then have its partitions, but it still
@@ -31,15 +31,16 @@
   offset back; the check every 3 s notices it, and the next commit repairs it.
 
   Failure. The client's own recovery cannot be relied on: after a broker's outage some of its calls never settle. So
-  everything has a limit, and a session that fails is replaced as a whole. It fails when a commit, a join, or an offset
-  request fails or takes too long, when the group does not answer for 5 s, when partitions were added to the topic, and
-  when a partition has unread records but brings none. A failed fetch only replaces the topic client. The failed session
-  stops as in a rebalance, but aborts its handlers at once, and leaves the group; after a pause of 0.1 to 2 s the next
-  one joins. When it cannot leave the group within 15 s, its client might rejoin on its own and hold partitions that
-  nobody reads. Nothing in the process can prevent that, so `giveUp` is called, and the process must exit.
+  every call has a time limit, and a session that fails is replaced as a whole. It fails when a commit, a join, or an
+  offset request fails or takes too long, when the group does not answer for 5 s, when partitions were added to the
+  topic, and when a partition has unread records but brings none. A failed fetch only replaces the topic client. The
+  failed session stops as in a rebalance, but aborts its handlers at once, and leaves the group; after a pause of 0.1 to
+  2 s the next one joins. When it cannot leave the group within 15 s, its client might rejoin on its own and hold
+  partitions that nobody reads. Nothing in the process can prevent that, so `giveUp` is called, and the process must
+  exit.
 
-  Closing. The session stops as in a rebalance, but its handlers get 10 s. Then it has 3 s to leave the group, which gives
-  its partitions to others at once. When it cannot leave, they wait until its session of 6 s is over.
+  Closing. The session stops as in a rebalance, but its handlers get 10 s. Then it has 3 s to leave the group, which
+  gives its partitions to others at once. When it cannot leave, they wait until its session of 6 s is over.
 */
 import { sleep, startAge } from '../../concurrency/index.ts';
 import { backoffMs } from '../limits.ts';
@@ -55,7 +56,7 @@ export interface KafkaSubscriptionDeps extends KafkaSessionDeps {
 
 const MIN_RESTART_PAUSE_MS = 200;
 const MAX_RESTART_PAUSE_MS = 2_000;
-/** A session that lasted this long ends a series of short ones. */
+/** After a session that lasted this long, the pause before the next one is short again. */
 const LONG_SESSION_MS = 30_000;
 
 /** Starts a member of a consumer group, as a chain of sessions. Errors that end a session are told to `onError`. */
@@ -91,7 +92,7 @@ export function startKafkaSubscription(
     }
   }
 
-  /** Leaves the group within `rejoinLimitMs`, or within `leaveLimitMs` from the moment that the subscription is closed. */
+  /** Leaves the group, and returns whether that took less than `rejoinLimitMs`, or `leaveLimitMs` during a close. */
   async function leave(ended: KafkaSession): Promise<boolean> {
     const left = new AbortController();
     const closeLimit = closed

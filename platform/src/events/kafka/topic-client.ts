@@ -31,16 +31,17 @@ export interface FetchedRecords {
   readonly nextOffset: bigint;
 }
 
-/** Reads one topic without joining a group, so that nothing it does can affect one. Requests that hang are cut off. */
+/** Reads one topic without joining a group, so it cannot disturb any. A request that hangs fails after 15 s. */
 export interface TopicClient {
   /** Returns the number of partitions. Throws when the topic does not exist. */
   partitionCount(): Promise<number>;
+  /** Returns the offsets that each of these partitions holds now. */
   offsetRanges(partitions: readonly number[]): Promise<Map<number, OffsetRange>>;
   /** Groups offsets by the broker that leads their partition. */
   groupByLeader<T extends PartitionOffset>(offsets: readonly T[]): Promise<Map<number, T[]>>;
   /**
-   * Fetches records from one leader: at most 4 MiB, of them 512 KiB of one partition, but at least one batch. When there
-   * are none, the broker waits up to `maxWaitMs` for some. Call it once at a time for each leader.
+   * Fetches records from one leader: up to 512 KiB of each partition and 4 MiB in all, but at least one batch. When
+   * there are none, the broker waits up to `maxWaitMs` for some. Each leader may have only one fetch in flight.
    */
   fetch(leader: number, offsets: readonly PartitionOffset[], maxWaitMs: number): Promise<FetchedRecords[]>;
   close(): Promise<void>;
@@ -57,8 +58,8 @@ const NO_LEADER = -1;
 const IS_CONTROL = 0b10_0000;
 
 /**
- * Opens a connection of its own to each broker. A broker answers the requests of one connection in order, so a fetch
- * that waits for records would delay the heartbeats and commits of a group that used the same connection.
+ * Opens a client that has its own connection to each broker. A broker answers the requests of one connection in order,
+ * so on a shared connection, a fetch that waits for records would delay the heartbeats and commits of a group.
  */
 export function openTopicClient(clock: Clock, connection: KafkaConnection, topic: string): TopicClient {
   const groupId = `${connection.clientId}-fetch`;

@@ -12,13 +12,14 @@ export interface TopicReader extends AsyncDisposable {
   leaders(): Promise<Map<number, number>>;
   /** Returns the offsets that a group has committed. A partition that it never read is missing. */
   committed(group: string): Promise<Map<number, bigint>>;
-  /** Yields the events of a partition in several parts: from offset `from`, up to but not including `below`. */
+  /** Yields the events of a partition from offset `from`, up to but not including `below`, in several parts. */
   read(partition: number, from: bigint, below: bigint): AsyncGenerator<readonly FetchedEvent[]>;
 }
 
 const ANSWER_LIMIT_MS = 15_000;
 const FETCH_WAIT_MS = 500;
 
+/** Opens a reader of one topic, which has its own connections to the brokers. */
 export function openTopicReader(clock: Clock, connection: KafkaConnection, topic: string): TopicReader {
   const client = openTopicClient(clock, connection, topic);
   const admin = new Admin(toClientOptions(connection));

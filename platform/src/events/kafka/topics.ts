@@ -16,7 +16,7 @@ import { openTopicClient } from './topic-client.ts';
 export interface KafkaTopicDeps {
   readonly clock: Clock;
   readonly connection: KafkaConnection;
-  /** Number of brokers that keep each partition. */
+  /** Number of brokers that store each partition. */
   readonly replicationFactor: number;
   /** Number of replicas that must have a record before it is acknowledged. */
   readonly minInSyncReplicas: number;
@@ -25,7 +25,7 @@ export interface KafkaTopicDeps {
 const TOPIC_LIMIT_MS = 20_000;
 const PROPAGATION_LIMIT_MS = 10_000;
 const POLL_MS = 50;
-// Room for a value of 1 MiB with its key and headers. The limit holds for a whole batch.
+// This leaves room for a value of 1 MiB with its key and headers. Kafka applies the limit to a whole batch.
 const MAX_MESSAGE_BYTES = 2 * 1024 * 1024;
 const UNLIMITED = -1;
 
@@ -56,7 +56,7 @@ async function ensureTopic(deps: KafkaTopicDeps, topic: string, partitions: numb
       return await hasUnread(admin, topic, count, new Map(filled.map(([partition, { end }]) => [partition, end])));
     };
     if (!(await needsPartitions(topic, count, partitions, isUnread))) return;
-    // With null, the brokers choose where the replicas lie. The client would send an empty list as a choice.
+    // With null, the brokers choose where the replicas lie. An empty list would be a choice that they refuse.
     await admin.createPartitions({ topics: [{ name: topic, count: partitions, assignments: null }] });
     await waitForLeaders(deps.clock, admin, topic, partitions);
   } finally {
@@ -67,7 +67,7 @@ async function ensureTopic(deps: KafkaTopicDeps, topic: string, partitions: numb
 const settingsOf = ({ minInSyncReplicas }: KafkaTopicDeps) => ({
   'min.insync.replicas': minInSyncReplicas,
   'max.message.bytes': MAX_MESSAGE_BYTES,
-  // Kafka would delete old records whether or not they were read.
+  // By default, Kafka deletes old records even if they were not read.
   'retention.ms': UNLIMITED,
 });
 
@@ -84,7 +84,7 @@ async function createTopic(admin: Admin, deps: KafkaTopicDeps, topic: string, pa
   }
 }
 
-/** Throws when an existing topic promises less than it should: fewer replicas, smaller records, or a shorter retention. */
+/** Throws when an existing topic promises less than a new one would, such as fewer replicas or a shorter retention. */
 async function requireSettings(admin: Admin, deps: KafkaTopicDeps, topic: string): Promise<void> {
   const { topics } = await admin.metadata({ topics: [topic], forceUpdate: true });
   const replicaCounts = topics.get(topic)?.partitions.map(({ replicas }) => replicas.length) ?? [];

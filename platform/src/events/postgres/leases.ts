@@ -3,7 +3,7 @@ import type { Db } from '../../postgres/index.ts';
 import {
   deleteDeadMembers,
   deleteMember,
-  fairCount,
+  countFairShare,
   joinPartitions,
   recordHeartbeat,
   releasePartitions,
@@ -24,13 +24,17 @@ export interface LeasedPartition {
   readonly partition: number;
   /** Fencing token. A commit with it changes nothing once another member has taken the partition. */
   readonly token: bigint;
-  /** Returns the age of the lease, counted from before its last renewal was sent. */
+  /** Returns the milliseconds since the last renewal that succeeded was sent to the database. */
   leaseAge: () => number;
+  /** The offset to fetch next. */
   nextOffset: bigint;
   /** Whether a handler is running. */
   isBusy: boolean;
   /** Number of failed calls of the handler in a row. */
   failures: number;
+  /**
+   * The earliest moment for the next call, in milliseconds since the epoch. It is in the future after a failed call.
+   */
   retryAtMs: number;
   /** Aborts when the lease is lost. */
   readonly revoked: AbortController;
@@ -40,7 +44,7 @@ export interface LeasedPartition {
 export interface Leases {
   readonly current: ReadonlyMap<number, LeasedPartition>;
   /**
-   * Renews the leases, takes free partitions up to the fair number for one member, and releases idle ones above it. It
+   * Renews the leases, takes free partitions up to the fair share of one member, and releases idle ones above it. It
    * also counts as the member's heartbeat.
    */
   renew(): Promise<void>;
@@ -52,9 +56,11 @@ export interface Leases {
   leave(): Promise<void>;
 }
 
-// A member uses a lease for this part of its duration. The rest allows for a slow clock and a slow handler.
-const USABLE_PART = 0.8;
+// A member uses a lease for this share of its duration. The rest is a margin for a slow clock, and for a handler that
+// does not stop at once when its signal aborts.
+const USABLE_SHARE = 0.8;
 
+/** Creates the leases of a member, which has none until the first renewal. */
 export function createLeases(
   { db, clock }: { readonly db: Db; readonly clock: Clock },
   member: GroupMember,
@@ -67,10 +73,10 @@ export function createLeases(
     if (current.get(leased.partition) === leased) current.delete(leased.partition);
   }
 
-  /** A partition with a running handler is kept until a later renewal. */
-  async function releaseExcess(fairNumber: number): Promise<void> {
+  /** Releases idle partitions above the fair share. One with a running handler is kept until a later renewal. */
+  async function releaseExcess(fairShare: number): Promise<void> {
     const idle = [...current.values()].filter(({ isBusy }) => !isBusy);
-    const excess = idle.slice(0, Math.max(0, current.size - fairNumber));
+    const excess = idle.slice(0, Math.max(0, current.size - fairShare));
     if (excess.length === 0) return;
     for (const leased of excess) forget(leased);
     await releasePartitions.run({ ...member, partitions: excess.map(({ partition }) => partition) }, db);
@@ -80,7 +86,7 @@ export function createLeases(
     current,
     async renew() {
       const leaseAge = startAge(clock);
-      const { fairNumber, rows } = await renewInDatabase(db, member, leaseMs);
+      const { fairShare, rows } = await renewInDatabase(db, member, leaseMs);
       const tokens = new Map(rows.map(({ partition, token }) => [partition, token]));
       for (const leased of current.values()) {
         if (tokens.get(leased.partition) === leased.token) leased.leaseAge = leaseAge;
@@ -89,10 +95,10 @@ export function createLeases(
       for (const row of rows) {
         if (!current.has(row.partition)) current.set(row.partition, toLeasedPartition(row, leaseAge));
       }
-      await releaseExcess(fairNumber);
+      await releaseExcess(fairShare);
     },
     forgetOld() {
-      for (const leased of current.values()) if (leased.leaseAge() >= leaseMs * USABLE_PART) forget(leased);
+      for (const leased of current.values()) if (leased.leaseAge() >= leaseMs * USABLE_SHARE) forget(leased);
     },
     forget,
     async leave() {
@@ -113,7 +119,7 @@ async function renewInDatabase(
   db: Db,
   member: GroupMember,
   leaseMs: number,
-): Promise<{ readonly fairNumber: number; readonly rows: readonly LeaseRow[] }> {
+): Promise<{ readonly fairShare: number; readonly rows: readonly LeaseRow[] }> {
   const lease = { ...member, leaseMs };
   return await db.transaction(async (tx) => {
     // One connection runs these in order. Sending them together saves four round trips.
@@ -121,13 +127,13 @@ async function renewInDatabase(
       recordHeartbeat.run(member, tx),
       deleteDeadMembers.run(lease, tx),
       joinPartitions.run(member, tx),
-      fairCount.run(member, tx),
+      countFairShare.run(member, tx),
       renewPartitions.run(lease, tx),
     ]);
-    const fairNumber = counted?.fair ?? 0;
-    const missing = fairNumber - renewed.length;
+    const fairShare = counted?.share ?? 0;
+    const missing = fairShare - renewed.length;
     const taken = missing > 0 ? await takePartitions.run({ ...lease, missing }, tx) : [];
-    return { fairNumber, rows: [...renewed, ...taken] };
+    return { fairShare, rows: [...renewed, ...taken] };
   });
 }
 

@@ -23,13 +23,13 @@ interface PostgresLog extends EventLog {
 /**
  * Opens the event log on PostgreSQL, which needs no broker and suits one machine. Kafka is the log for production.
  *
- * Subscriptions in this process are woken by each publish, others poll every 100 ms. Disposing the log does not close
- * `db`.
+ * A publish wakes the subscriptions to its topics in this process. Those in other processes find the events when they
+ * poll, every 100 ms. Disposing the log does not close `db`.
  */
 export function openPostgresLog(deps: PostgresSubscriptionDeps, limits: Partial<PostgresLimits> = {}): PostgresLog {
   const { db } = deps;
   const partitionCounts = new Map<string, number>();
-  /** Topics that this process has created or found. When one is missing later, the record is not at fault. */
+  /** Topics that this process has created or found. When one of them is missing later, no record is at fault. */
   const knownTopics = new Set<string>();
   const subscriptions = new Map<PostgresSubscription, string>();
 

@@ -11,13 +11,13 @@ export interface PostgresSubscriptionDeps extends EveryDeps {
 }
 
 export interface PostgresLimits {
-  /** Duration of a lease on a partition, and with it the wait until the partitions of a dead member are taken over. */
+  /** Duration of a lease on a partition. When a member dies, others take its partitions over after this time. */
   readonly leaseMs: number;
-  /** Interval between two heartbeats, which renew the leases and rebalance the partitions. */
+  /** Interval between two heartbeats. Each of them renews the leases and rebalances the partitions. */
   readonly heartbeatMs: number;
-  /** Interval between two looks for events that other processes published. */
+  /** Interval between two queries for events that other processes have published. */
   readonly pollIntervalMs: number;
-  /** Time that running handlers get to finish when the subscription is closed. Then their signals abort. */
+  /** Time that running handlers get to finish when the subscription is closed. After it, their signals abort. */
   readonly closeLimitMs: number;
 }
 
@@ -35,7 +35,8 @@ export interface PostgresSubscription extends Subscription {
 
 /**
  * Starts a member of a consumer group. One loop renews its leases. Another one fetches events of the leased partitions
- * and calls the handler, which runs at most once at a time for each partition; the offset is committed after each call.
+ * and calls the handler, with at most one call at a time for each partition. Each call that succeeds commits its
+ * offset.
  *
  * A member that was paused for longer than its lease cannot do harm: it drops old leases before it reads, and the
  * database refuses its commits, whose fencing tokens are old.
@@ -79,7 +80,7 @@ export function startPostgresSubscription(
       });
       await Promise.all(running);
       cancelAbort();
-      // When this fails, other members take the partitions over once the leases are over.
+      // When this fails, other members take the partitions over once the leases have expired.
       await leases.leave().catch(onError);
     },
   };

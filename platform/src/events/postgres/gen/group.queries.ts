@@ -95,37 +95,37 @@ const joinPartitionsIR: any = {"usedParamSet":{"group":true,"topic":true},"param
 export const joinPartitions = new PreparedQuery<IJoinPartitionsParams,IJoinPartitionsResult>(joinPartitionsIR);
 
 
-/** 'FairCount' parameters type */
-export interface IFairCountParams {
+/** 'CountFairShare' parameters type */
+export interface ICountFairShareParams {
   group: string;
   topic: string;
 }
 
-/** 'FairCount' return type */
-export interface IFairCountResult {
-  fair: number;
+/** 'CountFairShare' return type */
+export interface ICountFairShareResult {
+  share: number;
 }
 
-/** 'FairCount' query type */
-export interface IFairCountQuery {
-  params: IFairCountParams;
-  result: IFairCountResult;
+/** 'CountFairShare' query type */
+export interface ICountFairShareQuery {
+  params: ICountFairShareParams;
+  result: ICountFairShareResult;
 }
 
-const fairCountIR: any = {"usedParamSet":{"group":true,"topic":true},"params":[{"name":"group","required":true,"transform":{"type":"scalar"},"locs":[{"a":252,"b":258}]},{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":274,"b":280},{"a":342,"b":348}]}],"statement":"-- The number of partitions for one member, rounded up.\nselect ceil(count(*)::numeric / greatest(1, (select count(*)\n                                               from group_members m\n                                              where m.group_name = :group! and m.topic = :topic!)))::integer as \"fair!\"\n  from partitions p\n where p.topic = :topic!"};
+const countFairShareIR: any = {"usedParamSet":{"group":true,"topic":true},"params":[{"name":"group","required":true,"transform":{"type":"scalar"},"locs":[{"a":288,"b":294}]},{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":310,"b":316},{"a":379,"b":385}]}],"statement":"-- Returns how many partitions each member should hold: an equal share of them, rounded up.\nselect ceil(count(*)::numeric / greatest(1, (select count(*)\n                                               from group_members m\n                                              where m.group_name = :group! and m.topic = :topic!)))::integer as \"share!\"\n  from partitions p\n where p.topic = :topic!"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- The number of partitions for one member, rounded up.
+ * -- Returns how many partitions each member should hold: an equal share of them, rounded up.
  * select ceil(count(*)::numeric / greatest(1, (select count(*)
  *                                                from group_members m
- *                                               where m.group_name = :group! and m.topic = :topic!)))::integer as "fair!"
+ *                                               where m.group_name = :group! and m.topic = :topic!)))::integer as "share!"
  *   from partitions p
  *  where p.topic = :topic!
  * ```
  */
-export const fairCount = new PreparedQuery<IFairCountParams,IFairCountResult>(fairCountIR);
+export const countFairShare = new PreparedQuery<ICountFairShareParams,ICountFairShareResult>(countFairShareIR);
 
 
 /** 'RenewPartitions' parameters type */
@@ -186,12 +186,12 @@ export interface ITakePartitionsQuery {
   result: ITakePartitionsResult;
 }
 
-const takePartitionsIR: any = {"usedParamSet":{"member":true,"leaseMs":true,"group":true,"topic":true,"missing":true},"params":[{"name":"member","required":true,"transform":{"type":"scalar"},"locs":[{"a":160,"b":167}]},{"name":"leaseMs","required":true,"transform":{"type":"scalar"},"locs":[{"a":231,"b":239}]},{"name":"group","required":true,"transform":{"type":"scalar"},"locs":[{"a":359,"b":365},{"a":586,"b":592}]},{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":381,"b":387},{"a":608,"b":614}]},{"name":"missing","required":true,"transform":{"type":"scalar"},"locs":[{"a":505,"b":513}]}],"statement":"-- Takes free partitions, as many as the member lacks. Two members that want the same one do not wait for each other.\nupdate group_partitions g\n   set holder = :member!, token = g.token + 1,\n       expires_at = clock_timestamp() + :leaseMs!::integer * interval '1 ms'\n  from (select f.partition\n          from group_partitions f\n         where f.group_name = :group! and f.topic = :topic!\n           and (f.holder is null or f.expires_at <= clock_timestamp())\n         order by f.partition\n         limit :missing!::integer\n           for update skip locked) free\n where g.group_name = :group! and g.topic = :topic! and g.partition = free.partition\nreturning g.partition, g.token, g.next_offset"};
+const takePartitionsIR: any = {"usedParamSet":{"member":true,"leaseMs":true,"group":true,"topic":true,"missing":true},"params":[{"name":"member","required":true,"transform":{"type":"scalar"},"locs":[{"a":156,"b":163}]},{"name":"leaseMs","required":true,"transform":{"type":"scalar"},"locs":[{"a":227,"b":235}]},{"name":"group","required":true,"transform":{"type":"scalar"},"locs":[{"a":355,"b":361},{"a":582,"b":588}]},{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":377,"b":383},{"a":604,"b":610}]},{"name":"missing","required":true,"transform":{"type":"scalar"},"locs":[{"a":501,"b":509}]}],"statement":"-- Takes free partitions, as many as the member lacks. It skips one that another member is taking at this moment.\nupdate group_partitions g\n   set holder = :member!, token = g.token + 1,\n       expires_at = clock_timestamp() + :leaseMs!::integer * interval '1 ms'\n  from (select f.partition\n          from group_partitions f\n         where f.group_name = :group! and f.topic = :topic!\n           and (f.holder is null or f.expires_at <= clock_timestamp())\n         order by f.partition\n         limit :missing!::integer\n           for update skip locked) free\n where g.group_name = :group! and g.topic = :topic! and g.partition = free.partition\nreturning g.partition, g.token, g.next_offset"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- Takes free partitions, as many as the member lacks. Two members that want the same one do not wait for each other.
+ * -- Takes free partitions, as many as the member lacks. It skips one that another member is taking at this moment.
  * update group_partitions g
  *    set holder = :member!, token = g.token + 1,
  *        expires_at = clock_timestamp() + :leaseMs!::integer * interval '1 ms'
@@ -291,11 +291,12 @@ export interface IFetchRecordsQuery {
   result: IFetchRecordsResult;
 }
 
-const fetchRecordsIR: any = {"usedParamSet":{"partitions":true,"offsets":true,"topic":true,"limit":true},"params":[{"name":"partitions","required":true,"transform":{"type":"scalar"},"locs":[{"a":72,"b":83}]},{"name":"offsets","required":true,"transform":{"type":"scalar"},"locs":[{"a":97,"b":105}]},{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":308,"b":314}]},{"name":"limit","required":true,"transform":{"type":"scalar"},"locs":[{"a":482,"b":488}]}],"statement":"select r.partition, r.\"offset\", r.key, r.value, r.headers\n  from unnest(:partitions!::integer[], :offsets!::bigint[]) as wanted (partition, next_offset)\n cross join lateral (select r.partition, r.\"offset\", r.key, r.value, r.headers\n                       from records r\n                      where r.topic = :topic! and r.partition = wanted.partition\n                        and r.\"offset\" >= wanted.next_offset\n                      order by r.\"offset\"\n                      limit :limit!::integer) r\n order by r.partition, r.\"offset\""};
+const fetchRecordsIR: any = {"usedParamSet":{"partitions":true,"offsets":true,"topic":true,"limit":true},"params":[{"name":"partitions","required":true,"transform":{"type":"scalar"},"locs":[{"a":157,"b":168}]},{"name":"offsets","required":true,"transform":{"type":"scalar"},"locs":[{"a":182,"b":190}]},{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":393,"b":399}]},{"name":"limit","required":true,"transform":{"type":"scalar"},"locs":[{"a":567,"b":573}]}],"statement":"-- Returns the next records of several partitions, up to the limit for each of them.\nselect r.partition, r.\"offset\", r.key, r.value, r.headers\n  from unnest(:partitions!::integer[], :offsets!::bigint[]) as wanted (partition, next_offset)\n cross join lateral (select r.partition, r.\"offset\", r.key, r.value, r.headers\n                       from records r\n                      where r.topic = :topic! and r.partition = wanted.partition\n                        and r.\"offset\" >= wanted.next_offset\n                      order by r.\"offset\"\n                      limit :limit!::integer) r\n order by r.partition, r.\"offset\""};
 
 /**
  * Query generated from SQL:
  * ```
+ * -- Returns the next records of several partitions, up to the limit for each of them.
  * select r.partition, r."offset", r.key, r.value, r.headers
  *   from unnest(:partitions!::integer[], :offsets!::bigint[]) as wanted (partition, next_offset)
  *  cross join lateral (select r.partition, r."offset", r.key, r.value, r.headers

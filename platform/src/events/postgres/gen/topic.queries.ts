@@ -17,11 +17,12 @@ export interface ILockTopicQuery {
   result: ILockTopicResult;
 }
 
-const lockTopicIR: any = {"usedParamSet":{"topic":true},"params":[{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":38,"b":44}]}],"statement":"select pg_advisory_xact_lock(hashtext(:topic!))"};
+const lockTopicIR: any = {"usedParamSet":{"topic":true},"params":[{"name":"topic","required":true,"transform":{"type":"scalar"},"locs":[{"a":119,"b":125}]}],"statement":"-- Keeps others from creating or extending the topic until the transaction ends.\nselect pg_advisory_xact_lock(hashtext(:topic!))"};
 
 /**
  * Query generated from SQL:
  * ```
+ * -- Keeps others from creating or extending the topic until the transaction ends.
  * select pg_advisory_xact_lock(hashtext(:topic!))
  * ```
  */
