@@ -8,8 +8,8 @@ import { closeTestServer, openTestDatabase } from '@tally/platform/testing';
 import { DATABASES } from './databases.ts';
 
 /*
-  Generates the typed functions of every query and dumps the schema of every database. It writes below the folder of its
-  argument, which is the checkout by default; the gate passes an empty folder, to compare.
+  Generates the typed functions of every query and dumps the schema of every database. The argument is the folder to
+  write into, by default the checkout. The gate passes an empty folder, and compares the result with what is committed.
 */
 
 const ROOT = resolve(import.meta.dir, '..');
@@ -78,7 +78,7 @@ async function runPgtyped(queries: string, target: string, url: URL): Promise<st
   }
 }
 
-/** Shortens the path of the query file in the header that pgtyped writes, which depends on the working folder. */
+/** Makes the path of the query file relative to the checkout. pgtyped writes an absolute path into the first line. */
 function stripPath(path: string, queries: string): void {
   const text = readFileSync(path, 'utf8');
   writeFileSync(
@@ -90,7 +90,7 @@ function stripPath(path: string, queries: string): void {
   );
 }
 
-/** Runs the migrations in PGlite and dumps the schema with its pg_dump, so that every machine produces the same text. */
+/** Runs the migrations in PGlite and dumps the schema with its pg_dump, so that every machine writes the same text. */
 async function dumpSchema(database: string, path: string): Promise<void> {
   const folder = join(ROOT, 'sql', database, 'migrations');
   const pg = await PGlite.create();

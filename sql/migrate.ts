@@ -6,7 +6,7 @@ import { migrate } from '@tally/platform/postgres';
 import { readMigrateConfig } from './config.ts';
 import { DATABASE_NAMES } from './databases.ts';
 
-/* Brings every database to its newest schema. */
+/* Runs the migrations that a database does not have yet, for every database. Its URLs come from variables. */
 
 try {
   const urls = readConfig(process.env, readMigrateConfig);

@@ -7,8 +7,8 @@ import { readPrepareConfig } from './config.ts';
 import { DATABASE_NAMES } from './databases.ts';
 
 /*
-  Prepares a PostgreSQL server for Tally: creates the role `tally` with its timeouts and the databases, and migrates them.
-  It keeps what exists, so it can run before every start.
+  Prepares a PostgreSQL server for Tally: creates the role `tally` with its timeouts, creates the databases, and
+  migrates them. It keeps what exists, so it can run before every start.
 */
 
 try {

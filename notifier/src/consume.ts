@@ -15,21 +15,24 @@ interface ConsumeDeps {
   readonly store: Store;
   readonly eventLog: Pick<EventLog, 'publish'>;
   readonly tell: Tell;
-  /** Counts events by what became of them. */
+  /** Adds to the number of events with a result. An event that does not name its order and version is not counted. */
   readonly count: (result: 'applied' | 'parked' | 'dead' | 'duplicate', events: number) => void;
 }
 
+/** An event as the log delivered it, and as it was read. */
 interface Arrival {
   readonly logged: LoggedEvent;
   readonly decoded: DecodedOrderEvent;
 }
 
 /**
- * Handles events of one partition, in order. Resolves when the inbox keeps all of them: as applied, parked or dead.
+ * Handles events of one partition, in order. Resolves when all of them are stored, so that the log may commit their
+ * offsets: as applied, parked or dead versions, or as unreadable events.
  *
- * An event that cannot be read is published as a dead letter first and stored as dead afterwards, so that a crash between
- * the two loses nothing. Every other failure is thrown, and the log delivers the events again. Once the signal aborts,
- * nothing more is told or stored, because another member of the group may own the partition.
+ * An event that cannot be read is published as a dead letter before it is stored, so that a crash between the two loses
+ * nothing. When anything else fails, for example because the database is away, this rejects, and the log delivers the
+ * same events again until they are stored. Once the signal aborts, nothing more is told or stored, because another
+ * member of the group may own the partition.
  */
 export async function consume(
   deps: ConsumeDeps,
@@ -41,7 +44,7 @@ export async function consume(
     await storeArrivals(deps, arrivals, signal);
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
-    // The database refuses one of the events. Stored one by one, they show which.
+    // The database refuses a value of one event, and stored none of them. Stored one by one, they show which one it is.
     for (const arrival of arrivals) await storeAlone(deps, arrival, signal);
   }
 }
@@ -89,7 +92,7 @@ async function storeArrivals(
   count('duplicate', duplicates);
 }
 
-/** The notification as which the event arrives, none when it does not say which version of which order it is. */
+/** Returns the notification as which an event arrives, or none when the event does not name its order and version. */
 function toNotification({ logged: { partition, offset }, decoded }: Arrival): Notification[] {
   if (decoded.kind === 'unreadable') return [];
   const { kind, orderId, version, traceparent } = decoded;
@@ -102,7 +105,10 @@ function toNotification({ logged: { partition, offset }, decoded }: Arrival): No
   return [{ ...identity, state: 'dead', status: undefined, moment: undefined, reason }];
 }
 
-/** The event unchanged, with headers that say why it is dead and where it lies; none when the event can be read. */
+/**
+ * Returns the dead letter of an event that cannot be read: the event itself, with further headers that say why it is
+ * dead and where it lies in the log. Returns none for any other event.
+ */
 function toDeadLetter({ logged, decoded }: Arrival): NewEvent[] {
   if (decoded.kind === 'changed' || decoded.kind === 'skipped') return [];
   const headers = {

@@ -17,7 +17,7 @@ interface EventParts {
 
 let lastOffset = 0n;
 
-/** An event as loms publishes it, with the given parts replaced. It lies in partition 0, after all earlier ones. */
+/** Returns an event as loms publishes it, with the given parts replaced. By default it is the newest in partition 0. */
 export function event(orderId: bigint | number, version: number, parts: EventParts = {}): LoggedEvent {
   lastOffset += 1n;
   const encoded = encodeOrderEvent({
@@ -38,11 +38,11 @@ export function event(orderId: bigint | number, version: number, parts: EventPar
   };
 }
 
-/** A version that an operator skipped. */
+/** Returns the marker of a version that an operator skipped. */
 export const marker = (orderId: bigint | number, version: number) =>
   event(orderId, version, { value: '', headers: { ce_type: EVENT_TYPES.versionSkipped } });
 
-/** A notification that has arrived and waits for its turn, with the given fields replaced. */
+/** Returns a parked notification, with the given fields replaced. */
 export function notification(orderId: bigint, version: number, fields: Partial<Notification> = {}): Notification {
   return {
     orderId,

@@ -11,14 +11,14 @@ const versionsOf = (notifications: readonly Notification[]) => notifications.map
 const stateOf = (notifications: readonly Notification[], version: number) =>
   notifications.find((candidate) => candidate.version === version)?.state;
 
-/** Readable versions arrive as parked. */
+/** Decides for arrivals of one order. An event that can be read arrives as parked. */
 const decide = (known: Known, arrivals: [version: number, state: 'parked' | 'dead'][]) =>
   decideInbox(
     toKnown(known),
     arrivals.map(([version, state]) => notification(1n, version, { state })),
   );
 
-describe('version 2 arrives', () => {
+describe('an event of version 2', () => {
   const table: [
     known: NotificationState | 'unknown',
     first: 'passed' | 'missing',
@@ -40,14 +40,15 @@ describe('version 2 arrives', () => {
     ['dead', 'missing', 'dead', 'unchanged', []],
   ];
   for (const [known, first, arrives, becomes, told] of table) {
-    test(`when it is ${known}, version 1 has ${first === 'passed' ? '' : 'not '}passed and it is ${arrives}: ${becomes}`, () => {
-      const before: Known = {
+    const before = `version 1 ${first === 'passed' ? 'passed' : 'is missing'} and version 2 is ${known}`;
+    test(`${arrives}, while ${before}: ${becomes}`, () => {
+      const states: Known = {
         ...(first === 'passed' && { 1: 'applied' as const }),
         ...(known !== 'unknown' && { 2: known }),
-        // Version 3 came early and was released only if version 2 has passed.
+        // Version 3 came early. It was applied only if version 2 has passed.
         3: first === 'passed' && known !== 'unknown' ? 'applied' : 'parked',
       };
-      const decision = decide(before, [[2, arrives === 'readable' ? 'parked' : 'dead']]);
+      const decision = decide(states, [[2, arrives === 'readable' ? 'parked' : 'dead']]);
       expect(stateOf(decision.inserted, 2) ?? 'unchanged').toBe(becomes);
       expect(versionsOf(decision.told)).toEqual(told);
       expect(decision.duplicates).toBe(becomes === 'unchanged' ? 1 : 0);

@@ -1,18 +1,21 @@
 import type { OrderStatus } from '@tally/proto/events';
 
 /**
- * parked: the version came early and waits for one before it. applied: shoppers were told of it. dead: the event could not
- * be read, or an operator skipped it; the versions after it do not wait for it.
+ * - `parked`: the version came early. It waits for a version before it.
+ * - `applied`: the shopper was told of it.
+ * - `dead`: its event could not be read, or an operator skipped it. It is not told.
+ *
+ * A version has passed when it is applied or dead. Later versions wait for it until then.
  */
 export type NotificationState = 'parked' | 'applied' | 'dead';
 
-/** One version of an order, as the inbox keeps it. */
+/** One version of an order, as the inbox keeps it. A dead version may lack its status and moment. */
 export interface Notification {
   readonly orderId: bigint;
   readonly version: number;
   readonly state: NotificationState;
-  /** Undefined when the event is dead and does not say it. */
   readonly status: OrderStatus | undefined;
+  /** When the order took the status. */
   readonly moment: Date | undefined;
   readonly traceparent: string | undefined;
   /** Partition and offset of the event in the log. */
@@ -23,22 +26,24 @@ export interface Notification {
 }
 
 interface InboxDecision {
-  /** The arrivals that the inbox did not know, in the state that they take. */
+  /** The arrivals whose version the inbox did not have, in the state that they take. */
   readonly inserted: readonly Notification[];
   /** Notifications that were parked in the inbox and are applied now. */
   readonly released: readonly Notification[];
   /** Everything that is applied now, in the order in which it is told. */
   readonly told: readonly Notification[];
-  /** The number of arrivals whose version was known. */
+  /** The number of arrivals whose version the inbox had, or that repeat an earlier arrival. */
   readonly duplicates: number;
 }
 
 /**
- * Decides what arrivals become: a readable event arrives as parked, any other as dead.
+ * Decides what becomes of arrivals, given all versions of their orders that the inbox knows. An event that can be read
+ * arrives as parked, and any other as dead.
  *
- * The next version of an order is one more than its longest run of applied or dead versions from 1. The next version is
- * applied, together with the parked versions that follow it. A version that comes early stays parked. A version that is
- * known in any state changes nothing: its first occurrence counts.
+ * A parked version is applied as soon as all versions before it have passed. One that comes early stays parked, and
+ * does not hold up the partition: the version that it waits for may lie further on in the same partition. A version
+ * that the inbox knows, in whatever state, is not changed by another arrival of it, because its first occurrence
+ * counts.
  */
 export function decideInbox(known: readonly Notification[], arrivals: readonly Notification[]): InboxDecision {
   const knownByOrder = Map.groupBy(known, ({ orderId }) => orderId);
@@ -58,6 +63,7 @@ function decideOrder(known: readonly Notification[], arrivals: readonly Notifica
   const versions = new Map(known.map((notification) => [notification.version, notification]));
   const told: Notification[] = [];
   let duplicates = 0;
+  /** All versions up to this one have passed. */
   let passed = 0;
 
   function applyNextVersions(): void {
@@ -87,8 +93,8 @@ function decideOrder(known: readonly Notification[], arrivals: readonly Notifica
 }
 
 /**
- * Decides what a dead version becomes when it is replayed: applied when all versions before it have passed, else parked.
- * It is late when a later version has been told already. Undefined when the version is not dead.
+ * Decides what becomes of a dead version that is replayed: it is applied if all versions before it have passed, and
+ * else parked. It is late if a later version has been told already. Returns undefined if the version is not dead.
  */
 export function decideReplay(
   known: readonly Pick<Notification, 'version' | 'state'>[],

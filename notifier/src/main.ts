@@ -6,7 +6,7 @@ import { readNotifierConfig } from './config.ts';
 await runMain(
   {
     name: 'notifier',
-    purpose: 'tells shoppers of each status of their orders, once and in order.',
+    purpose: 'tells shoppers of each status of their orders, in order.',
     read: readNotifierConfig,
     start,
   },

@@ -8,13 +8,14 @@ import type { Tell } from './tell.ts';
 interface Replay {
   readonly orderId: bigint;
   readonly version: number;
-  /** The status and moment that the event should have carried. Needed when the event could not be read. */
+  /** What the event should have said. Required when the event could not be read. */
   readonly said?: { readonly status: OrderStatus; readonly moment: Date };
 }
 
 /**
- * Applies a dead version, or parks it when a version before it has not passed. When a later version has been told already,
- * the replayed one is told as late. Resolves with the state that the version took. No rpc calls this yet.
+ * Applies a dead version, or parks it when a version before it has not passed. When a later version has been told
+ * already, the replayed one is told as late. Resolves with the state that the version took. Rejects with NOT_DEAD, or
+ * with UNREADABLE_VERSION when `said` is required and missing. No rpc calls this yet.
  */
 export async function replay(
   { store, tell }: { readonly store: Pick<Store, 'revive'>; readonly tell: Tell },

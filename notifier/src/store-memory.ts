@@ -3,7 +3,7 @@ import type { Store, UnreadableEvent } from './store.ts';
 
 /** The inbox in memory, for tests. It keeps every promise of the store except durability. */
 export function createMemoryStore(): Store & {
-  /** By order and version: `7-3`. */
+  /** Every notification, under its order and version: `7-3`. */
   readonly notifications: Map<string, Notification>;
   readonly unreadable: UnreadableEvent[];
 } {

@@ -13,7 +13,7 @@ import { listApplied } from './gen/list.queries.ts';
 import type { Notification } from './inbox.ts';
 import { DataError, type InboxChanges, type Store } from './store.ts';
 
-// insertNotifications reads an empty status as null and then ignores the moment.
+// Stands for a missing moment. insertNotifications ignores it when the status is empty, which stands for null.
 const NO_MOMENT = new Date(0);
 
 export function createPostgresStore(db: Db): Store {
@@ -47,7 +47,10 @@ export function createPostgresStore(db: Db): Store {
   };
 }
 
-/** Locks in one statement and loads in the next, so that the second sees what the first waited for. */
+/**
+ * Locks the orders, and returns their notifications. The two statements are sent together and run one after the other,
+ * so that the second one sees what a transaction wrote that held the lock before.
+ */
 async function lockAndLoad(tx: Transaction, orderIds: readonly bigint[]): Promise<Notification[]> {
   const sorted = [...new Set(orderIds)].toSorted((a, b) => Number(a - b));
   if (sorted.length === 0) return [];

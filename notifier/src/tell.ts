@@ -2,10 +2,10 @@ import { SpanKind, type Log, type Tracer, fromTraceparent } from '@tally/platfor
 
 import type { Notification } from './inbox.ts';
 
-/** Tells the shopper of a notification. A crash after this call and before the commit repeats it. */
+/** Tells the shopper of a notification, before the commit, so that a crash in between tells twice rather than never. */
 export type Tell = (notification: Notification, options: { readonly isLate: boolean }) => void;
 
-/** Tells by a line of the structured log, which is written when the call returns. */
+/** Returns a function that tells by a line of the structured log. The line is written when the function returns. */
 export function tellByLog(log: Log, tracer: Tracer): Tell {
   return ({ orderId, version, status, moment, traceparent }, { isLate }) => {
     const span = tracer.startSpan('notify', { kind: SpanKind.CONSUMER }, fromTraceparent(traceparent));

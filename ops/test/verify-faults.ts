@@ -25,19 +25,19 @@ export interface Fault {
   readonly breaks: Readonly<Record<string, string>>;
 }
 
-// The ids that verify prints.
+// Each of these returns an id as verify prints it.
 const order = ({ id }: { readonly id: number }) => `order ${id}`;
 const version = ({ id }: { readonly id: number }, version: number) => `order ${id} version ${version}`;
 const sku = (seeded: SeededOrder) => `sku ${seeded.sku}`;
 const record = (seeded: SeededOrder, version: number) => `record ${seeded.partition}/${seeded.offsets[version - 1]}`;
 const checkout = (seeded: SeededOrder) => `checkout ${checkoutIdOf(seeded)}`;
 
-// Conditions of the rows to change.
+// Each of these returns the condition of a row to change.
 const isVersion = ({ id }: { readonly id: number }, version: number) => `order_id = ${id} and version = ${version}`;
 const isRecord = ({ id }: SeededOrder, version: number) => `key = '${id}' and headers ->> 'ce_sequence' = '${version}'`;
 const isCheckout = (seeded: SeededOrder) => `id = '${checkoutIdOf(seeded)}'`;
 
-/** What breaks when the record of a version, which was published and told, does not tell it any more. */
+/** Returns what breaks when the record of a version that was told is changed. */
 const brokenRecord = (seeded: SeededOrder, at: number) => ({
   'events in the log': version(seeded, at),
   'log = events': record(seeded, at),
@@ -79,7 +79,9 @@ const STOCK: readonly Fault[] = [
     change: 'the release of a cancelled order deleted, and the counters changed with it',
     in: 'loms',
     sql: `with deleted as (
-            delete from stock_movements where order_id = ${CANCELLED.id} and kind = 'release' returning sku, reserved_delta
+            delete from stock_movements
+             where order_id = ${CANCELLED.id} and kind = 'release'
+            returning sku, reserved_delta
           )
           update stocks s set reserved = s.reserved - d.reserved_delta from deleted d where d.sku = s.sku`,
     breaks: { 'movements = lines': order(CANCELLED), 'reserved = open orders': sku(CANCELLED) },
@@ -447,7 +449,9 @@ const CHECKOUTS: readonly Fault[] = [
   {
     change: 'a refused checkout with an order that did not fail',
     in: 'cart',
-    sql: `update checkouts set state = 'refused', refusal = '{"reason": "INSUFFICIENT_STOCK"}' where ${isCheckout(PAYED)}`,
+    sql: `update checkouts
+             set state = 'refused', refusal = '{"reason": "INSUFFICIENT_STOCK"}'
+           where ${isCheckout(PAYED)}`,
     breaks: { 'checkout = order': checkout(PAYED) },
   },
   {
@@ -522,14 +526,17 @@ const LOG: readonly Fault[] = [
     change: 'the moment in the value of a record changed',
     in: 'log',
     sql: `update records
-             set value = convert_to(regexp_replace(convert_from(value, 'utf8'), '"moment":"\\d+', '"moment":"2001'), 'utf8')
+             set value = convert_to(regexp_replace(convert_from(value, 'utf8'), '"moment":"\\d+', '"moment":"2001'),
+                                    'utf8')
            where ${isRecord(PAYED, 2)}`,
     breaks: brokenRecord(PAYED, 2),
   },
   {
     change: 'the moment in the headers of a record changed',
     in: 'log',
-    sql: `update records set headers = headers || '{"ce_time": "2001-01-01T00:00:00.000Z"}' where ${isRecord(PAYED, 2)}`,
+    sql: `update records
+             set headers = headers || '{"ce_time": "2001-01-01T00:00:00.000Z"}'
+           where ${isRecord(PAYED, 2)}`,
     breaks: brokenRecord(PAYED, 2),
   },
   {
@@ -561,7 +568,9 @@ const LOG: readonly Fault[] = [
              set value = o.value, headers = o.headers
             from records o
            where r.key = '${PAYED.id}' and o.key = r.key
-             and (r."offset", o."offset") in ((${PAYED.offsets[0]}, ${PAYED.offsets[1]}), (${PAYED.offsets[1]}, ${PAYED.offsets[0]}))`,
+             and r."offset" <> o."offset"
+             and r."offset" in (${PAYED.offsets[0]}, ${PAYED.offsets[1]})
+             and o."offset" in (${PAYED.offsets[0]}, ${PAYED.offsets[1]})`,
     breaks: {
       'events in the log': version(PAYED, 2),
       'log in order': version(PAYED, 2),

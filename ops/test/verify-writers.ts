@@ -36,8 +36,9 @@ const MAX_UNTOLD_EVENTS = 4;
 const TIMEOUT_MS = 10_000;
 
 /**
- * Starts loms with its relay; shoppers, who freeze and close their checkouts as cart does; a relay that sends events again,
- * as after a crash; and a reader that keeps notifications as the notifier does, some of them as dead.
+ * Starts everything that writes: loms with its relay; shoppers, who freeze and close their checkouts as cart does; a
+ * second relay, which repeats events as one does after a crash; and a reader, which stores notifications as the notifier
+ * does, some of them as dead.
  */
 export async function startWriters(urls: DatabaseUrls, shoppers: number): Promise<Writers> {
   await using stack = new AsyncDisposableStack();
@@ -65,7 +66,7 @@ export async function startWriters(urls: DatabaseUrls, shoppers: number): Promis
       maxBatchEvents: 2,
       handler: async (events) => {
         for (const event of events) {
-          // Handlers of several partitions run at the same time, so the sum is taken after the wait.
+          // Handlers of several partitions run at the same time, so `told` is read only after the wait.
           const added = await keep(event, log, dbs.notifier);
           told += added;
         }
@@ -80,7 +81,8 @@ export async function startWriters(urls: DatabaseUrls, shoppers: number): Promis
   const loops = [
     ...Array.from({ length: shoppers }, (_, i) =>
       repeat(async () => {
-        // Events must be told while they are new: a backlog would hide a wrong order of the snapshots.
+        // Shoppers wait for the reader, so that the newest events are told: a long backlog would hide a wrong order of
+        // the snapshots.
         if (await isBehind()) return Bun.sleep(5);
         await shop(dbs.cart, loms, BigInt(10_000 + i));
         orders += 1;
@@ -136,7 +138,7 @@ async function shop(cart: Db, loms: ClientOf<typeof Loms>, user: bigint): Promis
   await (Math.random() < 0.5 ? loms.orderPay : loms.orderCancel)({ orderId }, withTimeout(TIMEOUT_MS));
 }
 
-/** Publishes one of the newest events once more, as a relay does that died before it marked the event. */
+/** Publishes the newest published event once more, as a relay does that died before it marked the event. */
 async function sendAgain(loms: Db, log: EventLog): Promise<void> {
   const { rows } = await loms.query(
     `select order_id as "orderId", version, status, moment, traceparent, skipped
@@ -146,7 +148,7 @@ async function sendAgain(loms: Db, log: EventLog): Promise<void> {
   await Bun.sleep(50);
 }
 
-/** Keeps a notification, now and then as dead after its dead letter was published. Returns how many it added: 0 or 1. */
+/** Stores a notification, now and then as dead after publishing its dead letter. Returns the number of new rows. */
 async function keep(event: LoggedEvent, log: EventLog, notifier: Db): Promise<number> {
   const decoded = decodeOrderEvent(event);
   if (decoded.kind !== 'changed') throw new Error(`the event is ${decoded.kind}`);

@@ -77,7 +77,7 @@ for (const [verdict, faults] of [
   ['violated', VIOLATIONS],
   ['late', DELAYS],
 ] as const) {
-  describe(`verify says '${verdict}' and names the id, with exactly the invariants that are broken, after`, () => {
+  describe(`verify says '${verdict}', and names exactly the broken invariants and the id, after this change:`, () => {
     for (const { change, in: name, sql, breaks } of faults) {
       test(
         change,
@@ -97,7 +97,7 @@ for (const [verdict, faults] of [
   });
 }
 
-/** Exactly these invariants are broken, and each names this id. */
+/** Expects that exactly these invariants are broken, and that each of them names its id. */
 function expectBroken(report: Report, breaks: Readonly<Record<string, string>>): void {
   const found = new Map(brokenOf(report).map(({ name, offenders }) => [name, offenders.map(({ id }) => id)]));
   expect([...found.keys()].toSorted()).toEqual(Object.keys(breaks).toSorted());

@@ -10,7 +10,7 @@ import {
   SKIPPED_REASON,
 } from '@tally/proto/events';
 
-/** What a line of `count` units does to the counters of its stock, as a multiple of `count`. */
+/** What each movement does to the counters of a stock, for one unit of an order line. */
 const EFFECTS = {
   reserve: { total: 0, reserved: 1 },
   release: { total: 0, reserved: -1 },
@@ -21,13 +21,13 @@ const movements = ORDER_STATUSES.flatMap((status) =>
   ORDER_MOVEMENTS[status].map((kind) => ({ status, kind, ...EFFECTS[kind] })),
 );
 
-/** The statuses of orders whose goods are reserved. */
+/** The statuses of open orders, that is, of those whose units are reserved. */
 const openStatuses = ORDER_STATUSES.filter(
   (status) =>
     movements.filter((movement) => movement.status === status).reduce((sum, { reserved }) => sum + reserved, 0) > 0,
 );
 
-/** The contract of orders and events, as parameters that every query can use by name. */
+/** The contract of orders and events, as parameters that every query may name. */
 export const CONTRACT: Readonly<Record<string, unknown>> = {
   steps: JSON.stringify(ORDER_STEPS.map(({ from, to, ...step }) => ({ before: from, after: to, ...step }))),
   movements: JSON.stringify(movements),

@@ -6,7 +6,7 @@ import { DATABASES, DATABASE_NAMES, type DatabaseName, forEachDatabase, KAFKA_SC
 
 import { openReaders } from './kafka-log.ts';
 
-/** The URL of each PostgreSQL database. That of the log may be `kafka://host:port,host:port` instead. */
+/** The URL of each database. That of the log may be `kafka://host:port,host:port`. */
 export type DatabaseUrls = Readonly<Record<DatabaseName, string>>;
 
 /** Reads the URLs of the three databases and of the log, which is on Kafka when KAFKA_BROKERS is set. */

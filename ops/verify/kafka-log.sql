@@ -1,5 +1,6 @@
 /* @name create tables */
--- The tables that the log has on PostgreSQL, for one transaction. Only Kafka says where a partition begins (first_offset).
+-- The tables that the log has on PostgreSQL, for one transaction. The column first_offset, where a partition begins, is
+-- added, because not all records of a partition are fetched.
 create temporary table partitions (
   topic        text    not null,
   partition    integer not null,
@@ -38,7 +39,7 @@ select :topic, :group, given.*
   from unnest(:partitions::integer[], :nexts::bigint[]) as given
 
 /* @name insert records */
--- A record that is there already was fetched before.
+-- A record may have been fetched before.
 insert into records (topic, partition, "offset", key, value, headers, moment)
 select :topic, given.*
   from unnest(:partitions::integer[], :offsets::bigint[], :keys::text[], :values::bytea[], :headers::jsonb[],

@@ -4,7 +4,9 @@ import type { Transaction } from '@tally/platform/postgres';
 
 import { type KafkaLog, type KafkaReaders, takeKafkaLog } from './kafka-log.ts';
 
-/** A log of two partitions to which each look adds one record, which the group has read and committed. */
+/**
+ * Opens a log of two partitions. Each request adds a record to partition 0, which the group has read by the next one.
+ */
 function openBusyLog() {
   const asked: string[] = [];
   let records = 10n;
@@ -37,20 +39,20 @@ function openBusyLog() {
   return { readers, tx: tx as unknown as Transaction, asked };
 }
 
-test('committed offsets are read before the ends, so that no group of a busy log seems to have read past the end', async () => {
+test('committed offsets are read before the ends, so that no group seems to have read past the end', async () => {
   const { readers, tx, asked } = openBusyLog();
   await takeKafkaLog(readers, tx);
   expect(asked).toEqual(['committed', 'offsetRanges']);
 });
 
 const fetches: [name: string, fetch: (log: KafkaLog) => Promise<void>, ranges: string[]][] = [
-  ['unread records: none of partition 1, which was read to its end', (log) => log.fetchUnread(), ['0: 11 to 12']],
+  ['the unread records, of which partition 1 has none', (log) => log.fetchUnread(), ['0: 11 to 12']],
   ['the newest records', (log) => log.fetchNewest(4), ['0: 8 to 12', '1: 0 to 3']],
   ['all records', (log) => log.fetchAll(), ['0: 2 to 12', '1: 0 to 3']],
   ['a range that begins before the first record', (log) => log.fetchRange(0, 0n, 5n), ['0: 2 to 5']],
 ];
 for (const [name, fetch, ranges] of fetches) {
-  test(`fetches once ${name}`, async () => {
+  test(`fetches ${name} only once`, async () => {
     const { readers, tx, asked } = openBusyLog();
     const log = await takeKafkaLog(readers, tx);
     await fetch(log);
@@ -59,7 +61,7 @@ for (const [name, fetch, ranges] of fetches) {
   });
 }
 
-test('named records are fetched in few ranges: neighbours together, and the first record of each partition', async () => {
+test('named records are fetched in few ranges, with the first record of each partition', async () => {
   const { readers, tx, asked } = openBusyLog();
   const log = await takeKafkaLog(readers, tx);
   const named = [4, 9, 6].map((log_offset) => ({ log_partition: 0, log_offset }));

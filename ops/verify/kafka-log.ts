@@ -7,7 +7,7 @@ import { KAFKA_SCHEME } from '@tally/sql/databases';
 import statements from './kafka-log.sql' with { type: 'text' };
 import { bind, readQueries } from './queries.ts';
 
-// Named records are read as one range when at most this many others lie between them.
+// Two named records are read in one range when at most this many others lie between them.
 const MAX_GAP_RECORDS = 500n;
 
 export interface KafkaReaders extends AsyncDisposable {
@@ -31,12 +31,17 @@ export async function openReaders(url: string): Promise<KafkaReaders> {
 }
 
 /**
- * A log on Kafka as it was at one moment. Records below the ends of the partitions do not change any more, so they are
- * copied into the tables when a rule needs them. Fetching a record again does nothing.
+ * A log on Kafka as it was at one moment. Its queries see only the records that were fetched, which copies them into
+ * tables. This may happen at any later time, because records below the ends of the partitions do not change any more.
+ * Fetching a record a second time does nothing.
  */
 export interface KafkaLog {
-  /** Fetches the records that rows name as log_partition and log_offset, and the first record of each partition. */
+  /**
+   * Fetches the records that rows, given as JSON, name by log_partition and log_offset. It also fetches the first
+   * record of each partition, by which rules tell a pruned record from a missing one.
+   */
   fetchNamed(rows: string): Promise<void>;
+  /** Fetches the records of a partition from offset `from` up to, but without, `below`. */
   fetchRange(partition: number, from: bigint, below: bigint): Promise<void>;
   /** Fetches the next record that each group has to read of each partition. */
   fetchUnread(): Promise<void>;
@@ -47,9 +52,9 @@ export interface KafkaLog {
 }
 
 /**
- * Puts the state of the log into temporary tables of a transaction, which have the names and columns of the log on
- * PostgreSQL, so that one query serves both. Committed offsets are read before the ends of the partitions: in the other
- * order, a group could seem to have read past the end.
+ * Takes a snapshot of a log on Kafka, in temporary tables of a transaction. They have the names and columns that the
+ * log has on PostgreSQL, so that one query serves both. Committed offsets are read before the ends of the partitions:
+ * in the other order, a group could seem to have read past the end.
  */
 export async function takeKafkaLog({ events: reader, deadLetters }: KafkaReaders, tx: Transaction): Promise<KafkaLog> {
   const groups = new Map<string, Map<number, bigint>>();
@@ -74,7 +79,6 @@ export async function takeKafkaLog({ events: reader, deadLetters }: KafkaReaders
 
   return {
     async fetchNamed(rows) {
-      // Below the first record of a partition nothing is kept: rules need it to tell pruned records from missing ones.
       for (const [partition, { first }] of bounds) await fetchRange(partition, first, first + 1n);
       for (const { partition, from, below } of toRanges(rows)) await fetchRange(partition, from, below);
     },
@@ -110,7 +114,7 @@ interface Range {
   readonly below: bigint;
 }
 
-/** Joins the places that rows name to ranges of neighbours. */
+/** Returns the ranges that hold all places which the rows name. Places that lie close together share a range. */
 function toRanges(json: string): (Range & { readonly partition: number })[] {
   // Offsets stay far below 2^53, so that a JavaScript number holds them exactly.
   const rows = JSON.parse(json) as { log_partition: number | null; log_offset: number | null }[];
@@ -168,7 +172,7 @@ async function run(tx: Transaction, name: string, values: Readonly<Record<string
   await tx.query(bound.text, bound.values);
 }
 
-/** PostgreSQL cannot store U+0000 in a text. */
+/** Replaces U+0000, which PostgreSQL cannot store in a text. */
 const toStorable = (text: string) => text.replaceAll('\0', '\uFFFD');
 
 const mapValues = (values: Readonly<Record<string, string>>, map: (value: string) => string) =>

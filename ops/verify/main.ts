@@ -3,7 +3,7 @@ import { readConfig } from '@tally/platform/config';
 
 import { readDatabaseUrls } from './databases.ts';
 import { describeReport, summarise } from './describe-report.ts';
-import { describeMend, planRepair, repair, type Repaired } from './repair/repair.ts';
+import { type SkuRepair, describeMend, planRepair, repair } from './repair/repair.ts';
 import { type Verdict, type VerifyOptions, verify } from './verify.ts';
 
 const EXIT_CODES: Record<Verdict, number> = { holds: 0, violated: 1, late: 2 };
@@ -20,8 +20,8 @@ const command: Command = {
     { name: '--reason', text: 'TEXT', meaning: 'with --yes: the reason, which is stored in the table audit' },
   ],
   notes: [
-    'CART_DATABASE_URL, LOMS_DATABASE_URL, NOTIFIER_DATABASE_URL and LOG_DATABASE_URL are the URLs of the databases. When',
-    'KAFKA_BROKERS is set (host:port, or several separated by commas), the log is on Kafka instead.',
+    'CART_DATABASE_URL, LOMS_DATABASE_URL, NOTIFIER_DATABASE_URL and LOG_DATABASE_URL are the URLs of the databases.',
+    'When KAFKA_BROKERS is set (host:port, or several separated by commas), the log is on Kafka instead.',
     'Exit codes: 0 everything holds; 1 something is violated; 2 something is late; 3 verify could not run.',
   ],
   run: async (given) => {
@@ -40,7 +40,7 @@ const command: Command = {
   },
 };
 
-/** Prints the progress every few seconds, on stderr because it is not part of the result. */
+/** Returns a function that prints the progress every few seconds, on stderr because it is not part of the result. */
 function createProgress(): NonNullable<VerifyOptions['onProgress']> {
   let printedMs = performance.now();
   return (seen, totals) => {
@@ -56,18 +56,18 @@ function createProgress(): NonNullable<VerifyOptions['onProgress']> {
 /** Prints which counters can be mended, and mends them when a reason is given. */
 async function runRepair(lomsUrl: string, reason: string | undefined): Promise<void> {
   const planned = await planRepair(lomsUrl);
-  const mendable = planned.filter(({ decision }) => decision.kind === 'mend').map(({ evidence }) => evidence.sku);
   if (planned.length === 0) console.log('repair: nothing to mend, every counter is what the ledger says');
-  const done = reason === undefined ? planned : await repair(lomsUrl, mendable, reason);
+  const mendable = planned.filter(({ decision }) => decision.kind === 'mend');
   const left = planned.filter(({ decision }) => decision.kind === 'leave');
+  const skus = mendable.map(({ evidence }) => evidence.sku);
+  const mended = reason === undefined ? mendable : await repair(lomsUrl, skus, reason);
   const verb = reason === undefined ? 'would mend' : 'mended';
-  for (const repaired of [...done.filter((repaired) => !left.includes(repaired)), ...left])
-    console.log(describeRepaired(repaired, verb));
+  for (const skuRepair of [...mended, ...left]) console.log(describeRepair(skuRepair, verb));
   if (reason === undefined && mendable.length > 0) console.log('repair: to do it, add --yes --reason TEXT');
   console.log();
 }
 
-function describeRepaired({ evidence, decision }: Repaired, verb: string): string {
+function describeRepair({ evidence, decision }: SkuRepair, verb: string): string {
   if (decision.kind === 'mend') return `repair: ${verb} ${describeMend(evidence)}`;
   if (decision.kind === 'fine') return `repair: sku ${evidence.sku} needs no repair any more`;
   return `repair: leaves ${describeMend(evidence)}; ${decision.why}`;

@@ -1,13 +1,13 @@
 import { CONTRACT } from './contract.ts';
 
-/** How many of the newest records of each partition are looked at, unless all are. */
+/** The number of newest records of each partition that verify looks at without --full. */
 export const NEWEST_RECORDS = 5_000;
 
-/** Reads files of queries, each headed by a comment with its `@name`, and returns a function that finds a query by name. */
+/** Splits files into queries, each headed by a comment with its `@name`, and returns a function that finds a query. */
 export function readQueries(...files: readonly string[]): (name: string) => string {
   const queries = new Map<string, string>();
   for (const file of files) {
-    // What stands before the first name is a comment on the file.
+    // The text before the first name is a comment on the file.
     const [, ...sections] = file.split(/^\/\* @name (.+) \*\/$/m);
     for (let i = 0; i < sections.length; i += 2) queries.set(sections[i] ?? '', (sections[i + 1] ?? '').trim());
   }
@@ -19,8 +19,8 @@ export function readQueries(...files: readonly string[]): (name: string) => stri
 }
 
 /**
- * Turns a query with parameters by name, such as `:chosen`, into one with `$1`, `$2`, …, as PostgreSQL takes it. The
- * values come from `values`, or from the contract.
+ * Turns a query that names its parameters, such as `:chosen`, into one that numbers them, `$1`, `$2`, …, as PostgreSQL
+ * takes it. A value comes from `values` or, if it is not there, from the contract.
  */
 export function bind(query: string, values: Readonly<Record<string, unknown>>): { text: string; values: unknown[] } {
   const available: Readonly<Record<string, unknown>> = { ...CONTRACT, newest_records: NEWEST_RECORDS, ...values };

@@ -9,22 +9,23 @@ import type { SnapshotName } from './snapshots.ts';
 import type { Totals } from './totals.ts';
 import type { FactName, WALKS } from './walks.ts';
 
-/** The number of rows of each fact that were looked at. */
+/** For each fact, the number of rows that were looked at. */
 export type Seen = Readonly<Record<FactName, number>>;
 
 /** A promise of the system, with a query that finds what breaks it. */
 export interface Rule {
   readonly name: string;
+  /** The promise in words. */
   readonly meaning: string;
   /** The walk that reads the facts which the query takes as parameters. The query runs for each chunk of the walk. */
   readonly over: keyof typeof WALKS;
   /** The snapshot in which the query runs. */
   readonly at: SnapshotName;
-  /** Returns rows (id, what). */
+  /** Returns a row (id, what) for each offender. The rule holds when there is none. */
   readonly query: string;
   /** Replaces `query` when the log is on Kafka. */
   readonly queryOnKafka?: string;
-  /** What a row means. `noted` is a figure and not a fault. */
+  /** The verdict when there is a row. With `noted`, the rows are counted and are no fault. */
   readonly broken: 'violated' | 'late' | 'noted';
   /** What the operator should do when the rule is broken. */
   readonly advice: string;
@@ -36,14 +37,15 @@ export interface Rule {
 
 const query = readQueries(stock, orders, checkouts, log, notifications, late);
 
-/** The query that looks up in the log what the rows of a fact say of it. */
+/** Returns the query that checks whether the rows of a fact name the right records of the log. */
 const claimsLieInLog = (fact: FactName) => query('claims lie in the log').replaceAll(':claims', `:${fact}`);
 
 const REPAIR = 'run just verify --repair, which shows the counters that can be computed again from the ledger';
 const INVESTIGATE =
   'nothing repairs this by itself: look up these ids in the databases, and find out who changed the rows';
 const ABANDONED =
-  'if an operator closed the checkout with --abandon, its order was made afterwards: tell the shopper, and cancel the order if it is not wanted; otherwise find out who changed the checkout';
+  'if an operator closed the checkout with --abandon, loms made its order all the same: tell the shopper, and cancel ' +
+  'the order if it is not wanted; if no operator closed it, find out who changed the checkout';
 
 export const RULES: readonly Rule[] = [
   {
@@ -79,7 +81,8 @@ export const RULES: readonly Rule[] = [
   {
     name: 'histories',
     meaning:
-      'the versions of an order count 1, 2, … and follow the table of steps, the order agrees with its last event, and a refused order keeps its refusal',
+      'the versions of an order count 1, 2, … and follow the table of steps, the order agrees with its last event, ' +
+      'and a refused order keeps its refusal',
     over: 'orders',
     at: 'loms',
     query: query('histories'),
@@ -111,7 +114,8 @@ export const RULES: readonly Rule[] = [
   {
     name: 'checkout = order',
     meaning:
-      'each closed checkout has one order, of the same user and with the same lines and prices; a refused checkout has the failed order',
+      'each closed checkout has one order, of the same user and with the same lines and prices; a refused checkout ' +
+      'has the failed order',
     over: 'checkouts',
     at: 'loms',
     query: query('checkout = order'),
@@ -162,7 +166,8 @@ export const RULES: readonly Rule[] = [
   {
     name: 'log without gaps',
     meaning:
-      'the offsets of each partition count up without gaps, nothing unread is missing, and no group has read past the end',
+      'the offsets of each partition count up without gaps, nothing unread is missing, and no group has read past ' +
+      'the end',
     over: 'system',
     at: 'log',
     query: query('log without gaps'),
@@ -279,7 +284,7 @@ export const RULES: readonly Rule[] = [
     at: 'offsets',
     query: query('events are read'),
     broken: 'late',
-    advice: 'check with just status that the consumer (the notifier has the group notifier) and the log run',
+    advice: 'check with just status that the log and the service of the group (notifier: the notifier) run',
     figure: ({ records }) => count(records, 'record'),
   },
   {
@@ -290,7 +295,8 @@ export const RULES: readonly Rule[] = [
     query: query('nothing stays parked'),
     broken: 'late',
     advice:
-      'find the missing version: just outbox list shows it when it is in quarantine; when the notifier could not read it, it lies among the dead letters',
+      'find the missing version: just outbox list shows it when it is in quarantine; when the notifier could not ' +
+      'read it, it lies among the dead letters',
     figure: ({ parked }) => `${parked} parked`,
   },
 ];
@@ -304,10 +310,10 @@ function countPublished(totals: Totals, { events }: Seen): string {
 }
 
 function countNotifications(totals: Totals, { notifications }: Seen): string {
-  return count(notifications, 'notification', totals.notifications - totals.dead);
+  return count(notifications, 'notification', totals.notifications - totals.deadNotifications);
 }
 
-/** `3 orders`, or `3 of 9 orders`. More may have been seen than the total says, when some were added in between. */
+/** Returns `3 orders`, or `3 of 9 orders`. More may be seen than there are: ids without an order are seen too. */
 function count(seen: number, noun: string, total = seen): string {
   const nouns = seen === 1 && total <= 1 ? noun : `${noun}s`;
   return total > seen ? `${format(seen)} of ${format(total)} ${nouns}` : `${format(seen)} ${nouns}`;

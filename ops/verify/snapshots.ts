@@ -6,24 +6,29 @@ import { type KafkaLog, type KafkaReaders, openReaders, takeKafkaLog } from './k
 import { bind } from './queries.ts';
 
 /**
- * The snapshots, in the order in which they are taken. The system goes on meanwhile, and the order is what keeps it from
- * raising false alarms. When two places must agree, the place that is written last is read first: whatever it shows was
- * already written in the other one, and what happens between the two snapshots can only add to the other one.
+ * The snapshots and their databases, in the order in which they are taken. The system goes on meanwhile, and this order
+ * keeps it from raising false alarms. When a rule compares two databases, the one that the system writes last is read
+ * first. Whatever it shows had been written to the other one before, and what happens between the two snapshots can
+ * only add to the other one.
  *
- * - `offsets` before `notifier`: a group commits an offset after the transaction that stored the events below it. So every
- *   event below a committed offset is among the notifications.
- * - `notifier` before `log`: a notification is made of a record, and a dead letter lies in the log before its event is stored
- *   as dead. `log` before `loms`: a record is made of a committed row of order_events. So loms shows every event that was
- *   told and every event in the log.
- * - `closed` before `loms`: cart closes a checkout after loms answered, and loms answers after its commit. So loms shows the
- *   order that a closed checkout names. Closed checkouts, lines and events do not change any more, and no order leaves
- *   `failed`.
- * - `loms` before `cart`: cart commits a checkout before it calls loms. So cart shows the checkout of every order that it
- *   asked for. The checkout may be open; if it is closed, it names the order.
- * - `loms` before `recorded`: loms stores the place of an event after the log acknowledged it. So every place has its record.
+ * - `offsets` before `notifier`: a group commits an offset after the transaction that stored the events below it. So
+ *   every event below a committed offset is among the notifications.
+ * - `notifier` before `log`: a notification is made of a record, and a dead letter lies in the log before its event is
+ *   stored as dead. So the log shows the record or dead letter of every notification.
+ * - `log` before `loms`: a record is made of a committed row of order_events. So loms shows every event that was told
+ *   and every event in the log.
+ * - `closed` before `loms`: cart closes a checkout after loms answered, and loms answers after its commit. So loms
+ *   shows the order that a closed checkout names. Closed checkouts, lines and events do not change any more, and no
+ *   order leaves `failed`.
+ * - `loms` before `cart`: cart commits a checkout before it calls loms. So cart shows the checkout of every order that
+ *   it asked for. The checkout may be open; if it is closed, it names the order.
+ * - `loms` before `recorded`: loms stores the place of an event after the log acknowledged it. So `recorded` shows a
+ *   record at every place that loms names.
  *
- * All queries of one snapshot see one moment of one database, in which a transaction has written everything or nothing. What
- * is late is judged within one snapshot, by the clock of its own database when the snapshot was taken.
+ * All queries of one snapshot see one moment of one database, in which a transaction has written everything or nothing.
+ * What is late is judged within one snapshot, by the clock of its own database when the snapshot was taken. The
+ * services set deadlines by the same clock, so neither a wrong clock on the machine of verify nor a long run makes
+ * anything late.
  */
 const ORDER = [
   ['offsets', 'log'],
@@ -41,8 +46,8 @@ export interface Snapshot {
   /** Set when the snapshot shows a log on Kafka. Its queries see only the records that were fetched. */
   readonly kafka: KafkaLog | undefined;
   /**
-   * Returns the rows of a query. Its parameters are the given values, the contract of the events, and `:moment`, the
-   * database's clock when the snapshot was taken.
+   * Returns the rows of a query. Its parameters are the given values, the contract of orders and events, and `:moment`,
+   * the time on the database's clock when the snapshot was taken.
    */
   rows(query: string, values?: Readonly<Record<string, unknown>>): Promise<any[]>;
 }
@@ -53,8 +58,8 @@ export type Snapshots = Readonly<Record<SnapshotName, Snapshot>>;
 const ANSWER_LIMIT_MS = 15 * 60_000;
 
 /**
- * The role's timeouts are meant for services, which hold locks. They do not apply to these transactions, which only read.
- * Custom plans take the size of the given lists into account.
+ * The role has timeouts that are meant for services, which hold locks. They are off here, because these transactions
+ * only read. Custom plans take the size of the given lists into account.
  */
 const SETTINGS = `
   set local statement_timeout = 0;
@@ -62,7 +67,10 @@ const SETTINGS = `
   set local idle_in_transaction_session_timeout = 0;
   set local plan_cache_mode = force_custom_plan`;
 
-/** Takes all snapshots in their order and keeps them until `work` ends. `onTaken` is awaited after each snapshot. */
+/**
+ * Takes all snapshots in their order, and resolves with the result of `work`, for which all of them are kept. `onTaken`
+ * is awaited after each snapshot. Rejects before the first one when a database cannot be read.
+ */
 export async function withSnapshots<T>(
   urls: DatabaseUrls,
   work: (snapshots: Snapshots) => Promise<T>,
@@ -84,6 +92,7 @@ export async function withSnapshots<T>(
   await requireDatabases(urls, isOnKafka ? { cart: dbs.cart, loms: dbs.loms, notifier: dbs.notifier } : dbs);
   const readers = isOnKafka ? stack.use(await openReaders(urls.log)) : undefined;
 
+  // A snapshot lasts as long as its transaction, so each transaction encloses those of the later snapshots.
   const takeFrom = (index: number, taken: Partial<Record<SnapshotName, Snapshot>>): Promise<T> => {
     const next = ORDER[index];
     if (next === undefined) return work(taken as Snapshots);
@@ -101,7 +110,7 @@ export async function withSnapshots<T>(
   return await takeFrom(0, {});
 }
 
-/** The snapshot is taken by the first query of the transaction, which also reads the clock. */
+/** Takes a snapshot by the first query of a transaction, which also reads the clock. */
 async function takeSnapshot(
   tx: Transaction,
   database: DatabaseName,

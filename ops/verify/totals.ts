@@ -18,6 +18,8 @@ export interface Totals {
   readonly partitions: number;
   readonly notifications: number;
   readonly parked: number;
+  readonly deadNotifications: number;
+  /** Dead notifications and unreadable events. */
   readonly dead: number;
   readonly checkouts: number;
   readonly openCheckouts: number;

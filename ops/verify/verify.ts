@@ -8,21 +8,23 @@ import { type FactName, type Facts, WALKS, type Walk } from './walks.ts';
 export type Verdict = 'holds' | 'late' | 'violated';
 
 interface Offender {
-  /** `order 17 version 2` */
+  /** Names a row by words and ids, such as `order 17 version 2`. */
   readonly id: string;
+  /** What is wrong with it. */
   readonly what: string;
 }
 
+/** A rule and what was found about it. */
 export interface Invariant {
   readonly name: string;
   readonly meaning: string;
-  /** `skipped`: only the full proof looks at it. `noted`: a figure and not a promise. */
+  /** `skipped`: only the full proof checks the rule. `noted`: the rule yields a figure and promises nothing. */
   readonly verdict: Verdict | 'skipped' | 'noted';
   /** How much was looked at. */
   readonly figure: string;
   /** The number of offenders. */
   readonly total: number;
-  /** The first MAX_OFFENDERS of them. */
+  /** The first MAX_OFFENDERS offenders. */
   readonly offenders: readonly Offender[];
   readonly advice: string;
 }
@@ -60,8 +62,8 @@ const NOTHING_SEEN: Seen = {
 };
 
 /**
- * Checks every rule and reports what breaks it. Only reads and takes no lock, so it may run at any time and under any load.
- * Rejects when a database cannot be read.
+ * Checks every rule, and reports what breaks it. It only reads, and no service waits for it, so it may run at any time
+ * and under any load. Rejects when a database cannot be read.
  */
 export async function verify({ urls, full = false, signal, onProgress, onSnapshot }: VerifyOptions): Promise<Report> {
   const checkRules = async (snapshots: Snapshots): Promise<Report> => {
@@ -83,13 +85,14 @@ export async function verify({ urls, full = false, signal, onProgress, onSnapsho
   return await withSnapshots(urls, checkRules, onSnapshot);
 }
 
-/** What has been found so far to break a rule. */
+/** What has been found so far about a rule. */
 interface Finding {
   readonly rule: Rule;
   total: number;
   readonly offenders: Offender[];
 }
 
+/** Runs the query of a rule for one chunk of a walk, and adds the rows to the finding. */
 async function checkRule(finding: Finding, snapshots: Snapshots, facts: Facts): Promise<void> {
   const { at, query, queryOnKafka = query } = finding.rule;
   const snapshot = snapshots[at];

@@ -16,11 +16,11 @@ interface Fact {
 
 export type Facts = Partial<Record<FactName, Fact>>;
 
-/** Unless everything is looked at: how many orders of each kind (open, unpublished, newest, …). */
+// What verify looks at without --full. The limit of orders is one for each kind, such as open, unpublished or newest.
 const MAX_RECENT_ORDERS = 10_000;
 const MAX_RECENT_CHECKOUTS = 10_000;
 const MAX_RECENT_DEAD = 10_000;
-/** Rows that the rules get at a time. */
+/** The number of rows that the rules get at a time. */
 const CHUNK_ROWS = 5_000;
 
 const cartQuery = readQueries(cartFacts);
@@ -29,8 +29,9 @@ const lomsQuery = readQueries(lomsFacts);
 const notifierQuery = readQueries(notifierFacts);
 
 /**
- * What the rules look at, chunk by chunk. A walk reads the facts that its rules take as parameters, and fetches the records
- * that they look at when the log is on Kafka. All of it when `full`, else only what is open or recent.
+ * Reads what the rules look at, chunk by chunk: everything when `full`, and else only what is open or recent. Each
+ * chunk has the facts that the rules over this walk take as parameters. When the log is on Kafka, the walk also fetches
+ * the records that these rules look at.
  */
 export type Walk = (snapshots: Snapshots, full: boolean) => AsyncGenerator<Facts>;
 
@@ -42,7 +43,7 @@ export const WALKS = {
   dead: walkDead,
 } as const satisfies Readonly<Record<string, Walk>>;
 
-/** Everything at once. */
+/** Yields once and without facts: the rules over this walk look at whole tables. */
 async function* walkSystem({ log, offsets }: Snapshots, full: boolean): AsyncGenerator<Facts> {
   await offsets.kafka?.fetchUnread();
   await (full ? log.kafka?.fetchAll() : log.kafka?.fetchNewest(NEWEST_RECORDS));
@@ -80,7 +81,7 @@ async function* allOrders(loms: Snapshot, notifier: Snapshot): AsyncGenerator<bi
       readIds<bigint>(loms, lomsQuery('next orders'), { after, limit: CHUNK_ROWS }),
       readIds<bigint>(notifier, notifierQuery('next orders'), { after, limit: CHUNK_ROWS }),
     ]);
-    // Each list is complete up to its last id, so the lowest CHUNK_ROWS ids of both are complete.
+    // Each list has all ids up to its last one, so none is missing among the lowest CHUNK_ROWS of both.
     const ids = [...new Set([...known, ...told])].sort(ascending).slice(0, CHUNK_ROWS);
     const last = ids.at(-1);
     if (last === undefined) return;

@@ -65,7 +65,7 @@ test('every status is in the schema, is reached by a step and can be encoded and
   }
 });
 
-test('the statuses along the steps reserve before they release or ship, and never do both', () => {
+test('each step adds to the movements of the step before it, and no order both ships and releases', () => {
   for (const { from, to } of ORDER_STEPS) {
     const before = from === null ? [] : ORDER_MOVEMENTS[from];
     expect(ORDER_MOVEMENTS[to].slice(0, before.length)).toEqual([...before]);

@@ -1,33 +1,34 @@
 import { ORDER_STATUSES, type OrderStatus } from './order-status.ts';
 
 /*
-  The contract of an order's events: where they lie, how they look, and the code that writes and reads them. An event is a
-  CloudEvent 1.0 in the binary mode of the Kafka binding. Its value is described by order-event.schema.json, and
-  order-event.examples.json shows one event of each type.
+  The contract of an order's events: where they lie, how they look, and the code that writes and reads them. An event is
+  a CloudEvent 1.0 in the binary mode of the Kafka binding. order-event.schema.json describes its value, and
+  order-event.examples.json shows events of both types.
 
-  An order's events have the order's id as their key, so that all of them lie in one partition. Delivery is at least once:
-  the first occurrences of an order's events are in order, and a repeated event keeps its `ce_id` and `ce_sequence`.
+  An order's events have the order's id as their key, so that all of them lie in one partition. Each event is delivered
+  at least once. The first occurrences of an order's events lie in the order of their versions, and a repeated event
+  keeps its `ce_id` and `ce_sequence`.
 */
 
 export const ORDER_EVENTS_TOPIC = 'loms.order-events';
-/** Keeps every event that the notifier could not read, as it was, with headers that say why and where it lay. */
+/** Holds every event that the notifier could not read, unchanged but for headers that say why and where it lies. */
 export const DEAD_LETTERS_TOPIC = 'loms.order-events.dlq';
 const PARTITIONS = 6;
 
 /** Every topic of Tally. */
 export const TOPICS = [ORDER_EVENTS_TOPIC, DEAD_LETTERS_TOPIC].map((topic) => ({ topic, partitions: PARTITIONS }));
 
-/** The consumer groups of the order events. verify watches how far each of them has read. */
+/** The consumer groups that read the order events. verify watches how far each of them has read. */
 export const CONSUMER_GROUPS = { notifier: 'notifier' } as const;
 
 /** The values of the header `ce_type`. */
 export const EVENT_TYPES = {
   statusChanged: 'tally.order.status-changed.v1',
-  /** An operator skipped this version. The value is empty, and the version counts as delivered. */
+  /** The marker of a version that an operator skipped. Its value is empty, and the version counts as delivered. */
   versionSkipped: 'tally.order.version-skipped.v1',
 } as const;
 
-/** What the notifier keeps as the reason of a version that an operator skipped. */
+/** The reason that the notifier stores with a version that an operator skipped. */
 export const SKIPPED_REASON = 'skipped by an operator';
 
 export const HEADERS = {
@@ -38,7 +39,7 @@ export const HEADERS = {
   source: 'ce_source',
   type: 'ce_type',
   time: 'ce_time',
-  /** The version of the order: 1, 2, … */
+  /** The version of the order, which counts its statuses: 1, 2, … */
   sequence: 'ce_sequence',
   /** W3C trace context of the call that changed the order. */
   traceparent: 'traceparent',
@@ -68,11 +69,11 @@ export interface NewOrderEvent {
   readonly status: OrderStatus;
   readonly moment: Date;
   readonly traceparent: string | null;
-  /** Whether an operator skipped this version: then the event has no value, and its type says so. */
+  /** Whether an operator skipped this version. Its event then has the type `versionSkipped` and an empty value. */
   readonly skipped: boolean;
 }
 
-/** Writes an event as it lies in the log. */
+/** Returns an event in the form in which it is published. */
 export function encodeOrderEvent(event: NewOrderEvent): OrderEventMessage & { readonly topic: string } {
   const { orderId, version, status, moment, traceparent, skipped } = event;
   // JSON.stringify cannot write a bigint, and `order_id` is a JSON number that may exceed 2^53.
@@ -98,14 +99,14 @@ interface Identity {
   readonly traceparent: string | undefined;
 }
 
-/** An order took a status. */
+/** The event says that an order took a status. */
 interface StatusChanged extends Identity {
   readonly kind: 'changed';
   readonly status: OrderStatus;
   readonly moment: Date;
 }
 
-/** An operator skipped this version. A reader counts it as delivered and does nothing else. */
+/** The event says that an operator skipped this version. A reader counts it as delivered and does nothing else. */
 interface VersionSkipped extends Identity {
   readonly kind: 'skipped';
 }
@@ -116,7 +117,7 @@ interface Poison extends Identity {
   readonly reason: string;
 }
 
-/** Not even the order and the version can be read. */
+/** Not even the order or the version can be read. */
 interface Unreadable {
   readonly kind: 'unreadable';
   readonly reason: string;
@@ -127,7 +128,7 @@ export type DecodedOrderEvent = StatusChanged | VersionSkipped | Poison | Unread
 const MAX_ORDER_ID = 2n ** 63n - 1n;
 const MAX_VERSION = 2 ** 31 - 1;
 
-/** Reads an event from the log. Never throws: an event that it cannot read is poison or unreadable, with the reason. */
+/** Reads an event of the log. Never throws: it returns an event that it cannot read as poison or unreadable. */
 export function decodeOrderEvent(message: OrderEventMessage): DecodedOrderEvent {
   const { key, headers, value } = message;
   const orderId = /^[1-9]\d{0,18}$/.test(key) ? BigInt(key) : 0n;

@@ -10,13 +10,13 @@ interface OrderStep {
   readonly from: OrderStatus | null;
   readonly to: OrderStatus;
   readonly cause: OrderCause | null;
-  /** The reason code with which OrderCreate refuses, when the step refuses an order. */
+  /** The reason with which OrderCreate is refused. Only steps that refuse an order have one. */
   readonly refusal?: 'INSUFFICIENT_STOCK' | 'CHECKOUT_EXPIRED';
 }
 
 /**
- * Every step that an order may take. Each step raises the order's version by one and is one event. A status that no step
- * leaves is final.
+ * Every step that an order may take. Each step raises the order's version by one and is one event. A status that no
+ * step leaves is final.
  *
  * verify compares the orders with this table. loms decides without it, so that a mistake in one is found by the other.
  */
@@ -30,7 +30,7 @@ export const ORDER_STEPS: readonly OrderStep[] = [
   { from: 'awaiting payment', to: 'cancelled', cause: 'payment expired' },
 ];
 
-/** The movements that each line of an order has made in the stock ledger when the order has this status. */
+/** For each status, the movements that each line of an order has made in the stock ledger by then. */
 export const ORDER_MOVEMENTS: Readonly<Record<OrderStatus, readonly ('reserve' | 'release' | 'ship')[]>> = {
   new: [],
   'awaiting payment': ['reserve'],

@@ -31,13 +31,14 @@ export interface ILockOrdersQuery {
   result: ILockOrdersResult;
 }
 
-const lockOrdersIR: any = {"usedParamSet":{"orderIds":true},"params":[{"name":"orderIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":294,"b":303}]}],"statement":"-- This lock is a statement of its own, before findKnown. In one statement with it, findKnown would not see the rows for\n-- which the lock waited, and versions would stay parked for ever. The ids are sorted, so that two batches cannot deadlock.\nselect pg_advisory_xact_lock(o.id)\n  from unnest(:orderIds!::bigint[]) as o (id)\n order by o.id"};
+const lockOrdersIR: any = {"usedParamSet":{"orderIds":true},"params":[{"name":"orderIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":371,"b":380}]}],"statement":"-- Locking is a statement of its own, before findKnown, because a statement does not see what was committed after it\n-- began. In one statement, the look-up would miss the rows of a transaction for whose lock it waited, and a version\n-- could stay parked for ever. The ids are sorted, so that two batches cannot deadlock.\nselect pg_advisory_xact_lock(o.id)\n  from unnest(:orderIds!::bigint[]) as o (id)\n order by o.id"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- This lock is a statement of its own, before findKnown. In one statement with it, findKnown would not see the rows for
- * -- which the lock waited, and versions would stay parked for ever. The ids are sorted, so that two batches cannot deadlock.
+ * -- Locking is a statement of its own, before findKnown, because a statement does not see what was committed after it
+ * -- began. In one statement, the look-up would miss the rows of a transaction for whose lock it waited, and a version
+ * -- could stay parked for ever. The ids are sorted, so that two batches cannot deadlock.
  * select pg_advisory_xact_lock(o.id)
  *   from unnest(:orderIds!::bigint[]) as o (id)
  *  order by o.id
@@ -70,11 +71,12 @@ export interface IFindKnownQuery {
   result: IFindKnownResult;
 }
 
-const findKnownIR: any = {"usedParamSet":{"orderIds":true},"params":[{"name":"orderIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":161,"b":170}]}],"statement":"select n.order_id, n.version, n.state, n.status, n.moment, n.traceparent, n.log_partition, n.log_offset, n.reason\n  from notifications n\n where n.order_id = any(:orderIds!)"};
+const findKnownIR: any = {"usedParamSet":{"orderIds":true},"params":[{"name":"orderIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":208,"b":217}]}],"statement":"-- All versions of the orders, in every state.\nselect n.order_id, n.version, n.state, n.status, n.moment, n.traceparent, n.log_partition, n.log_offset, n.reason\n  from notifications n\n where n.order_id = any(:orderIds!)"};
 
 /**
  * Query generated from SQL:
  * ```
+ * -- All versions of the orders, in every state.
  * select n.order_id, n.version, n.state, n.status, n.moment, n.traceparent, n.log_partition, n.log_offset, n.reason
  *   from notifications n
  *  where n.order_id = any(:orderIds!)
@@ -105,7 +107,7 @@ export interface IInsertNotificationsQuery {
   result: IInsertNotificationsResult;
 }
 
-const insertNotificationsIR: any = {"usedParamSet":{"orderIds":true,"versions":true,"statuses":true,"moments":true,"states":true,"traceparents":true,"logPartitions":true,"logOffsets":true,"reasons":true},"params":[{"name":"orderIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":513,"b":522}]},{"name":"versions","required":true,"transform":{"type":"scalar"},"locs":[{"a":535,"b":544}]},{"name":"statuses","required":true,"transform":{"type":"scalar"},"locs":[{"a":558,"b":567}]},{"name":"moments","required":true,"transform":{"type":"scalar"},"locs":[{"a":578,"b":586}]},{"name":"states","required":true,"transform":{"type":"scalar"},"locs":[{"a":618,"b":625}]},{"name":"traceparents","required":true,"transform":{"type":"scalar"},"locs":[{"a":650,"b":663}]},{"name":"logPartitions","required":true,"transform":{"type":"scalar"},"locs":[{"a":674,"b":688}]},{"name":"logOffsets","required":true,"transform":{"type":"scalar"},"locs":[{"a":702,"b":713}]},{"name":"reasons","required":true,"transform":{"type":"scalar"},"locs":[{"a":740,"b":748}]}],"statement":"-- An empty status, traceparent or reason is stored as null.\ninsert into notifications (order_id, version, status, moment, state, received_at, told_at, traceparent, log_partition,\n                           log_offset, reason)\nselect n.order_id, n.version, nullif(n.status, ''), case when n.status = '' then null else n.moment end, n.state,\n       tally_now(), case when n.state = 'applied' then tally_now() end, nullif(n.traceparent, ''), n.log_partition,\n       n.log_offset, nullif(n.reason, '')\n  from unnest(:orderIds!::bigint[], :versions!::integer[], :statuses!::text[], :moments!::timestamptz[],\n              :states!::notification_state[], :traceparents!::text[], :logPartitions!::integer[], :logOffsets!::bigint[],\n              :reasons!::text[])\n    as n (order_id, version, status, moment, state, traceparent, log_partition, log_offset, reason)"};
+const insertNotificationsIR: any = {"usedParamSet":{"orderIds":true,"versions":true,"statuses":true,"moments":true,"states":true,"traceparents":true,"logPartitions":true,"logOffsets":true,"reasons":true},"params":[{"name":"orderIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":513,"b":522}]},{"name":"versions","required":true,"transform":{"type":"scalar"},"locs":[{"a":535,"b":544}]},{"name":"statuses","required":true,"transform":{"type":"scalar"},"locs":[{"a":558,"b":567}]},{"name":"moments","required":true,"transform":{"type":"scalar"},"locs":[{"a":578,"b":586}]},{"name":"states","required":true,"transform":{"type":"scalar"},"locs":[{"a":618,"b":625}]},{"name":"traceparents","required":true,"transform":{"type":"scalar"},"locs":[{"a":650,"b":663}]},{"name":"logPartitions","required":true,"transform":{"type":"scalar"},"locs":[{"a":674,"b":688}]},{"name":"logOffsets","required":true,"transform":{"type":"scalar"},"locs":[{"a":716,"b":727}]},{"name":"reasons","required":true,"transform":{"type":"scalar"},"locs":[{"a":740,"b":748}]}],"statement":"-- An empty status, traceparent or reason is stored as null.\ninsert into notifications (order_id, version, status, moment, state, received_at, told_at, traceparent, log_partition,\n                           log_offset, reason)\nselect n.order_id, n.version, nullif(n.status, ''), case when n.status = '' then null else n.moment end, n.state,\n       tally_now(), case when n.state = 'applied' then tally_now() end, nullif(n.traceparent, ''), n.log_partition,\n       n.log_offset, nullif(n.reason, '')\n  from unnest(:orderIds!::bigint[], :versions!::integer[], :statuses!::text[], :moments!::timestamptz[],\n              :states!::notification_state[], :traceparents!::text[], :logPartitions!::integer[],\n              :logOffsets!::bigint[], :reasons!::text[])\n    as n (order_id, version, status, moment, state, traceparent, log_partition, log_offset, reason)"};
 
 /**
  * Query generated from SQL:
@@ -117,8 +119,8 @@ const insertNotificationsIR: any = {"usedParamSet":{"orderIds":true,"versions":t
  *        tally_now(), case when n.state = 'applied' then tally_now() end, nullif(n.traceparent, ''), n.log_partition,
  *        n.log_offset, nullif(n.reason, '')
  *   from unnest(:orderIds!::bigint[], :versions!::integer[], :statuses!::text[], :moments!::timestamptz[],
- *               :states!::notification_state[], :traceparents!::text[], :logPartitions!::integer[], :logOffsets!::bigint[],
- *               :reasons!::text[])
+ *               :states!::notification_state[], :traceparents!::text[], :logPartitions!::integer[],
+ *               :logOffsets!::bigint[], :reasons!::text[])
  *     as n (order_id, version, status, moment, state, traceparent, log_partition, log_offset, reason)
  * ```
  */
@@ -140,11 +142,12 @@ export interface IReleaseParkedQuery {
   result: IReleaseParkedResult;
 }
 
-const releaseParkedIR: any = {"usedParamSet":{"orderIds":true,"versions":true},"params":[{"name":"orderIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":85,"b":94}]},{"name":"versions","required":true,"transform":{"type":"scalar"},"locs":[{"a":107,"b":116}]}],"statement":"update notifications n\n   set state = 'applied', told_at = tally_now()\n  from unnest(:orderIds!::bigint[], :versions!::integer[]) as r (order_id, version)\n where n.order_id = r.order_id and n.version = r.version and n.state = 'parked'"};
+const releaseParkedIR: any = {"usedParamSet":{"orderIds":true,"versions":true},"params":[{"name":"orderIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":119,"b":128}]},{"name":"versions","required":true,"transform":{"type":"scalar"},"locs":[{"a":141,"b":150}]}],"statement":"-- Marks parked versions as told.\nupdate notifications n\n   set state = 'applied', told_at = tally_now()\n  from unnest(:orderIds!::bigint[], :versions!::integer[]) as r (order_id, version)\n where n.order_id = r.order_id and n.version = r.version and n.state = 'parked'"};
 
 /**
  * Query generated from SQL:
  * ```
+ * -- Marks parked versions as told.
  * update notifications n
  *    set state = 'applied', told_at = tally_now()
  *   from unnest(:orderIds!::bigint[], :versions!::integer[]) as r (order_id, version)
@@ -170,14 +173,15 @@ export interface IInsertUnreadableQuery {
   result: IInsertUnreadableResult;
 }
 
-const insertUnreadableIR: any = {"usedParamSet":{"logPartitions":true,"logOffsets":true,"reasons":true},"params":[{"name":"logPartitions","required":true,"transform":{"type":"scalar"},"locs":[{"a":153,"b":167}]},{"name":"logOffsets","required":true,"transform":{"type":"scalar"},"locs":[{"a":181,"b":192}]},{"name":"reasons","required":true,"transform":{"type":"scalar"},"locs":[{"a":205,"b":213}]}],"statement":"insert into unreadable_events (log_partition, log_offset, received_at, reason)\nselect u.log_partition, u.log_offset, tally_now(), u.reason\n  from unnest(:logPartitions!::integer[], :logOffsets!::bigint[], :reasons!::text[]) as u (log_partition, log_offset, reason)\non conflict do nothing"};
+const insertUnreadableIR: any = {"usedParamSet":{"logPartitions":true,"logOffsets":true,"reasons":true},"params":[{"name":"logPartitions","required":true,"transform":{"type":"scalar"},"locs":[{"a":153,"b":167}]},{"name":"logOffsets","required":true,"transform":{"type":"scalar"},"locs":[{"a":181,"b":192}]},{"name":"reasons","required":true,"transform":{"type":"scalar"},"locs":[{"a":205,"b":213}]}],"statement":"insert into unreadable_events (log_partition, log_offset, received_at, reason)\nselect u.log_partition, u.log_offset, tally_now(), u.reason\n  from unnest(:logPartitions!::integer[], :logOffsets!::bigint[], :reasons!::text[])\n    as u (log_partition, log_offset, reason)\non conflict do nothing"};
 
 /**
  * Query generated from SQL:
  * ```
  * insert into unreadable_events (log_partition, log_offset, received_at, reason)
  * select u.log_partition, u.log_offset, tally_now(), u.reason
- *   from unnest(:logPartitions!::integer[], :logOffsets!::bigint[], :reasons!::text[]) as u (log_partition, log_offset, reason)
+ *   from unnest(:logPartitions!::integer[], :logOffsets!::bigint[], :reasons!::text[])
+ *     as u (log_partition, log_offset, reason)
  * on conflict do nothing
  * ```
  */
@@ -202,11 +206,12 @@ export interface IReviveDeadQuery {
   result: IReviveDeadResult;
 }
 
-const reviveDeadIR: any = {"usedParamSet":{"state":true,"status":true,"moment":true,"orderId":true,"version":true},"params":[{"name":"state","required":true,"transform":{"type":"scalar"},"locs":[{"a":36,"b":42},{"a":173,"b":179}]},{"name":"status","required":true,"transform":{"type":"scalar"},"locs":[{"a":78,"b":85}]},{"name":"moment","required":true,"transform":{"type":"scalar"},"locs":[{"a":120,"b":127}]},{"name":"orderId","required":true,"transform":{"type":"scalar"},"locs":[{"a":252,"b":260}]},{"name":"version","required":true,"transform":{"type":"scalar"},"locs":[{"a":276,"b":284}]}],"statement":"update notifications\n   set state = :state!, status = coalesce(status, nullif(:status!, '')), moment = coalesce(moment, :moment!),\n       reason = null, told_at = case when :state! = 'applied'::notification_state then tally_now() end\n where order_id = :orderId! and version = :version! and state = 'dead'"};
+const reviveDeadIR: any = {"usedParamSet":{"state":true,"status":true,"moment":true,"orderId":true,"version":true},"params":[{"name":"state","required":true,"transform":{"type":"scalar"},"locs":[{"a":86,"b":92},{"a":223,"b":229}]},{"name":"status","required":true,"transform":{"type":"scalar"},"locs":[{"a":128,"b":135}]},{"name":"moment","required":true,"transform":{"type":"scalar"},"locs":[{"a":170,"b":177}]},{"name":"orderId","required":true,"transform":{"type":"scalar"},"locs":[{"a":302,"b":310}]},{"name":"version","required":true,"transform":{"type":"scalar"},"locs":[{"a":326,"b":334}]}],"statement":"-- A status and a moment that are known are kept.\nupdate notifications\n   set state = :state!, status = coalesce(status, nullif(:status!, '')), moment = coalesce(moment, :moment!),\n       reason = null, told_at = case when :state! = 'applied'::notification_state then tally_now() end\n where order_id = :orderId! and version = :version! and state = 'dead'"};
 
 /**
  * Query generated from SQL:
  * ```
+ * -- A status and a moment that are known are kept.
  * update notifications
  *    set state = :state!, status = coalesce(status, nullif(:status!, '')), moment = coalesce(moment, :moment!),
  *        reason = null, told_at = case when :state! = 'applied'::notification_state then tally_now() end

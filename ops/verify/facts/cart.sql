@@ -21,7 +21,7 @@ select id
  limit :limit
 
 /* @name checkouts */
--- The checkouts that :ids names (id). The names of all lines, which are long, become one hash.
+-- The checkouts that :ids names (id). The names in the lines are long, so one hash stands for all of them.
 select c.id, c.user_id, c.state, c.order_id, c.refusal ->> 'reason' as reason, frozen.lines, frozen.names
   from json_to_recordset(:ids) as given (id uuid)
   join checkouts c on c.id = given.id

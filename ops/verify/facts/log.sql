@@ -17,7 +17,8 @@ select group_name, partition, next_offset
  where topic = :order_events
 
 /* @name records */
--- The records of :partition from offset :from to before :below. A ce_id that is not `order-version` leaves both of them null.
+-- The records of :partition from offset :from up to, but without, :below. order_id and version are null when the ce_id
+-- does not have the form `order-version`.
 select r.partition, r."offset", r.key, identity.ce_id,
        case when identity.is_valid then split_part(identity.ce_id, '-', 1)::bigint  end as order_id,
        case when identity.is_valid then split_part(identity.ce_id, '-', 2)::integer end as version,

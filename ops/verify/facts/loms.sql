@@ -8,8 +8,8 @@ select (select count(*) from orders)                                        as "
        (select count(*) from order_events where log_offset is null)         as "unpublished"
 
 /* @name recent orders */
--- :limit orders of each kind: open ones, with the nearest and with the farthest deadline; and those with an unpublished or
--- one of the newest events.
+-- Orders of four kinds, up to :limit of each: open orders with the nearest deadlines, open orders with the farthest
+-- deadlines, those with the oldest unpublished events, and those with the newest events.
    (select id from orders where status = any(:open_statuses) order by pay_before limit :limit)
     union
    (select id from orders where status = any(:open_statuses) order by pay_before desc limit :limit)
@@ -19,7 +19,7 @@ select (select count(*) from orders)                                        as "
    (select order_id from order_events order by position desc limit :limit)
 
 /* @name next orders */
--- The next :limit ids after :after. An order of which only a line, an event or a movement exists is among them.
+-- The next :limit ids of orders after :after, also of those that only a line, an event or a movement names.
    (select id from orders where id > :after::bigint order by id limit :limit)
     union
    (select distinct order_id from order_lines where order_id > :after::bigint order by order_id limit :limit)
@@ -40,7 +40,7 @@ select o.id, o.request_id, o.user_id, o.status,
   join orders o on o.id = given.id
 
 /* @name events */
--- The events of the orders that :chosen names (id), as far as the log acknowledged them.
+-- The events of the orders that :chosen names (id), without those that the log has not acknowledged.
 select e.order_id, e.version, e.status, e.skipped as is_skipped, e.moment, e.log_partition, e.log_offset
   from json_to_recordset(:chosen) as given (id bigint)
   join order_events e on e.order_id = given.id

@@ -1,18 +1,19 @@
 /* @name totals */
 select count(*)                                   as "notifications",
        count(*) filter (where state = 'parked')   as "parked",
+       count(*) filter (where state = 'dead')     as "deadNotifications",
        count(*) filter (where state = 'dead')
        + (select count(*) from unreadable_events) as "dead"
   from notifications
 
 /* @name recent orders */
--- :limit orders of each kind: with a parked notification, and with one that died last.
+-- Orders of two kinds, up to :limit of each: with the oldest parked and with the newest dead notifications.
    (select order_id as id from notifications where state = 'parked' order by received_at limit :limit)
     union
    (select order_id from notifications where state = 'dead' order by received_at desc limit :limit)
 
 /* @name next orders */
--- The next :limit ids after :after.
+-- The next :limit ids of orders after :after.
 select distinct order_id as id
   from notifications
  where order_id > :after::bigint
@@ -20,14 +21,16 @@ select distinct order_id as id
  limit :limit
 
 /* @name notifications */
--- The notifications of the orders that :chosen names (id), without the dead ones, which tell nothing.
+-- The notifications of the orders that :chosen names (id), without the dead ones, which say nothing that can be
+-- compared.
 select n.order_id, n.version, n.status, n.moment, n.log_partition, n.log_offset
   from json_to_recordset(:chosen) as given (id bigint)
   join notifications n on n.order_id = given.id
  where n.state <> 'dead'
 
 /* @name dead */
--- :limit dead notifications and unreadable events, newest first, after the first :skip. An unreadable event has no order.
+-- Dead notifications and unreadable events, the newest first: :limit of them after the first :skip. An unreadable event
+-- has neither order nor version.
 select *
   from (select order_id, version, log_partition, log_offset, received_at, reason
           from notifications

@@ -1,7 +1,7 @@
 /* @name checkout = order */
--- :checkouts are closed checkouts (id, user_id, state, order_id, reason, lines, names). One that is done has an order of the
--- same user, with the lines as they were frozen. A refused one has the failed order which proves that no other order can
--- follow. Only a refusal for a conflict, or by hand, has no order.
+-- :checkouts are closed checkouts (id, user_id, state, order_id, reason, lines, names). One that is done names an order
+-- of the same user, with the lines as they were frozen. A refused one names a failed order, which proves that no other
+-- order can follow. Only one that was refused because of a conflict, or closed by hand, names no order.
 select 'checkout ' || c.id as id,
        case when c.order_id is null then format('was refused (%s) and names no order', c.reason)
             when o.id is null       then format('is %s with order %s, which does not exist', c.state, c.order_id)
@@ -9,8 +9,8 @@ select 'checkout ' || c.id as id,
                         c.user_id, c.state, o.id, o.status, o.user_id, o.request_id, c.lines,
                         coalesce(ordered.lines, 'none'), case when ordered.names <> c.names then ', by other names' end)
        end as what
-  from json_to_recordset(:checkouts) as c (id uuid, user_id bigint, state text, order_id bigint, reason text, lines text,
-                                           names text)
+  from json_to_recordset(:checkouts) as c (id uuid, user_id bigint, state text, order_id bigint, reason text,
+                                           lines text, names text)
   left join orders o on o.id = c.order_id
   left join lateral (select string_agg(l.count || ' of ' || l.sku || ' at ' || l.price, ', ' order by l.sku) as lines,
                             md5(string_agg(l.sku || ' ' || l.name, ', ' order by l.sku)) as names
@@ -27,22 +27,24 @@ select 'checkout ' || c.id as id,
                  and not (o.status = 'failed' and ordered.lines is null))))
 
 /* @name order = checkout */
--- :orders are orders (id, request_id, user_id, status, lines). A closed checkout names the order that was made of it, with
--- two exceptions: it was closed by hand and its order failed, or its id had been used for another user or other lines.
+-- :orders are orders (id, request_id, user_id, status, lines). A closed checkout names the order that was made of it.
+-- There are two exceptions: the checkout was closed by hand and its order failed, or its id was used for another user
+-- or other lines.
 select 'order ' || o.id as id,
-       format('of user %s is %s; its checkout %s of user %s is %s with order %s (%s)', o.user_id, o.status, c.id, c.user_id,
-              c.state, coalesce(c.order_id::text, 'none'), coalesce(c.refusal ->> 'reason', 'not refused')) as what
+       format('of user %s is %s; its checkout %s of user %s is %s with order %s (%s)', o.user_id, o.status, c.id,
+              c.user_id, c.state, coalesce(c.order_id::text, 'none'),
+              coalesce(c.refusal ->> 'reason', 'not refused')) as what
   from json_to_recordset(:orders) as o (id bigint, request_id uuid, user_id bigint, status text, lines text)
   join checkouts c on c.id = o.request_id
+  left join lateral (select string_agg(l.count || ' of ' || l.sku, ', ' order by l.sku) as lines
+                       from checkout_lines l
+                      where l.checkout_id = c.id) as frozen on true
  where c.state <> 'open'
    and c.order_id is distinct from o.id
    and case c.refusal ->> 'reason'
          when 'CHECKOUT_ABANDONED' then o.status <> 'failed'
          when 'CHECKOUT_CONFLICT'  then o.user_id = c.user_id
-                                        and (o.lines is null
-                                             or o.lines = (select string_agg(l.count || ' of ' || l.sku, ', ' order by l.sku)
-                                                             from checkout_lines l
-                                                            where l.checkout_id = c.id))
+                                        and (o.lines is null or o.lines = frozen.lines)
          else true
        end
 

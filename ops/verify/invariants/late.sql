@@ -1,7 +1,8 @@
--- What waits longer than it should, by the clock of its own database when the snapshot was taken (:moment).
+-- These queries return what has waited too long. :moment is the time when the snapshot was taken, on the clock of the
+-- database that is asked, because the deadlines in it were set by that clock.
 
 /* @name checkouts are decided */
--- After decide_before loms can only refuse the order, so the checkout should be closed soon after.
+-- From decide_before on, loms can only refuse the order, so the checkout is closed soon afterwards.
 select 'checkout ' || id as id,
        format('of user %s is open; loms had to decide it before %s', user_id, decide_before) as what
   from checkouts
@@ -10,6 +11,7 @@ select 'checkout ' || id as id,
  order by decide_before
 
 /* @name orders expire */
+-- loms cancels an order soon after its deadline.
 select 'order ' || id as id, format('awaits payment; it had to be paid before %s', pay_before) as what
   from orders
  where status = 'awaiting payment'
@@ -17,7 +19,7 @@ select 'order ' || id as id, format('awaits payment; it had to be paid before %s
  order by pay_before
 
 /* @name events are published */
--- Events that wait because of one in quarantine are not counted here, but by "nothing in quarantine".
+-- An event in quarantine, and those of its order that wait for it, are left to "nothing in quarantine".
 select format('order %s version %s', e.order_id, e.version) as id,
        format('%s of %s is not in the log yet', e.status, e.moment) as what
   from order_events e
@@ -42,10 +44,10 @@ select format('order %s version %s', order_id, version) as id,
  order by position
 
 /* @name events are read */
--- The next record that each group has to read.
+-- Looks at the record of each partition that each group has to read next.
 select format('partition %s', r.partition) as id,
-       format('group %s has read to offset %s of %s; its next record came at %s', reader.name, coalesce(g.next_offset, 0),
-              p.next_offset, r.moment) as what
+       format('group %s has read to offset %s of %s; its next record came at %s', reader.name,
+              coalesce(g.next_offset, 0), p.next_offset, r.moment) as what
   from partitions p
   cross join unnest(:groups::text[]) as reader (name)
   left join group_partitions g

@@ -1,8 +1,8 @@
 /* @name claims lie in the log */
--- :claims are rows that name a record (order_id, version, status, is_skipped, moment, log_partition, log_offset). At that
--- place lies a record with that order as its key, that version as its identity, that status, and that moment to the
--- millisecond. A record may be missing if it was pruned: pruning begins at the front of a partition, and takes no record that
--- is younger than an hour.
+-- :claims are rows that name a record (order_id, version, status, is_skipped, moment, log_partition, log_offset). At
+-- that place lies a record with that order as its key, that version as its identity, that status, and that moment to
+-- the millisecond. A record may be missing if it was pruned. Pruning removes the oldest records of a partition, and
+-- none that is younger than an hour.
 with kept as (
   select p.partition, coalesce((select min("offset") from records where topic = p.topic and partition = p.partition),
                                p.next_offset) as first
@@ -12,9 +12,10 @@ with kept as (
 select format('order %s version %s', claim.order_id, claim.version) as id,
        case when r."offset" is null
             then format('partition %s has no record at offset %s', claim.log_partition, claim.log_offset)
-            else format('partition %s has at offset %s the event %s of %s with key %s and value %s', claim.log_partition,
-                        claim.log_offset, coalesce(r.headers ->> :ce_id, '(no ce_id)'),
-                        coalesce(r.headers ->> :ce_time, '(no ce_time)'), r.key, coalesce(body.value::text, 'that is not JSON'))
+            else format('partition %s has at offset %s the event %s of %s with key %s and value %s',
+                        claim.log_partition, claim.log_offset, coalesce(r.headers ->> :ce_id, '(no ce_id)'),
+                        coalesce(r.headers ->> :ce_time, '(no ce_time)'), r.key,
+                        coalesce(body.value::text, 'that is not JSON'))
        end as what
   from json_to_recordset(:claims) as claim (order_id bigint, version integer, status text, is_skipped boolean,
                                             moment timestamptz, log_partition integer, log_offset bigint)
@@ -32,12 +33,14 @@ select format('order %s version %s', claim.order_id, claim.version) as id,
                             end as in_value,
                             date_trunc('milliseconds', claim.moment) as claimed) as moment on true
  where case when r."offset" is null
-            then not coalesce(claim.log_offset < kept.first and claim.moment < clock_timestamp() - interval '1 hour', false)
+            then not coalesce(claim.log_offset < kept.first
+                              and claim.moment < clock_timestamp() - interval '1 hour', false)
             else r.key <> claim.order_id::text
                  or r.headers ->> :ce_id is distinct from claim.order_id || '-' || claim.version
                  or r.headers ->> :ce_sequence is distinct from claim.version::text
                  or moment.in_headers is distinct from moment.claimed
-                 -- A skipped version is a marker without a value, unless the event itself had been sent before it was skipped.
+                 -- A skipped version is a marker without a value, unless the event itself had been sent before it was
+                 -- skipped.
                  or not (coalesce(claim.is_skipped, false)
                          and r.headers ->> :ce_type is not distinct from :version_skipped)
                     and (body.value ->> 'order_id' is distinct from claim.order_id::text
@@ -46,8 +49,9 @@ select format('order %s version %s', claim.order_id, claim.version) as id,
        end
 
 /* @name log = events */
--- :records are records of the log (partition, offset, key, ce_id, order_id, version, is_marker, status, moment, ce_time).
--- Their moments agree with those of loms to the millisecond.
+-- :records are records of the log (partition, offset, key, ce_id, order_id, version, is_marker, status, moment,
+-- ce_time). For each, loms has an event with the same order, version and status, and with the same moment to the
+-- millisecond. A marker has no status, and is there only for a skipped event.
 select format('record %s/%s', r.partition, r."offset") as id,
        format('%s of %s with key %s tells %s; %s', coalesce(r.ce_id, 'an event without ce_id'),
               coalesce(r.ce_time::text, '(no ce_time)'), r.key,
@@ -99,9 +103,10 @@ select format('partition %s of %s', g.partition, g.topic),
  where g.next_offset > p.next_offset
 
 /* @name log without gaps, on Kafka */
--- The same for the newest records of each partition, which are all that is fetched. Kafka says where a partition begins.
+-- The same for the newest records of each partition, which are always fetched. Kafka says where a partition begins.
 with partition_state as (
-  select p.topic, p.partition, p.first_offset, p.next_offset, r.records, r.first, reader.name, coalesce(g.next_offset, 0) as read_to
+  select p.topic, p.partition, p.first_offset, p.next_offset, r.records, r.first, reader.name,
+         coalesce(g.next_offset, 0) as read_to
     from partitions p
     cross join lateral (select count(*) as records, coalesce(min("offset"), p.next_offset) as first
                           from records
@@ -112,16 +117,16 @@ with partition_state as (
     left join group_partitions g on g.topic = p.topic and g.partition = p.partition and g.group_name = reader.name
 )
 select format('partition %s of %s', partition, topic) as id,
-       format('%s records from %s to %s; the partition begins at %s, and group %s has read to %s', records, first, next_offset,
-              first_offset, name, read_to) as what
+       format('%s records from %s to %s; the partition begins at %s, and group %s has read to %s', records, first,
+              next_offset, first_offset, name, read_to) as what
   from partition_state
  where records <> next_offset - greatest(first_offset, next_offset - :newest_records::bigint)
     or first_offset > read_to
     or read_to > next_offset
 
 /* @name log in order */
--- An event may be repeated, but the first occurrences of an order's events lie in order and in one partition. A partition
--- that was pruned does not show them any more.
+-- An event may be repeated, but the first occurrences of an order's events lie in order and in one partition. A
+-- partition that was pruned may have lost first occurrences, so it is left out.
 with occurrence as (
   select key, partition, "offset",
          case when headers ->> :ce_sequence ~ '^[1-9]\d{0,8}$' then (headers ->> :ce_sequence)::integer end as version
@@ -143,8 +148,8 @@ history as (
   window history as (partition by key order by version)
 )
 select format('order %s version %s', key, version) as id,
-       format('first lies in partition %s at offset %s, and version %s in partition %s at offset %s', partition, "offset",
-              version_before, partition_before, offset_before) as what
+       format('first lies in partition %s at offset %s, and version %s in partition %s at offset %s', partition,
+              "offset", version_before, partition_before, offset_before) as what
   from history
  where version is distinct from version_before + 1
     or partition <> partition_before

@@ -1,25 +1,27 @@
 /* @name read = recorded */
--- :events are published events (order_id, version, status, log_partition, log_offset). :offsets says how far each group has
--- read (group_name, partition, next_offset). An event that the notifier has read is stored with its status: as applied,
--- parked or dead.
+-- :events are published events (order_id, version, status, log_partition, log_offset). :offsets says how far each group
+-- has read (group_name, partition, next_offset). An event that the notifier has read is stored: as applied or parked
+-- with its status, as dead, or as an unreadable event.
 select format('order %s version %s', e.order_id, e.version) as id,
        case when n.version is null
-            then format('%s was read (partition %s, offset %s), but there is no notification', e.status, e.log_partition,
-                        e.log_offset)
+            then format('%s was read (partition %s, offset %s), but there is no notification', e.status,
+                        e.log_partition, e.log_offset)
             else format('%s is %s as %s', e.status, n.state, n.status)
        end as what
   from json_to_recordset(:events) as e (order_id bigint, version integer, status text, log_partition integer,
                                         log_offset bigint)
   join json_to_recordset(:offsets) as read_to (group_name text, partition integer, next_offset bigint)
-    on read_to.group_name = :notifier_group and read_to.partition = e.log_partition and e.log_offset < read_to.next_offset
+    on read_to.group_name = :notifier_group
+   and read_to.partition = e.log_partition
+   and e.log_offset < read_to.next_offset
   left join notifications n on n.order_id = e.order_id and n.version = e.version
  where (n.version is null and not exists (select from unreadable_events u
                                            where u.log_partition = e.log_partition and u.log_offset = e.log_offset))
     or (n.state <> 'dead' and n.status <> e.status)
 
 /* @name told = happened */
--- :notifications are notifications that are not dead (order_id, version, status, moment). Their moments agree with those of
--- loms to the millisecond.
+-- :notifications are notifications that are not dead (order_id, version, status, moment). Their moments agree with
+-- those of loms to the millisecond.
 select format('order %s version %s', n.order_id, n.version) as id,
        case when e.version is null
             then format('was told as %s of %s; loms has no such event', n.status, n.moment)
@@ -31,14 +33,14 @@ select format('order %s version %s', n.order_id, n.version) as id,
     or date_trunc('milliseconds', n.moment) is distinct from date_trunc('milliseconds', e.moment)
 
 /* @name told in order */
--- :chosen are orders (id). A version is told as soon as all versions before it have passed, that is, are applied or dead.
+-- :chosen are orders (id). A version is told as soon as all versions before it have passed, that is, are applied or
+-- dead.
 with history as (
   select n.order_id, n.version, n.state,
-         count(*) filter (where n.state <> 'parked') over (partition by n.order_id
-                                                               order by n.version
-                                                                rows between unbounded preceding and 1 preceding) as passed
+         count(*) filter (where n.state <> 'parked') over before as passed
     from json_to_recordset(:chosen) as given (id bigint)
     join notifications n on n.order_id = given.id
+  window before as (partition by n.order_id order by n.version rows between unbounded preceding and 1 preceding)
 )
 select format('order %s version %s', h.order_id, h.version) as id,
        format('is %s, and %s of the versions before it have passed', h.state, h.passed) as what
@@ -47,9 +49,10 @@ select format('order %s version %s', h.order_id, h.version) as id,
     or (h.state = 'parked'  and h.passed = h.version - 1)
 
 /* @name dead = dead letter */
--- :dead are dead notifications and unreadable events (order_id, version, log_partition, log_offset, received_at, reason); an
--- unreadable event has no order. For each there is a dead letter that names its place, or a marker lies there, because an
--- operator skipped the version. Dead letters are never pruned. A marker may be, under the same conditions as any record.
+-- :dead are dead notifications and unreadable events (order_id, version, log_partition, log_offset, received_at,
+-- reason). An unreadable event has neither order nor version. For each, a dead letter names its place, or the marker of
+-- a skipped version lies at its place. Dead letters are never pruned. A marker may be pruned, under the same conditions
+-- as any record.
 with letter as materialized (
   select key, headers ->> :ce_sequence as version,
          headers ->> :dead_letter_partition as log_partition, headers ->> :dead_letter_offset as log_offset

@@ -26,8 +26,8 @@ union all
 select 'order ' || given.id,
        case when o.id is null then 'does not exist, but other rows name it'
             when o.status = 'new' then 'is new, a status that no order keeps'
-            else format('is %s at version %s (cause %s); its last event is %s at version %s (cause %s)', o.status, o.version,
-                        coalesce(o.cause::text, 'none'), h.status, h.version, coalesce(h.cause, 'none'))
+            else format('is %s at version %s (cause %s); its last event is %s at version %s (cause %s)', o.status,
+                        o.version, coalesce(o.cause::text, 'none'), h.status, h.version, coalesce(h.cause, 'none'))
        end
   from json_to_recordset(:chosen) as given (id bigint)
   left join orders o on o.id = given.id
@@ -36,10 +36,11 @@ select 'order ' || given.id,
     or o.status = 'new'
     or (o.version, o.status::text, o.cause::text) is distinct from (h.version, h.status, h.cause)
 union all
--- A refused order keeps the refusal that OrderCreate answers when it is asked again.
+-- A refused order keeps the refusal, with which OrderCreate is refused again when it is repeated.
 select 'order ' || o.id,
        format('is %s because of %s, and its refusal is %s of order %s', o.status, o.cause,
-              coalesce(o.refusal ->> 'reason', 'without a reason'), coalesce(o.refusal -> 'values' ->> 'orderId', 'none'))
+              coalesce(o.refusal ->> 'reason', 'without a reason'),
+              coalesce(o.refusal -> 'values' ->> 'orderId', 'none'))
   from json_to_recordset(:chosen) as given (id bigint)
   join orders o on o.id = given.id
  where o.status::text in (select after from step where refusal is not null)
@@ -47,11 +48,13 @@ select 'order ' || o.id,
         or not exists (select from step s where s.cause = o.cause::text and s.refusal = o.refusal ->> 'reason'))
 
 /* @name paid in time */
--- :chosen are orders (id). The time to pay is configured, up to a day, and may have been changed, so the deadline must lie
--- within a day of the first event. An order that stops awaiting payment has expired if and only if the deadline had passed.
+-- :chosen are orders (id). The time to pay is configured and may have been changed, but is at most a day, so the
+-- deadline lies within a day after the first event. An order that stops awaiting payment has expired if and only if its
+-- deadline had passed.
 select 'order ' || o.id as id,
        format('was made at %s with the deadline %s; it is %s since %s (cause %s)', made.moment, o.pay_before,
-              coalesce(next.status, o.status), coalesce(next.moment, made.moment), coalesce(next.cause::text, 'none')) as what
+              coalesce(next.status, o.status), coalesce(next.moment, made.moment),
+              coalesce(next.cause::text, 'none')) as what
   from json_to_recordset(:chosen) as given (id bigint)
   join orders o on o.id = given.id
   join order_events made on made.order_id = o.id and made.version = 1
@@ -62,7 +65,7 @@ select 'order ' || o.id as id,
     or (next.moment >= o.pay_before) <> coalesce(next.cause = 'payment expired', false)
 
 /* @name skipped = audited */
--- :chosen are orders (id).
+-- :chosen are orders (id). The audit names a skipped event as `order-version`.
 select format('order %s version %s', e.order_id, e.version) as id,
        'is skipped, but the table audit has no decision of an operator to skip it' as what
   from json_to_recordset(:chosen) as given (id bigint)

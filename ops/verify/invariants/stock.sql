@@ -1,10 +1,10 @@
 /* @name stock = ledger */
--- The counters of a sku are derived from its movements.
+-- The counters of a sku are the sums of its movements.
 select 'sku ' || coalesce(s.sku, l.sku) as id,
        case when s.sku is null
             then 'the ledger has movements of this sku, but stocks has no row for it'
-            else format('stocks says %s total, %s held, %s reserved; the ledger says %s, %s, %s', s.total, s.held, s.reserved,
-                        coalesce(l.total, 0), coalesce(l.held, 0), coalesce(l.reserved, 0))
+            else format('stocks says %s total, %s held, %s reserved; the ledger says %s, %s, %s', s.total, s.held,
+                        s.reserved, coalesce(l.total, 0), coalesce(l.held, 0), coalesce(l.reserved, 0))
        end as what
   from stocks s
   full join (select sku, sum(total_delta) as total, sum(held_delta) as held, sum(reserved_delta) as reserved
@@ -15,6 +15,7 @@ select 'sku ' || coalesce(s.sku, l.sku) as id,
  order by coalesce(s.sku, l.sku)
 
 /* @name reserved = open orders */
+-- An open order is one whose units are reserved.
 select 'sku ' || coalesce(s.sku, o.sku) as id,
        format('%s units are reserved; open orders have %s', coalesce(s.reserved, 0), coalesce(o.ordered, 0)) as what
   from stocks s
@@ -27,7 +28,8 @@ select 'sku ' || coalesce(s.sku, o.sku) as id,
  order by coalesce(s.sku, o.sku)
 
 /* @name movements = lines */
--- :chosen are orders (id). :movements are the movements of a line by the status of its order, with their signs.
+-- :chosen are orders (id). :movements says, for each status of an order, which movements each of its lines has made,
+-- and by how much a movement of one unit changes the counters.
 with effect as (
   select * from json_to_recordset(:movements) as effect (status text, kind text, total integer, reserved integer)
 ),
@@ -49,7 +51,8 @@ written as (
 )
 select 'order ' || order_id as id,
        case when w.kind is null then format('sku %s has no %s in the ledger', sku, kind)
-            when e.kind is null then format('sku %s has a %s that the order''s lines and status do not explain', sku, kind)
+            when e.kind is null
+            then format('sku %s has a %s that the order''s lines and status do not explain', sku, kind)
             else format('sku %s: its %s changed total by %s, reserved by %s, held by %s; expected %s, %s, 0', sku, kind,
                         w.total, w.reserved, w.held, e.total, e.reserved)
        end as what

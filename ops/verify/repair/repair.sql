@@ -1,5 +1,5 @@
 /* @name differing skus */
--- Skus whose counters differ from the ledger.
+-- The skus whose counters differ from the sums of their movements.
 select s.sku
   from stocks s
   left join (select sku, sum(total_delta) as total, sum(held_delta) as held, sum(reserved_delta) as reserved
@@ -9,7 +9,7 @@ select s.sku
  order by s.sku
 
 /* @name evidence */
--- For each of :skus its counters, the sums of its movements, and the units in open orders.
+-- For each of :skus, its counters, the sums of its movements, and its units in open orders.
 select s.sku, s.total, s.held, s.reserved,
        ledger.total as ledger_total, ledger.held as ledger_held, ledger.reserved as ledger_reserved, open.ordered
   from stocks s

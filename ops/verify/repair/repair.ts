@@ -25,14 +25,16 @@ type Decision =
   | { readonly kind: 'mend'; readonly to: Counters }
   | { readonly kind: 'leave'; readonly why: string };
 
-export interface Repaired {
+/** What was found about the counters of a sku, and what a repair does about them. */
+export interface SkuRepair {
   readonly evidence: Evidence;
   readonly decision: Decision;
 }
 
 /**
- * Decides whether the counters of a sku take the values of the ledger. They do only when the ledger agrees with the open
- * orders. The ledger, the orders and the events are history, which a repair never changes.
+ * Decides whether a repair sets the counters of a sku to the sums of the ledger. It does so only when these sums are
+ * possible and agree with the open orders. A repair changes neither the ledger nor the orders, because they are
+ * history.
  */
 function decideRepair({ counters, ledger, ordered }: Evidence): Decision {
   if (isSame(counters, ledger)) return { kind: 'fine' };
@@ -42,14 +44,16 @@ function decideRepair({ counters, ledger, ordered }: Evidence): Decision {
   if (ledger.reserved !== ordered) {
     return {
       kind: 'leave',
-      why: `open orders have ${ordered} units reserved, the ledger ${ledger.reserved}: a movement or an order was changed`,
+      why:
+        `open orders have ${ordered} units reserved, the ledger ${ledger.reserved}: ` +
+        'a movement or an order was changed',
     };
   }
   return { kind: 'mend', to: ledger };
 }
 
 /** Returns what a repair would do to each sku whose counters differ from the ledger. Changes nothing. */
-export async function planRepair(lomsUrl: string): Promise<Repaired[]> {
+export async function planRepair(lomsUrl: string): Promise<SkuRepair[]> {
   await using db = openDb({ url: lomsUrl, applicationName: 'repair', maxConnections: 1, answerTimeoutMs: 600_000 });
   await requireDatabases({ loms: lomsUrl }, { loms: db });
   return await db.transaction(
@@ -57,28 +61,30 @@ export async function planRepair(lomsUrl: string): Promise<Repaired[]> {
       await tx.query('set local statement_timeout = 0; set local transaction_timeout = 0');
       const rows = await run(tx, 'differing skus');
       const skus: bigint[] = rows.map(({ sku }) => sku);
-      return (await readEvidence(tx, skus)).map(toRepaired);
+      return (await readEvidence(tx, skus)).map(toSkuRepair);
     },
     { snapshot: true },
   );
 }
 
 /**
- * Mends the counters of these skus, with one transaction and one row of audit for each, and returns what it did.
+ * Mends the counters of these skus, and returns what it did to each. Each sku has a transaction of its own, which
+ * decides anew and writes a row of the table audit.
  *
- * Each transaction locks the stock of its sku, as every movement does first, so that the sums cannot change before the
- * commit. It locks nothing else, so it cannot deadlock with transactions that lock orders and stocks.
+ * The transaction locks the sku's row of stocks. A movement is written only under the same lock, so the sums of the
+ * ledger cannot change before the commit. It locks no other row, so it cannot deadlock with a transaction that locks
+ * orders and stocks.
  */
-export async function repair(lomsUrl: string, skus: readonly bigint[], reason: string): Promise<Repaired[]> {
+export async function repair(lomsUrl: string, skus: readonly bigint[], reason: string): Promise<SkuRepair[]> {
   await using db = openDb({ url: lomsUrl, applicationName: 'repair', maxConnections: 1 });
-  const repaired: Repaired[] = [];
+  const repaired: SkuRepair[] = [];
   for (const sku of skus) {
     const result = await db.transaction(async (tx) => {
       await tx.query('select from stocks where sku = $1 for no key update', [sku]);
-      // A statement after the lock sees what was committed while the lock was waited for.
+      // A statement that begins after the lock sees what was committed while the lock was waited for.
       const [evidence] = await readEvidence(tx, [sku]);
       if (evidence === undefined) return undefined;
-      const { decision } = toRepaired(evidence);
+      const decision = decideRepair(evidence);
       if (decision.kind === 'mend') {
         tx.sendWithCommit(run(tx, 'repair', { sku, ...decision.to, subject: describeMend(evidence), reason }));
       }
@@ -106,11 +112,11 @@ async function run(tx: Queryable, name: string, values: Readonly<Record<string, 
   return (await tx.query(bound.text, bound.values)).rows;
 }
 
-const toRepaired = (evidence: Evidence): Repaired => ({ evidence, decision: decideRepair(evidence) });
+const toSkuRepair = (evidence: Evidence): SkuRepair => ({ evidence, decision: decideRepair(evidence) });
 
 const isSame = (a: Counters, b: Counters) => a.total === b.total && a.held === b.held && a.reserved === b.reserved;
 
-/** `sku 7: total 300 → 299, held 0, reserved 2 → 1` */
+/** Returns a text such as `sku 7: total 300 → 299, held 0, reserved 2 → 1`. */
 export function describeMend({ sku, counters, ledger }: Evidence): string {
   const step = (name: keyof Counters) =>
     counters[name] === ledger[name] ? `${name} ${counters[name]}` : `${name} ${counters[name]} → ${ledger[name]}`;

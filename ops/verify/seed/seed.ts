@@ -12,9 +12,10 @@ interface SeedOptions {
   readonly newest: number;
 }
 
-const REFUSAL = `jsonb_build_object('reason', 'INSUFFICIENT_STOCK', 'message', '', 'values', jsonb_build_object('orderId', n::text))`;
+const REFUSAL = `jsonb_build_object('reason', 'INSUFFICIENT_STOCK', 'message', '',
+                                    'values', jsonb_build_object('orderId', n::text))`;
 
-/** The statements that fill each database from the tables of history.sql, which precedes each of them. */
+/** The statements that fill each database. history.sql is put in front of each of them, and has the tables it uses. */
 const STATEMENTS: Record<DatabaseName, readonly string[]> = {
   loms: [
     `insert into orders (id, user_id, status, cause, request_id, refusal, pay_before, version)
@@ -34,8 +35,8 @@ const STATEMENTS: Record<DatabaseName, readonly string[]> = {
        from event
       order by n, version`,
     `insert into stock_movements (sku, order_id, kind, total_delta, reserved_delta, held_delta, moment)
-     select line.sku, line.n, movement.kind::movement_kind, movement.total * line.count, movement.reserved * line.count, 0,
-            line.moment
+     select line.sku, line.n, movement.kind::movement_kind, movement.total * line.count,
+            movement.reserved * line.count, 0, line.moment
        from line,
             lateral (values ('reserve', 0, 1),
                             (case line.status when 'payed' then 'ship' when 'cancelled' then 'release' end,
@@ -56,8 +57,9 @@ const STATEMENTS: Record<DatabaseName, readonly string[]> = {
      select :order_events, partition, "offset", n::text,
             convert_to(format('{"order_id":%s,"status":"%s","moment":"%s"}', n, status,
                               to_char(moment at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')), 'utf8'),
-            jsonb_build_object('content-type', 'application/json', 'ce_specversion', '1.0', 'ce_id', n || '-' || version,
-                               'ce_source', '/tally/loms', 'ce_type', '${EVENT_TYPES.statusChanged}',
+            jsonb_build_object('content-type', 'application/json', 'ce_specversion', '1.0',
+                               'ce_id', n || '-' || version, 'ce_source', '/tally/loms',
+                               'ce_type', '${EVENT_TYPES.statusChanged}',
                                'ce_time', moment, 'ce_sequence', version::text),
             moment
        from event
@@ -68,7 +70,8 @@ const STATEMENTS: Record<DatabaseName, readonly string[]> = {
      select :notifier_group, :order_events, partition, max("offset") + 1 from event group by partition`,
   ],
   notifier: [
-    `insert into notifications (order_id, version, status, moment, state, received_at, told_at, log_partition, log_offset)
+    `insert into notifications
+       (order_id, version, status, moment, state, received_at, told_at, log_partition, log_offset)
      select n, version, status, moment, 'applied', moment, moment, partition, "offset"
        from event
       order by n, version`,
@@ -86,7 +89,7 @@ const STATEMENTS: Record<DatabaseName, readonly string[]> = {
   ],
 };
 
-/** Fills empty databases with a made-up history of any size that is consistent over all of them. */
+/** Fills four empty databases with one made-up history, over which verify holds. It may be of any size. */
 export async function seed(urls: DatabaseUrls, { orders, newest }: SeedOptions): Promise<void> {
   const values = { orders, newest, until: new Date() };
   for (const [name, statements] of Object.entries(STATEMENTS)) {
@@ -103,7 +106,7 @@ export async function seed(urls: DatabaseUrls, { orders, newest }: SeedOptions):
         await tx.query(bound.text, bound.values);
       }
     });
-    // Autovacuum would do this after so many rows. Without statistics, the plans of the queries would be guesses.
+    // Autovacuum would do this later. Without statistics, the queries would get bad plans until then.
     await db.query('set transaction_timeout = 0');
     await db.query('set statement_timeout = 0');
     await db.query('vacuum analyze');

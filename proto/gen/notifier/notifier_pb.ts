@@ -36,7 +36,7 @@ export const ListRequestSchema: GenMessage<ListRequest> = /*@__PURE__*/
   messageDesc(file_notifier_notifier, 0);
 
 /**
- * A status of an order that was told.
+ * One status of an order, of which the shopper was told.
  *
  * @generated from message notifier.Notification
  */
@@ -82,7 +82,7 @@ export const NotificationSchema: GenMessage<Notification> = /*@__PURE__*/
  */
 export type ListResponse = Message<"notifier.ListResponse"> & {
   /**
-   * All notifications of the order.
+   * All notifications of the order so far.
    *
    * @generated from field: repeated notifier.Notification items = 1;
    */
@@ -99,11 +99,17 @@ export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
 /**
  * Tells shoppers about their orders, and lists what they were told.
  *
+ * A refusal carries google.rpc.ErrorInfo with the domain `notifier`, and a reason in capitals:
+ *
+ * - INVALID_ARGUMENT, INVALID_REQUEST: a field breaks a rule of this file. BadRequest lists at most 20 of the fields.
+ * - INVALID_ARGUMENT, MALFORMED_REQUEST: the bytes are not a request.
+ * - UNAVAILABLE, DATABASE_UNAVAILABLE: the database does not answer.
+ *
  * @generated from service notifier.Notifier
  */
 export const Notifier: GenService<{
   /**
-   * Returns the notifications of one order, by version. The list is empty for an unknown order.
+   * Returns the notifications of one order in the order of their versions. An unknown order has none.
    *
    * @generated from rpc notifier.Notifier.List
    */

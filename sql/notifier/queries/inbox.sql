@@ -1,11 +1,13 @@
 /* @name lockOrders */
--- This lock is a statement of its own, before findKnown. In one statement with it, findKnown would not see the rows for
--- which the lock waited, and versions would stay parked for ever. The ids are sorted, so that two batches cannot deadlock.
+-- Locking is a statement of its own, before findKnown, because a statement does not see what was committed after it
+-- began. In one statement, the look-up would miss the rows of a transaction for whose lock it waited, and a version
+-- could stay parked for ever. The ids are sorted, so that two batches cannot deadlock.
 select pg_advisory_xact_lock(o.id)
   from unnest(:orderIds!::bigint[]) as o (id)
  order by o.id;
 
 /* @name findKnown */
+-- All versions of the orders, in every state.
 select n.order_id, n.version, n.state, n.status, n.moment, n.traceparent, n.log_partition, n.log_offset, n.reason
   from notifications n
  where n.order_id = any(:orderIds!);
@@ -18,11 +20,12 @@ select n.order_id, n.version, nullif(n.status, ''), case when n.status = '' then
        tally_now(), case when n.state = 'applied' then tally_now() end, nullif(n.traceparent, ''), n.log_partition,
        n.log_offset, nullif(n.reason, '')
   from unnest(:orderIds!::bigint[], :versions!::integer[], :statuses!::text[], :moments!::timestamptz[],
-              :states!::notification_state[], :traceparents!::text[], :logPartitions!::integer[], :logOffsets!::bigint[],
-              :reasons!::text[])
+              :states!::notification_state[], :traceparents!::text[], :logPartitions!::integer[],
+              :logOffsets!::bigint[], :reasons!::text[])
     as n (order_id, version, status, moment, state, traceparent, log_partition, log_offset, reason);
 
 /* @name releaseParked */
+-- Marks parked versions as told.
 update notifications n
    set state = 'applied', told_at = tally_now()
   from unnest(:orderIds!::bigint[], :versions!::integer[]) as r (order_id, version)
@@ -31,10 +34,12 @@ update notifications n
 /* @name insertUnreadable */
 insert into unreadable_events (log_partition, log_offset, received_at, reason)
 select u.log_partition, u.log_offset, tally_now(), u.reason
-  from unnest(:logPartitions!::integer[], :logOffsets!::bigint[], :reasons!::text[]) as u (log_partition, log_offset, reason)
+  from unnest(:logPartitions!::integer[], :logOffsets!::bigint[], :reasons!::text[])
+    as u (log_partition, log_offset, reason)
 on conflict do nothing;
 
 /* @name reviveDead */
+-- A status and a moment that are known are kept.
 update notifications
    set state = :state!, status = coalesce(status, nullif(:status!, '')), moment = coalesce(moment, :moment!),
        reason = null, told_at = case when :state! = 'applied'::notification_state then tally_now() end
