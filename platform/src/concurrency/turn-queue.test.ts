@@ -18,8 +18,8 @@ interface Options {
 }
 
 /**
- * A queue whose source has a turn every 100 ms and takes 10 ms to reserve one. `turns` lists who got a turn, and how many
- * milliseconds after the start: `a at 10`.
+ * A queue whose source has a turn every 100 ms and takes 10 ms to reserve one. `turns` lists who got a turn, and how
+ * many milliseconds after the start: `a at 10`.
  */
 function setUp({ others = 0, maxWaiting = 100, gapMs = GAP_MS * (1 + others) }: Options = {}) {
   const clock = createFakeClock();
@@ -88,7 +88,7 @@ test('the turn of a caller that leaves goes to the next one', async () => {
   expect(reservations()).toBe(2);
 });
 
-/** Lets 'a' take its turn and 'b' leave, so that the turn at 110 stays reserved for nobody. 'c' comes at `arrivalMs`. */
+/** Lets 'a' take its turn and 'b' leave, so that nobody wants the turn at 110. 'c' comes at `arrivalMs`. */
 async function leaveTurnFor(arrivalMs: number) {
   const { clock, turns, take, reservations } = setUp();
   const leaver = new AbortController();
@@ -135,6 +135,19 @@ test('a caller whose turn will certainly be too late is refused as soon as that 
   expect(await Promise.race([hurried, sleep(clock, 1)])).toBe('refused, 590 ms away');
   await clock.advance(1000);
   expect(namesOf(turns)).toEqual(['a', 'b']);
+});
+
+test('a caller that is refused makes room, so the one after it may still get its turn in time', async () => {
+  const { clock, take } = setUp({ others: 4, gapMs: GAP_MS });
+  void take('a');
+  void take('b');
+  const hurried = take('hurried', { forMs: 550 });
+  const next = take('next', { forMs: 650 });
+  await clock.advance(30);
+  expect(await Promise.race([hurried, sleep(clock, 1)])).toBe('refused, 590 ms away');
+  // Its turn is at 610 or later, because 'hurried' has left.
+  expect(await Promise.race([next, clock.advance(1).then(() => 'waits')])).toBe('waits');
+  await clock.advance(2000);
 });
 
 test('a caller whose turn may still come in time stays, even when it is unlikely', async () => {

@@ -5,8 +5,8 @@ import { type Waiter, appendWaiter } from './waiter.ts';
 /** Hands out the turns that several processes share. */
 export interface TurnSource {
   /**
-   * Reserves the next free turn, unless it is more than `maxWaitMs` away; then it reserves nothing. A rejection is passed on
-   * to the first caller of the queue.
+   * Reserves the next free turn, unless it is more than `maxWaitMs` away; then it reserves nothing. A rejection is
+   * passed on to the first caller of the queue.
    */
   reserve(maxWaitMs: number): Promise<Reservation>;
   /** Called when a reserved turn is used. */
@@ -17,9 +17,11 @@ export interface TurnSource {
   readonly minGapMs: number;
 }
 
-/** The answer of a source: whether a turn was reserved, and how far the next turn is away. */
+/** The answer of a source. */
 export interface Reservation {
+  /** Whether a turn was reserved. */
   readonly isGranted: boolean;
+  /** Milliseconds until the next free turn is due, whether or not it was reserved. */
   readonly waitMs: number;
 }
 
@@ -34,9 +36,9 @@ interface TurnQueueLimits {
 /**
  * Creates a queue of this process's callers for turns that are reserved elsewhere, one at a time.
  *
- * A reserved turn belongs to the queue and not to one caller: if the first caller leaves, the next one takes the turn. At most
- * one turn of each process is therefore wasted, when all its callers leave. Reserving one turn at a time also makes the
- * sharing fair: processes that want turns get them in rotation.
+ * A reserved turn belongs to the queue and not to one caller: if the first caller leaves, the next one takes the turn.
+ * At most one turn of each process is therefore wasted, when all its callers leave. Reserving one turn at a time also
+ * makes the sharing fair: processes that want turns get them in rotation.
  */
 export function createTurnQueue(
   clock: Clock,
@@ -47,18 +49,10 @@ export function createTurnQueue(
   const reserved = createReservedTurn(clock, maxLateMs);
   let isServing = false;
 
-  /** Estimates the wait of a new caller. Other processes may come and go, so only `refuseLate` knows what is certain. */
+  /** Estimates the wait of a new caller. Other processes that begin to take turns prolong it: see `refuseLate`. */
   function expectedWaitMs(): number {
     const firstMs = Math.max(0, (reserved.dueMs() ?? 0) - clock.nowMs());
     return firstMs + waiting.length * source.gapMs;
-  }
-
-  /** Refuses callers whose turn would be too late even if no other process wanted one, so that they hold up nobody. */
-  function refuseLate(firstMs: number): void {
-    const turns = waiting.map((waiter, place) => ({ waiter, turnMs: firstMs + place * source.minGapMs }));
-    for (const { waiter, turnMs } of turns) {
-      if (turnMs > waiter.deadlineMs) refuse(waiting, waiter, new LimitError(Math.max(1, turnMs - clock.nowMs())));
-    }
   }
 
   async function reserveFor(first: Waiter): Promise<void> {
@@ -79,7 +73,7 @@ export function createTurnQueue(
         await reserveFor(first);
         continue;
       }
-      refuseLate(Math.max(dueMs, clock.nowMs()));
+      refuseLate(waiting, clock.nowMs(), dueMs, source.minGapMs);
       if (waiting.length === 0) break;
       const leftMs = dueMs - clock.nowMs();
       if (leftMs > 0) {
@@ -90,7 +84,8 @@ export function createTurnQueue(
       source.used();
       waiting.shift()?.go();
     }
-    // This runs before the caller that got the last turn continues, which may want another turn at once.
+    // The caller that got the last turn continues after this line, because promise reactions never run inside `go`. If
+    // it wants another turn at once, it finds nobody serving, and `take` starts this function again.
     isServing = false;
   }
 
@@ -109,6 +104,19 @@ export function createTurnQueue(
   };
 }
 
+/**
+ * Refuses the callers whose turn will be too late even if no other process wants one. `dueMs` is the time of the first
+ * turn. A caller that is refused makes room for those after it.
+ */
+function refuseLate(waiting: Waiter[], nowMs: number, dueMs: number, minGapMs: number): void {
+  let turnMs = Math.max(dueMs, nowMs);
+  // This is a copy, because `refuse` removes callers.
+  for (const waiter of waiting.slice()) {
+    if (turnMs <= waiter.deadlineMs) turnMs += minGapMs;
+    else refuse(waiting, waiter, new LimitError(Math.max(1, turnMs - nowMs)));
+  }
+}
+
 /** Refuses a caller, unless it has left. */
 function refuse(waiting: Waiter[], waiter: Waiter, error: unknown): void {
   const place = waiting.indexOf(waiter);
@@ -117,11 +125,11 @@ function refuse(waiting: Waiter[], waiter: Waiter, error: unknown): void {
   waiter.refuse(error);
 }
 
-/** Creates the place for the turn that is reserved and not used yet. */
+/** Creates the place that holds the turn which is reserved and not used yet. */
 function createReservedTurn(clock: Clock, maxLateMs: number) {
   let turn: { dueMs: number; readonly waitMs: number } | undefined;
   return {
-    /** Returns when the turn is due. Without one it is undefined, and so it is when the turn was discarded as too late. */
+    /** Returns when the turn is due, or undefined when there is none. Discards a turn that is too late. */
     dueMs(): number | undefined {
       if (turn === undefined) return undefined;
       // After the clock was set back, nobody waits longer than was announced.
