@@ -50,7 +50,7 @@ interface Row extends Variable {
   readonly programs: readonly string[];
 }
 
-/** Returns a row for each variable. Programs that read it with different defaults, bounds or meanings get a row each. */
+/** Returns a row for each variable. Programs that read it with another default, bound or meaning have another row. */
 function listRows(): Row[] {
   const rows = new Map<string, Row>();
   for (const [program, read] of Object.entries(PROGRAMS)) {

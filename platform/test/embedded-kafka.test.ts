@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 const MODULE = join(import.meta.dir, '../src/embedded/index.ts');
 
-/** Fetches Kafka where only these programs are installed, of which Java reports this version. Returns the error. */
+/** Fetches Kafka with only these programs on PATH; Java reports this version. Resolves with the error's message. */
 async function fetchWith(programs: readonly string[], version: string): Promise<string> {
   const dir = mkdtempSync(join(tmpdir(), 'tally-path-'));
   try {
@@ -23,7 +23,7 @@ async function fetchWith(programs: readonly string[], version: string): Promise<
   }
 }
 
-test('one sentence says what Kafka needs that cannot be had', async () => {
+test('the error says in one sentence which program Kafka lacks, and how to install it', async () => {
   const java =
     "Kafka needs Java 17 or newer, which could not be unpacked from Debian's packages: install it as root (on Debian: apt-get install default-jre-headless).";
   expect(await fetchWith([], '')).toBe(java);

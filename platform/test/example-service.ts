@@ -1,6 +1,6 @@
 import { readServiceConfig, runMain, startService } from '../src/lifecycle/index.ts';
 
-/* A service without calls of its own, for the tests of the frame. EXAMPLE_GIVES_UP=yes lets it give up after its start. */
+/* A service without rpcs, for the tests of the lifecycle. With EXAMPLE_GIVES_UP=yes it gives up after its start. */
 
 await runMain(
   {

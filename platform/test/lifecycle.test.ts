@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => database[Symbol.asyncDispose]());
 
-/** Starts a service without calls of its own, and stops it. Resolves with `up`, or with the error of its start. */
+/** Starts a service without rpcs, and stops it. Resolves with `up`, or with the error of its start. */
 async function start(mode: ServiceConfig['mode']): Promise<string> {
   let built = false;
   const config = {
@@ -77,7 +77,7 @@ function run(env: Readonly<Record<string, string>>, ...args: string[]) {
 }
 
 describe('a service as a process', () => {
-  test('logs its version and ports at its start, shows its build in /metrics, and ends with 0 after SIGTERM', async () => {
+  test('logs version and ports at its start, shows its build in /metrics, and ends with 0 after SIGTERM', async () => {
     const example = run({});
     await waitUntil(() => example.out.includes('example is up'), { what: 'the service is up' });
     const started = JSON.parse(example.out.split('\n')[0] ?? '');

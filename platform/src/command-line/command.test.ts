@@ -77,7 +77,7 @@ describe('arguments', () => {
     expect(given.text('--given-reason')).toBeUndefined();
   });
 
-  test('that remain go to the last operand, after -- also those that look like options', () => {
+  test('that remain go to the last operand, and so do words that look like options after --', () => {
     expect(givenOf(OUTBOX, ['skip', '7', 'it', 'is', 'broken']).required('REASON')).toBe('it is broken');
     expect(givenOf(OUTBOX, ['skip', '7', '--', '--it', '-is']).required('REASON')).toBe('--it -is');
   });
@@ -94,7 +94,7 @@ describe('arguments', () => {
   });
 });
 
-describe('a wrong argument is one sentence that names it:', () => {
+describe('a wrong argument is refused with one sentence that names it:', () => {
   const faults: readonly [Command | CommandGroup, readonly string[], string][] = [
     [LOGS, ['gamma'], "value 'gamma' is invalid for argument 'SERVICE'. It must be one of alpha, beta."],
     [LOGS, [''], "value '' is invalid for argument 'SERVICE'. It must be one of alpha, beta."],
@@ -135,7 +135,7 @@ describe('--help', () => {
     }
   });
 
-  test('of a group lists its commands, and of a command its own arguments', () => {
+  test('lists the commands of a group, and the arguments of a command in it', () => {
     expect(textOf(OUTBOX, ['--help'])).toMatch(/skip \[options\] <EVENT> <REASON...> +skips an event\./);
     expect(textOf(OUTBOX, ['skip', '--help'])).toStartWith('Usage: just outbox skip [options] <EVENT> <REASON...>');
   });

@@ -10,12 +10,12 @@ export interface Command {
   readonly name: string;
   /** One sentence for `--help`. */
   readonly purpose: string;
-  /** In their order. Optional ones come last. */
+  /** The positional arguments in their order. Optional ones come last. */
   readonly operands?: readonly Operand[];
   readonly options?: readonly Option[];
   /** Further lines for `--help`. */
   readonly notes?: readonly string[];
-  /** Resolves with the exit code. */
+  /** Runs the command, and resolves with its exit code. */
   readonly run: (given: Given) => Promise<number>;
 }
 
@@ -27,12 +27,12 @@ export interface CommandGroup {
   readonly notes?: readonly string[];
 }
 
-/** An argument that is told by its place. It must not be blank. */
+/** A positional argument. It must not be blank. */
 export interface Operand {
   /** `PART` */
   readonly name: string;
   readonly isRequired: boolean;
-  /** Any other word is refused. */
+  /** The words that are allowed. Any other word is refused. */
   readonly choices?: readonly string[];
   /** Description for `--help` and for a refusal: `a whole number from 1`. */
   readonly meaning?: string;
@@ -42,7 +42,7 @@ export interface Operand {
   readonly takesRest?: boolean;
 }
 
-/** An option: a flag, a whole number, or a text. */
+/** An option. It is a flag, unless `number` or `text` says that it takes a value. */
 interface Option {
   /** `--follow` */
   readonly name: string;
@@ -58,7 +58,7 @@ interface Option {
 /** The arguments that a command was called with. */
 export interface Given {
   readonly operand: (name: string) => string | undefined;
-  /** Returns a required operand. */
+  /** Returns an operand that is required. */
   readonly required: (name: string) => string;
   /** Returns whether the option was given. */
   readonly has: (option: string) => boolean;
@@ -67,7 +67,7 @@ export interface Given {
   readonly text: (option: string) => string | undefined;
 }
 
-/** Exit codes of a command that uses the usual ones for something else. */
+/** Exit codes for errors, of a command that uses the default ones for something else. */
 interface ExitCodes {
   /** Wrong arguments; 2 by default. */
   readonly usage?: number;
@@ -75,18 +75,18 @@ interface ExitCodes {
   readonly failure?: number;
 }
 
-/** Wrong arguments. The message says which one, and what is allowed. */
+/** The arguments are wrong. The message says which one, and what is allowed. */
 export class UsageError extends Error {}
 
-/** The request in the words after the command's name: a run, or a text for standard output (`--help`, `--version`). */
+/** What the arguments ask for: to run a command, or to print a text (`--help`, `--version`). */
 export type Request = { readonly command: Command; readonly given: Given } | { readonly text: string };
 
 const USAGE_EXIT_CODE = 2;
 const FAILURE_EXIT_CODE = 1;
 
 /**
- * Runs a command and ends the process with its exit code. Wrong arguments, a ConfigError and an AppError print one message
- * to standard error; any other error prints its stack.
+ * Runs a command and ends the process with its exit code. Wrong arguments, a ConfigError and an AppError print one
+ * message to standard error; any other error prints its stack.
  */
 export async function runCommand(
   command: Command | CommandGroup,
@@ -108,7 +108,7 @@ export async function runCommand(
   }
 }
 
-/** Interprets the words after the command's name. Throws UsageError. */
+/** Interprets the arguments that follow the command's name. Throws UsageError when they are wrong. */
 export function interpret(command: Command | CommandGroup, args: readonly string[]): Request {
   let request: Request | undefined;
   let text = '';
@@ -202,7 +202,7 @@ function toGiven({ operands = [], options = [] }: Command, parsed: commander.Com
   };
 }
 
-/** commander writes `error: ...`, with a suggestion on a line of its own. */
+/** Turns an error of commander, `error: ...` with a suggestion on a line of its own, into one sentence. */
 function toSentence({ code, message }: commander.CommanderError, command: Command | CommandGroup): string {
   if (code === 'commander.help' && 'commands' in command) {
     const names = command.commands.map(({ name }) => name.slice(command.name.length + 1));

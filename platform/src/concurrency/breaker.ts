@@ -3,7 +3,7 @@ import type { Clock } from './clock.ts';
 /** `closed`: calls pass. `open`: calls are refused. `half-open`: one call at a time passes as a probe. */
 export type BreakerState = 'closed' | 'open' | 'half-open';
 
-/** The meaning of an error for the breaker. `unrelated`: the destination was not called, or the caller is at fault. */
+/** What an outcome says about the destination. `unrelated`: it was not called, or the caller is at fault. */
 export type BreakerVerdict = 'failure' | 'success' | 'unrelated';
 
 type BreakerEvent = 'failed' | 'waited' | 'succeeded';
@@ -46,11 +46,11 @@ export class BreakerOpenError extends Error {
 /** Refuses calls to a destination that has stopped answering, so that callers need not wait for their timeouts. */
 export interface Breaker {
   /**
-   * Runs the work, or rejects at once with BreakerOpenError. When half open, only one call at a time runs. The work must end
-   * by itself, because a probe that never ends keeps the breaker half open forever.
+   * Runs the work, or rejects at once with BreakerOpenError. When half open, only one call at a time runs. The work
+   * must end by itself, because a probe that never ends keeps the breaker half open forever.
    */
   run<T>(work: () => Promise<T>): Promise<T>;
-  /** Throws BreakerOpenError when a call would be refused now. Lets a caller fail before it waits for something else. */
+  /** Throws BreakerOpenError if a call would be refused now. Lets a caller fail before it waits for something else. */
   check(): void;
   readonly state: BreakerState;
 }
@@ -61,7 +61,7 @@ export function createBreaker({ clock, judge, onChange }: BreakerDeps, limits: B
   let failures = 0;
   let openUntilMs = 0;
   let isProbing = false;
-  /** Number of state changes. The outcome of a call that began in an earlier state says nothing about this one. */
+  /** Number of state changes. The outcome of a call that began before the last change is not counted. */
   let generation = 0;
 
   function on(event: BreakerEvent): void {

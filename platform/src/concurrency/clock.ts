@@ -1,10 +1,10 @@
 /** Time as a dependency, so that a test or a simulation can control it. */
 export interface Clock {
-  /** Returns the milliseconds since the epoch. The system clock may be set, also back. */
+  /** Returns the milliseconds since the epoch. The clock of the machine may be set, even back. */
   nowMs(): number;
   /** Returns the milliseconds since some fixed moment. Nobody sets this clock; it may stop while the machine sleeps. */
   monotonicMs(): number;
-  /** Runs `work` once, after `delayMs`. Returns a function that cancels it; after the run, that function does nothing. */
+  /** Runs `work` once, after `delayMs`. Returns a function that cancels it, and does nothing after the run. */
   schedule(delayMs: number, work: () => void): () => void;
 }
 
@@ -19,8 +19,8 @@ export const systemClock: Clock = {
 };
 
 /**
- * Starts to measure time. The returned function gives the milliseconds since then, by the clock that shows more of the two,
- * because one may be set back and the other may stand still.
+ * Starts to measure time. The returned function gives the milliseconds since then. It measures with both clocks and
+ * gives the larger number, because `nowMs` may be set back and `monotonicMs` may stand still.
  */
 export function startAge(clock: Pick<Clock, 'nowMs' | 'monotonicMs'>): () => number {
   const [startedMs, monotonicMs] = [clock.nowMs(), clock.monotonicMs()];

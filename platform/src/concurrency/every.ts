@@ -11,9 +11,9 @@ export interface EveryDeps {
 
 /** Pauses of a loop. */
 interface EveryOptions {
-  /** Milliseconds between the end of a run and the next run. Varies by a tenth at random, so that instances drift apart. */
+  /** Milliseconds between two runs. They vary at random by up to a tenth, so that instances drift apart. */
   readonly intervalMs: number;
-  /** Shortest pause after a run, even when `wake` is called or work is left. 0 by default. */
+  /** Milliseconds after a run in which no other begins, even when `wake` is called or work is left. 0 by default. */
   readonly minPauseMs?: number;
 }
 
@@ -24,8 +24,8 @@ export interface Loop extends AsyncDisposable {
 }
 
 /**
- * Runs `work` at once, and again `intervalMs` after the end of each run. Two runs never overlap. When `work` resolves with
- * true, because it left something undone, the next run follows without a pause.
+ * Runs `work` at once, and again `intervalMs` after the end of each run. Two runs never overlap. When `work` resolves
+ * with true, because it left something undone, the next run follows without a pause.
  */
 export function startEvery(
   { clock, random, onError }: EveryDeps,

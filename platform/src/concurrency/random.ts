@@ -1,6 +1,6 @@
 /**
- * Creates a source of repeatable random numbers from 0 to 1: the same seed gives the same sequence. It is mulberry32 (T.
- * Ettinger, 2017), which is not meant for secrets.
+ * Creates a source of repeatable random numbers from 0 to 1: the same seed gives the same sequence. It is mulberry32
+ * (T. Ettinger, 2017), which is not meant for secrets.
  */
 export function createRandom(seed: number): () => number {
   let state = seed >>> 0;

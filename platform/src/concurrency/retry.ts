@@ -25,11 +25,11 @@ export interface RetryOptions {
 }
 
 /**
- * Runs `work` until it succeeds. Rejects with the last error when no retry is allowed or when it would not help, and with
- * the signal's reason when the signal aborts during a pause.
+ * Runs `work` until it succeeds. Rejects with the last error when no retry is allowed or when it would not help, and
+ * with the signal's reason when the signal aborts during a pause.
  *
- * The pauses are exponential backoff with full jitter: evenly random between 0 and the upper bound, so that callers which
- * failed together do not retry together (M. Brooker, "Exponential Backoff And Jitter", 2015).
+ * The pauses are exponential backoff with full jitter: evenly random between 0 and the upper bound, so that callers
+ * which failed together do not retry together (M. Brooker, "Exponential Backoff And Jitter", 2015).
  */
 export async function retry<T>(
   { clock, random, budget }: RetryDeps,
@@ -50,7 +50,7 @@ export async function retry<T>(
   }
 }
 
-/** Bounds the share of calls that are retried. Without it, a destination that is down gets several times its usual load. */
+/** Bounds the share of calls that are retried. Otherwise retries would multiply the load of a destination that is down. */
 interface RetryBudget {
   /** Counts a first attempt. */
   noteCall(): void;
@@ -62,7 +62,7 @@ interface RetryBudget {
 interface RetryBudgetLimits {
   /** Number of calls that add one retry to the budget. */
   readonly callsPerRetry: number;
-  /** Maximum number of retries in the budget, and their number at the start, for destinations that are seldom called. */
+  /** Maximum number of retries in the budget. A new budget is full, for destinations that are seldom called. */
   readonly maxSavedRetries: number;
 }
 

@@ -4,9 +4,9 @@ import { type TakeOptions, type Waiter, appendWaiter } from './waiter.ts';
 /** Limits how often something may be done. */
 export interface TokenBucket {
   /**
-   * Resolves when the caller may go, first come, first served. Rejects with LimitError when that would be after the deadline
-   * or when too many callers wait, and with the signal's reason when the signal aborts. A caller that is rejected takes no
-   * token.
+   * Resolves when the caller may go, first come, first served. Rejects with LimitError when that would be after the
+   * deadline or when too many callers wait, and with the signal's reason when the signal aborts. A caller that is
+   * rejected takes no token.
    */
   take(options?: TakeOptions): Promise<void>;
 }
@@ -33,12 +33,13 @@ interface TokenBucketLimits {
 }
 
 /**
- * Creates a token bucket for this process: the virtual scheduling form of the generic cell rate algorithm (ITU-T I.371),
- * with a queue.
+ * Creates a token bucket for this process: the virtual scheduling form of the generic cell rate algorithm (ITU-T
+ * I.371), with a queue.
  *
- * Tokens are due at points in time that are 1 / rate apart. A timer that fires late delays its own token but, for up to a
- * quarter of the interval, not the following ones; otherwise a busy process would hand out less than its rate. With a burst
- * of 1, any window of one second therefore has at most rate + 1 tokens, and waiting callers get the full rate.
+ * Tokens are due at points in time that are an interval of 1 / rate apart. A timer that fires late delays its own
+ * token. It does not delay the following ones if it is late by at most a quarter of the interval; otherwise a busy
+ * process would hand out less than its rate. With a burst of 1, any window of one second therefore has at most rate + 1
+ * tokens, and waiting callers get the full rate.
  */
 export function createTokenBucket(clock: Clock, { ratePerSecond, burst, maxWaiting }: TokenBucketLimits): TokenBucket {
   const intervalMs = 1000 / ratePerSecond;
@@ -49,9 +50,10 @@ export function createTokenBucket(clock: Clock, { ratePerSecond, burst, maxWaiti
   let fullMs = Number.NEGATIVE_INFINITY;
   let cancelTimer: (() => void) | undefined;
 
+  /** Returns the time at which the caller at this place of the queue gets its token. The first place is 0. */
   const dueMs = (place: number) => fullMs - toleranceMs + place * intervalMs;
 
-  /** Reads the clock. If it was set back, waiting callers do not wait longer for that. */
+  /** Reads the clock. If it was set back, moves the due times back too, so that nobody waits longer because of it. */
   function now(): number {
     const nowMs = clock.nowMs();
     fullMs = Math.min(fullMs, nowMs + burst * intervalMs);

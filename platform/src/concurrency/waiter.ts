@@ -13,8 +13,8 @@ export interface Waiter {
 }
 
 /**
- * Appends a caller to `waiting`. The promise settles when the waiter goes or is refused. When the signal aborts first, the
- * caller is removed, `onLeave` is called, and the promise rejects with the signal's reason.
+ * Appends a caller to `waiting`. The promise settles when the waiter goes or is refused. When the signal aborts first,
+ * the caller is removed, `onLeave` is called, and the promise rejects with the signal's reason.
  */
 export function appendWaiter(
   waiting: Waiter[],

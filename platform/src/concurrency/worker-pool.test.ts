@@ -13,7 +13,7 @@ const failureOf = (promise: Promise<unknown>) =>
     (error: unknown) => error,
   );
 
-/** Fails unless nothing runs and nothing waits: then a call of `workers + maxQueued` items fits, and one item more does not. */
+/** Fails unless the pool is empty: then a call of `workers + maxQueued` items fits, and no further item does. */
 async function expectIdle(pool: WorkerPool, { workers, maxQueued }: WorkerPoolLimits): Promise<void> {
   const results = pool.map(range(workers + maxQueued), async (n) => n);
   const tooMany = failureOf(pool.map([0], async () => 0));
@@ -62,7 +62,7 @@ test('at most as many items run at once as there are workers, over all calls', a
   }
 });
 
-test('every call settles once, and no item of it begins afterwards, when work fails and callers leave at random', async () => {
+test('no item begins after its call has settled, when work fails and callers leave at random', async () => {
   for (const seed of range(100)) {
     const random = createRandom(seed);
     const clock = createFakeClock();

@@ -19,17 +19,18 @@ interface MapOptions {
  *
  * It guarantees:
  * - Results are in the order of the items, in whatever order the work ends.
- * - At most `workers` items run at once, over all calls. An item counts until its work has ended, even when its call was
- *   rejected long before.
- * - Free workers take items from the waiting calls in turn (round robin), one item at a time, so a call of a thousand items
- *   does not starve a call of one item.
- * - The first error rejects its call at once. Items of this call that have not begun are dropped, the signal of those that
- *   run aborts, and their results and further errors are ignored.
+ * - At most `workers` items run at once, over all calls. An item counts until its work has ended, even when its call
+ *   was rejected long before.
+ * - Free workers take items from the waiting calls in turn (round robin), one item at a time, so a call of a thousand
+ *   items does not starve a call of one item.
+ * - The first error rejects its call at once. Items of this call that have not begun are dropped, the signal of those
+ *   that run aborts, and their results and further errors are ignored.
  * - When the caller's signal aborts, the call ends in the same way, with the signal's reason.
- * - A call that does not fit into the queue is refused with AppError `resource-exhausted` before any of its items begins.
+ * - A call that does not fit into the queue is refused with AppError `resource-exhausted` before any of its items
+ *   begins.
  *
- * Work must not wait for another call of the same pool. It would keep its worker meanwhile, and once all workers wait like
- * this, they wait forever.
+ * Work must not wait for another call of the same pool. It would keep its worker meanwhile, and once all workers wait
+ * like this, they wait forever.
  */
 export interface WorkerPool {
   /** Runs `work` for each item. Its signal aborts when the call has failed or was cancelled. */
@@ -44,19 +45,19 @@ export interface WorkerPool {
  * Creates a worker pool. It holds nothing that must be closed.
  *
  * The pool has no locks. It relies on four guarantees of JavaScript, and each place below names those that it needs:
- * - Run to completion: a function runs on the only thread until it returns or awaits. Until then, no other code reads or
- *   changes the state of the pool.
- * - Late reactions: promise reactions (`then`, the code after an `await`) never run inside the call that settles the promise.
- *   They run later, one after another.
+ * - Run to completion: a function runs on the only thread until it returns or awaits. Until then, no other code reads
+ *   or changes the state of the pool.
+ * - Late reactions: promise reactions (`then`, the code after an `await`) never run inside the call that settles the
+ *   promise. They run later, one after another.
  * - Settled once: a promise settles once. Later calls of its `resolve` and `reject` do nothing.
- * - Aborted once: `abort` calls the listeners of a signal once, before it returns. `aborted` is true before the first of them
- *   runs.
+ * - Aborted once: `abort` calls the listeners of a signal once, before it returns. `aborted` is true before the first
+ *   of them runs.
  */
 export function createWorkerPool({ workers, maxQueued }: WorkerPoolLimits): WorkerPool {
   const scheduler = createScheduler(workers);
   return {
-    // Run to completion: from the check of the bound to `add` in `startCall` there is no `await`, so callers that arrive
-    // together cannot both take the last places.
+    // Run to completion: from the check of the bound to `add` in `startCall` there is no `await`, so callers that
+    // arrive together cannot both take the last places.
     map(items, work, { signal } = {}) {
       if (signal?.aborted) return Promise.reject(toError(signal.reason));
       if (items.length === 0) return Promise.resolve([]);
@@ -92,11 +93,12 @@ function createScheduler(workers: number): Scheduler {
   /**
    * Starts items while workers are free.
    *
-   * Run to completion: there is no `await` between the check of `running` and its increment, so no worker is taken twice. Only
-   * `job.run` calls code outside of this file: it runs the work up to its first `await`. That work may call `map`, and so
-   * `drain`, because the books are complete by then: the item has been counted, and the loop reads `running` and `jobs` again.
+   * Run to completion: there is no `await` between the check of `running` and its increment, so no worker is taken
+   * twice. `job.run` runs the work up to its first `await`. That work may call `map`, which calls `drain` inside this
+   * `drain`. By then the item has been counted, and afterwards the loop reads `running` and `jobs` again.
    *
-   * Late reactions: `end` never runs inside `job.run`, so an item is counted before it ends, even if its work never waits.
+   * Late reactions: `end` never runs inside `job.run`, so an item is counted before it ends, even if its work never
+   * waits.
    */
   function drain(): void {
     while (running < workers) {
@@ -112,12 +114,13 @@ function createScheduler(workers: number): Scheduler {
   }
 
   /**
-   * Frees the worker of an item, tells the call of the item its outcome, and starts other items. It runs once for each item,
-   * because `job.run` always resolves.
+   * Frees the worker of an item, tells the call of the item its outcome, and starts other items. It runs once for each
+   * item, because `job.run` always resolves.
    *
-   * Run to completion: this is one step. A call that fails drops its rest before `drain` could start more of it.
+   * Run to completion: this is one step. A call that fails drops its waiting items before `drain` can start them.
    *
-   * Late reactions: a caller whose call was settled continues after this step, and finds the worker of its last item free.
+   * Late reactions: when this settles a call, the caller continues after this step. The last item of its call no longer
+   * counts then, so another call of the same size fits.
    */
   function end(tellOutcome: () => void): void {
     running -= 1;
@@ -131,8 +134,8 @@ function createScheduler(workers: number): Scheduler {
       jobs.push(job);
       drain();
     },
-    // Run to completion: `drain` puts a job with items left back into `jobs` before it calls any other code. Whoever calls
-    // this function therefore finds every such job in `jobs`.
+    // Run to completion: `drain` puts a job with items left back into `jobs` before it runs any work. Whenever this
+    // function is called, every such job is therefore in `jobs`.
     dropRest(job) {
       const place = jobs.indexOf(job);
       if (place === -1) return;
@@ -143,7 +146,7 @@ function createScheduler(workers: number): Scheduler {
   };
 }
 
-/** Starts one call: queues its items, and settles the promise that it returns when they have ended or one has failed. */
+/** Starts one call: queues its items, and returns a promise that settles when all have ended or one has failed. */
 function startCall<T, R>(
   scheduler: Scheduler,
   items: readonly T[],
@@ -158,11 +161,11 @@ function startCall<T, R>(
   /**
    * Stores the result of an item in its place, and resolves the call with the last one.
    *
-   * Run to completion: storing and counting down are one step, so exactly one item sees that none is left, and all results are
-   * stored by then.
+   * Run to completion: storing and counting down are one step, so exactly one item sees that none is left, and all
+   * results are stored by then.
    *
-   * Settled once: items that end well after the call was cancelled may also count down to 0. The call is rejected already, so
-   * `resolve` does nothing.
+   * Settled once: items that end well after the call was cancelled may also count down to 0. The call is rejected
+   * already, so `resolve` does nothing.
    */
   const succeed = (index: number, result: R) => {
     results[index] = result;
@@ -173,11 +176,12 @@ function startCall<T, R>(
   };
 
   /**
-   * Rejects the call with its first error, drops its items that have not begun, and aborts the signal of those that run.
+   * Rejects the call with its first error, drops its items that have not begun, and aborts the signal of those that
+   * run.
    *
-   * Aborted once: `stop.signal.aborted` says whether the call has failed. It is true before a listener of the work runs, so an
-   * error that a listener causes is not the first one. The items are dropped before, because a listener may call `map`, and
-   * they must not take its room in the queue.
+   * Aborted once: `stop.signal.aborted` says whether the call has failed. It is true before a listener of the work
+   * runs, so an error that a listener causes is not the first one. The items are dropped before, because a listener may
+   * call `map`, and they must not take its room in the queue.
    */
   const fail = (error: unknown) => {
     if (stop.signal.aborted) return;
@@ -190,7 +194,7 @@ function startCall<T, R>(
   /** Fails the call when the caller's signal aborts. It is removed from the signal when the call settles. */
   const onAbort = () => fail(signal?.reason);
 
-  /** Runs the work of one item. A synchronous throw of `work` is caught as well, because it happens in an async function. */
+  /** Runs the work of one item. An error that `work` throws before it returns a promise is caught as well. */
   const run = async (index: number): Promise<() => void> => {
     try {
       const result = await work(items[index] as T, index, stop.signal);

@@ -1,4 +1,4 @@
-/** A configuration that cannot be used. `faults` has one sentence or two for each wrong variable. */
+/** A configuration that cannot be used. `faults` has an entry of one or two sentences for each wrong variable. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly faults: readonly string[];
@@ -14,15 +14,15 @@ export interface Variable {
   readonly name: string;
   /** One sentence, with its full stop. */
   readonly meaning: string;
-  /** `number`, `port`, `URL`, `text`, `choice`, or a list of these, separated by commas. */
+  /** `number`, `port`, `text`, `choice`, `URL`, `URLs` or `addresses`. The last two are lists, separated by commas. */
   readonly type: string;
-  /** What a value must satisfy: `1 to 1000`, `redis:// or rediss://`, `true, false`; undefined when every text will do. */
+  /** The values that are allowed: `1 to 1000`, `redis:// or rediss://`, `true, false`; undefined when every text is. */
   readonly bounds: string | undefined;
-  /** `ms`, `s`, `MiB`, `connections`; undefined for what has no unit. */
+  /** `ms`, `s`, `MiB`, `connections`; undefined when the value has no unit. */
   readonly unit: string | undefined;
   /** The value that is used when the variable is absent or empty; undefined when there is none. */
   readonly fallback: string | undefined;
-  /** Without a value the program does not start. */
+  /** Whether the program refuses to start without a value. */
   readonly isRequired: boolean;
 }
 
@@ -37,13 +37,13 @@ interface IntegerBounds {
 /**
  * Reads environment variables. `meaning` is one sentence with its full stop.
  *
- * A value is trimmed, and an empty one counts as absent. A variable without a fallback must be set, apart from those read
+ * A value is trimmed, and an empty one counts as absent. A variable without a fallback must be set, unless it is read
  * by an `optional...` method. A malformed value is a fault; it is never replaced by the fallback.
  */
 export interface ConfigReader {
   /** Reads a whole number in decimal digits, with at most 15 digits. */
   integer(name: string, meaning: string, bounds: IntegerBounds): number;
-  /** Reads a TCP port. 0 lets the operating system choose one; `min` is 1 where that makes no sense. */
+  /** Reads a TCP port. 0 lets the operating system choose one; a `min` of 1 forbids that. */
   port(name: string, meaning: string, fallback?: number, min?: 0 | 1): number;
   /** Reads a URL with one of these schemes. A fault does not show the value, which may hold a password. */
   url(name: string, meaning: string, schemes: readonly string[], fallback?: string): string;
@@ -88,7 +88,7 @@ interface Kind<T> {
   readonly unit?: string;
   /** Completes the sentence "expected ...". */
   readonly expected: string;
-  /** A fault leaves the value out. */
+  /** Whether a fault must not show the value, which may hold a password. */
   readonly isSecret?: boolean;
   /** Returns undefined for a malformed value. */
   readonly parse: (raw: string) => T | undefined;
@@ -116,7 +116,7 @@ function createReader(env: Environment, faults: string[], onVariable: (variable:
     return value;
   }
 
-  /** After a fault the value does not matter, because `readConfig` throws. */
+  /** Reads a value, or takes the fallback. After a fault it returns undefined, and `readConfig` throws. */
   const take = <T>(name: string, meaning: string, kind: Kind<T>, fallback: T | undefined): T =>
     (read(name, meaning, kind, {
       fallback: fallback === undefined ? undefined : String(fallback),

@@ -23,10 +23,11 @@ interface AppErrorOptions {
   readonly cause?: unknown;
   /** Stable word for programs, in capitals: `POOL_FULL`. */
   readonly reason?: string;
-  /** Service that decided. By default a server sends its own name. */
+  /** Name of the service that decided to fail. A server sends its own name by default. */
   readonly domain?: string;
-  /** Values that the failure is about, for programs. */
+  /** What the failure is about, in a form that programs can read: `{ key: 'a-1' }`. */
   readonly values?: Readonly<Record<string, string>>;
+  /** The wrong fields of a request that was refused as `invalid-argument`. */
   readonly violations?: readonly FieldViolation[];
   /** Milliseconds after which a retry makes sense. Sent as google.rpc.RetryInfo. */
   readonly retryAfterMs?: number;
@@ -35,7 +36,7 @@ interface AppErrorOptions {
 /**
  * An expected failure. Its message is for the caller.
  *
- * Any other error counts as a bug: it is logged with its stack, and the caller gets `internal error`.
+ * An error of any other class counts as a bug: it is logged with its stack, and the caller gets `internal error`.
  */
 export class AppError extends Error {
   override readonly name = 'AppError';
@@ -57,7 +58,7 @@ export class AppError extends Error {
   }
 }
 
-/** The refusal of a request whose idempotency key was used before, with another request. */
+/** Returns the refusal of a request whose idempotency key was used before with another request. */
 export function keyReused(key: string): AppError {
   return new AppError('already-exists', `idempotency key '${key}' was used with another request: use a new key`, {
     reason: 'IDEMPOTENCY_KEY_REUSED',

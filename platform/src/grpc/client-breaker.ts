@@ -3,8 +3,8 @@ import type { ClientInterceptor } from './client-interceptor.ts';
 import { Code, RpcError } from './rpc-error.ts';
 
 /**
- * Fails calls at once with BreakerOpenError while the breaker is open. It stands before an interceptor that lets calls wait,
- * such as `limit`. The breaker learns the outcome of calls from `watch`, which stands after it.
+ * Fails calls at once with BreakerOpenError while the breaker is open. List it before an interceptor that lets calls
+ * wait, such as `limit`, and list `watch` after that one: it tells the breaker the outcome of the calls.
  */
 export function refuseWhileOpen(breaker: Breaker): ClientInterceptor {
   return (next) => async (request, options) => {

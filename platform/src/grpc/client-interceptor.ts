@@ -8,7 +8,7 @@ export interface CallOptions {
   readonly deadlineMs?: number;
   /** Metadata of the call. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Called by `detach` just before the call is sent. Until then the call can be cancelled without a cost. */
+  /** Called by `detach` just before the call is sent. Until then, nothing is lost when the call is cancelled. */
   readonly onSent?: () => void;
 }
 

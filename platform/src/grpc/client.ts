@@ -22,13 +22,16 @@ interface GrpcClientOptions {
   /** `host:port` of one or several instances, which are used in turn. Several must be IPv4 addresses. */
   readonly addresses: readonly string[];
   readonly tracer: Tracer;
-  /** In their order; the first one is the outermost. */
+  /** Interceptors of every call. The first one is the outermost. */
   readonly interceptors?: readonly ClientInterceptor[];
   /**
-   * Whether the servers are part of this system. If so, a connection with calls in flight is pinged every second and closed,
-   * with its calls, after two seconds without an answer; and a call that its server has not begun, because that server is
-   * about to stop, is sent to another one. By default neither happens: foreign servers may close a connection that pings
-   * more than every five minutes, and a limit on calls must count repeated ones.
+   * Whether the servers are part of this system; false by default. It decides about two things:
+   *
+   * - A connection to our own server is pinged every second while calls are in flight. After two seconds without an
+   *   answer it is closed, and its calls fail. A foreign server may close a connection that is pinged more than every
+   *   five minutes.
+   * - A call that our own server has not begun, because it is about to stop, is sent to another server. A foreign
+   *   server may limit the number of calls, and `limit` would not count the repeated one.
    */
   readonly areOurs?: boolean;
 }
@@ -37,9 +40,9 @@ const MAX_RESPONSE_BYTES = 8 * 1024 * 1024;
 const KEEPALIVE_MS = 1_000;
 
 /**
- * Opens a typed client over one channel. It connects at the first call, reconnects within a second of the server's return,
- * and fails calls at once with UNAVAILABLE while no server can be reached. It never repeats a call that a server may have
- * begun. Answers of more than 8 MiB are refused with RESOURCE_EXHAUSTED.
+ * Opens a typed client over one channel. It connects at the first call, reconnects within a second of the server's
+ * return, and fails calls at once with UNAVAILABLE while no server can be reached. It never repeats a call that a
+ * server may have begun. Answers of more than 8 MiB are refused with RESOURCE_EXHAUSTED.
  */
 export function openGrpcClient<S extends DescService>(
   desc: S,
@@ -74,11 +77,11 @@ export function openGrpcClient<S extends DescService>(
 function toTarget(addresses: readonly string[]): string {
   if (addresses.every((address) => /^[\d.]+:\d+$/.test(address))) return `ipv4:${addresses.join(',')}`;
   if (addresses.length === 1) return `dns:///${addresses[0]}`;
-  const message = `${addresses.join(',')}: several addresses must be IPv4 addresses; or use one name that resolves to all`;
-  throw new AppError('invalid-argument', message);
+  const advice = 'several addresses must be IPv4 addresses; or use one name that resolves to all';
+  throw new AppError('invalid-argument', `${addresses.join(',')}: ${advice}`);
 }
 
-/** Returns the code of a failed call. A proxy that limits calls may answer with an HTTP status, which grpc-js maps badly. */
+/** Returns the code of a failed call. grpc-js does not map HTTP status 420 and 429 to a reached limit. */
 function codeOf({ code, details }: grpc.ServiceError): grpc.status {
   return /^Received HTTP status code (420|429)\b/.test(details) ? grpc.status.RESOURCE_EXHAUSTED : code;
 }

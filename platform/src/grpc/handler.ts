@@ -26,7 +26,7 @@ export type Interceptor = (next: Handler, method: DescMethodUnary) => Handler;
 /** A service together with its implementation. */
 export interface BoundService {
   readonly desc: DescService;
-  /** By the method's name in lower camel case. */
+  /** The handler of each method, by the method's name in lower camel case. */
   readonly handlers: ReadonlyMap<string, Handler>;
 }
 
@@ -51,8 +51,8 @@ export function pathOf(method: DescMethodUnary): string {
 }
 
 /**
- * A request whose bytes are not a message. It is handed to the interceptors in place of the message, because grpc-js answers
- * INTERNAL when deserializing throws.
+ * A request whose bytes are not a message. It is handed to the interceptors in place of the message, because grpc-js
+ * answers INTERNAL when deserializing throws.
  */
 export class Malformed {
   readonly cause: unknown;

@@ -18,7 +18,7 @@ test('a key of 1 to 255 visible ASCII characters is accepted, and a call may hav
 });
 
 for (const key of ['', ' ', 'a b', 'tab\t', 'ä', 'x\u007f', 'x\0', '~'.repeat(256)]) {
-  test(`${JSON.stringify(key.slice(0, 5))}, ${key.length} characters long, is refused as a violation of its field`, () => {
+  test(`${JSON.stringify(key.slice(0, 5))}, ${key.length} characters long, is refused as a violation`, () => {
     try {
       idempotencyKey(callWith(key));
       throw new Error('it was accepted');

@@ -3,16 +3,17 @@ import type { status as Code } from '@grpc/grpc-js';
 import type { FieldViolation } from '../errors/index.ts';
 
 /**
- * A failed call to another service. It has a reason and a domain when that service decided to fail it; a failure of the
- * transport has a code alone.
+ * A failed call to another service. It has a reason and a domain when that service decided to fail it. A failure of the
+ * transport has only a code.
  *
- * If a handler does not catch it, its own caller gets UNAVAILABLE, because the codes of a dependency mean nothing there.
+ * If a handler does not catch it, its own caller gets UNAVAILABLE, because the codes of a dependency mean nothing
+ * there.
  */
 export class RpcError extends Error {
   override readonly name = 'RpcError';
   readonly code: Code;
   readonly reason: string | undefined;
-  /** The service that decided. */
+  /** Name of the service that decided to fail the call. */
   readonly domain: string | undefined;
   readonly values: Readonly<Record<string, string>>;
   readonly violations: readonly FieldViolation[];

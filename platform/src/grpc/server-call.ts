@@ -14,8 +14,8 @@ export type IncomingCall = Pick<grpc.ServerUnaryCall<unknown, unknown>, 'request
 };
 
 /**
- * Adapts a handler to grpc-js. The call gets the caller's deadline, but at most 30 s, and 5 s when the caller sets none. Its
- * signal aborts at the deadline and when the caller cancels. `domain` names this service in refusals.
+ * Adapts a handler to grpc-js. The call gets the caller's deadline, but at most 30 s, and 5 s when the caller sets
+ * none. Its signal aborts at the deadline and when the caller cancels. `domain` names this service in refusals.
  */
 export function toUnaryHandler(
   handler: Handler,

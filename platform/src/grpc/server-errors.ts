@@ -9,9 +9,11 @@ export class InternalError extends Error {
 }
 
 /**
- * Translates every error to AppError or InternalError. A failed call to a dependency becomes `unavailable`. Any other
- * unexpected error is logged with its stack and becomes InternalError. When the call's signal has aborted, the failure
- * becomes `deadline-exceeded` or `cancelled`, unless it is an AppError other than `unavailable`.
+ * Translates every error to AppError or InternalError. An AppError stays as it is. A failed call to a dependency
+ * becomes `unavailable`. Any other error is logged with its stack and becomes InternalError.
+ *
+ * When the call's signal has aborted, every error becomes `deadline-exceeded` or `cancelled`, apart from an AppError of
+ * a kind other than `unavailable`.
  */
 export function errors(log: Log, nowMs: () => number): Interceptor {
   return (next, method) => async (request, call) => {

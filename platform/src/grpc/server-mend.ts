@@ -4,12 +4,13 @@ import { AppError } from '../errors/index.ts';
 import { toStatus, toTrailers } from './status.ts';
 
 /*
-  grpc-js answers some calls by itself, before there is a request that a handler could see. Such a call appears in neither
-  metrics nor log. Two of these answers are INTERNAL although the caller is at fault; `mendStatus` corrects them.
+  grpc-js answers some calls by itself, before there is a request that a handler could see. Such a call appears neither
+  in the metrics nor in the log. Two of these answers are INTERNAL although the caller is at fault. `mendStatus`
+  corrects them.
 
   Others stay as they are because gRPC specifies them: RESOURCE_EXHAUSTED above the size limit (before or after
-  decompression), and UNIMPLEMENTED for an unknown encoding and for no message or several. One stays because only grpc-js
-  could correct it: it counts a timeout in 32 bits, so a timeout of 25 to 49 days passes at once.
+  decompression), and UNIMPLEMENTED for an unknown encoding and for no message or several. One stays because only
+  grpc-js could correct it: it counts a timeout in 32 bits, so a call with a timeout of 25 to 49 days ends at once.
 */
 type PartialStatus = Parameters<grpc.ServerInterceptingCallInterface['sendStatus']>[0];
 

@@ -40,8 +40,8 @@ const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 const MAX_STREAMS_PER_CONNECTION = 1_000;
 
 /**
- * Starts a server with tracing, metrics, log, error mapping, validation, deadlines, health and reflection. Requests of more
- * than 4 MiB are refused with RESOURCE_EXHAUSTED. Throws AppError `unavailable` when it cannot listen.
+ * Starts a server with tracing, metrics, log, error mapping, validation, deadlines, health and reflection. Requests of
+ * more than 4 MiB are refused with RESOURCE_EXHAUSTED. Throws AppError `unavailable` when it cannot listen.
  */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const server = new grpc.Server({

@@ -4,8 +4,7 @@ import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '@tally/proto
 import { type Status, StatusSchema } from '@tally/proto/google/rpc/status';
 import { Metadata, status as Code } from '@grpc/grpc-js';
 
-import type { AppError } from '../errors/index.ts';
-import { type ErrorKind } from '../errors/index.ts';
+import type { AppError, ErrorKind } from '../errors/index.ts';
 import { RpcError } from './rpc-error.ts';
 
 /** The gRPC code of each kind of error. */

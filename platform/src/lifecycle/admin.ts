@@ -8,7 +8,7 @@ interface AdminServer extends AsyncDisposable {
 /** The sources of the answers on the admin port. */
 interface AdminOptions {
   readonly metrics: Registry;
-  /** Resolves with undefined when the service can serve callers, otherwise with one sentence that says why it cannot. */
+  /** Resolves with the reason why the service cannot serve callers, or with undefined when it can. */
   readonly notReady: () => Promise<string | undefined>;
 }
 

@@ -15,6 +15,7 @@ export interface Program<C> {
   readonly name: string;
   /** One sentence for `--help`. */
   readonly purpose: string;
+  /** Reads the configuration. `--help` lists the variables that it reads. */
   readonly read: (reader: ConfigReader) => C;
   /** Starts the program, which runs until it is disposed. Disposing lets calls in flight end within the drain limit. */
   readonly start: (config: C) => Promise<Running>;
@@ -51,7 +52,7 @@ export async function runMain<C>(program: Program<C>, env: Environment, args: re
   }
 }
 
-/** Returns the text that the arguments ask for, with the exit code, or undefined when there are none. */
+/** Returns the text to print and the exit code, or undefined when there are no arguments and the program shall run. */
 export function answerArguments<C>(
   program: Program<C>,
   args: readonly string[],

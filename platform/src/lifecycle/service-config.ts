@@ -1,7 +1,7 @@
 import type { ConfigReader } from '../config/index.ts';
 import { LOG_LEVELS, type LogLevel } from '../telemetry/index.ts';
 
-/** Configuration that every service has. The names of its own variables begin with the service's name: `X_GRPC_PORT`. */
+/** Configuration that every service has. Names of variables that belong to one service begin with its name. */
 export interface ServiceConfig {
   readonly name: string;
   /** `production` refuses to start while the clock of the database is shifted. */

@@ -125,7 +125,7 @@ describe('readServiceConfig', () => {
       readServiceConfig(reader, 'example', { grpcPort: 9, adminPort: 8 }),
     );
 
-  test('needs the database alone, and is strict and local by default', () => {
+  test('requires only the URL of the database, and by default is in production mode and listens on 127.0.0.1', () => {
     expect(read({})).toEqual({
       name: 'example',
       mode: 'production',
@@ -141,7 +141,7 @@ describe('readServiceConfig', () => {
     });
   });
 
-  test('reads its own variables by the name of the service', () => {
+  test('reads variables whose names begin with the name of the service', () => {
     expect(read({ EXAMPLE_GRPC_PORT: '0', EXAMPLE_DATABASE_NAMED_STATEMENTS: 'false' })).toMatchObject({
       grpcPort: 0,
       namedStatements: false,

@@ -57,8 +57,8 @@ export interface RunningService extends ServicePorts, AsyncDisposable {
 const READY_LIMIT_MS = 1_000;
 
 /**
- * Starts a service. `build` creates its parts on the frame, pushes them onto the stack, and ends with `serve`. All parts are
- * disposed in reverse order when the service is disposed, and also when its start fails.
+ * Starts a service. `build` creates its parts on the frame, pushes them onto the stack, and ends with `serve`. All
+ * parts are disposed in reverse order when the service is disposed, and also when its start fails.
  */
 export async function startService<C extends ServiceConfig>(
   config: C,
@@ -116,12 +116,13 @@ export async function findTrouble(db: Pick<Db, 'within'>): Promise<string | unde
   }
 }
 
-/** Throws in production while the business clock of the database is shifted, which only tests do. */
+/** Throws AppError in production while the business clock of the database is shifted. Only tests may shift it. */
 export async function requireTrueClock(db: Queryable, mode: ServiceConfig['mode']): Promise<void> {
   if (mode !== 'production') return;
   const { rows } = await db.query(`select shift::text as shift from tally_clock where shift <> interval '0'`);
   if (rows.length > 0) {
-    const message = `the database's clock is shifted by ${rows[0].shift}: production needs 0; update tally_clock set shift = '0'`;
+    const repair = `update tally_clock set shift = '0'`;
+    const message = `the database's clock is shifted by ${rows[0].shift}: production needs 0; ${repair}`;
     throw new AppError('failed-precondition', message);
   }
 }

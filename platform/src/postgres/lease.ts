@@ -13,7 +13,7 @@ export interface Lease {
   release(): Promise<void>;
 }
 
-/** Creates a lease. `holder` is a UUID of this instance. Others can take the lease `durationMs` after the last `hold`. */
+/** Creates a lease. `holder` is a UUID of this instance. Others can take it `durationMs` after the last `hold`. */
 export function createLease(db: Queryable, name: string, holder: string, durationMs: number): Lease {
   return {
     async hold() {

@@ -1,16 +1,17 @@
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 
-/** Which database to migrate, and to what. */
+/** A database and its migrations. */
 interface MigrateOptions {
+  /** URL of the database, for the role that owns its tables. */
   readonly url: string;
   /** Folder of `0001_name.sql` files, each with a line `-- Up Migration`. */
   readonly dir: string;
 }
 
 /**
- * Runs the migrations that the database does not have yet, all or none, and resolves with their names. A second call waits
- * for the first. The role's timeouts are off in this session, because a migration may take long.
+ * Runs the migrations that the database does not have yet, all or none, and resolves with their names. A second call
+ * waits for the first. The role's timeouts are off in this session, because a migration may take long.
  */
 export async function migrate({ url, dir }: MigrateOptions): Promise<string[]> {
   const client = new pg.Client({ connectionString: url });

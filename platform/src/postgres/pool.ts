@@ -20,16 +20,16 @@ export type { QueryResult, Queryable, Transaction, TransactionOptions } from './
 /**
  * A pool of pipelined connections: queries that are started together are sent in one flush.
  *
- * Results have int8 as bigint. A database that cannot be reached or does not answer in time is AppError `unavailable`, with
- * the driver's error as its cause, which `failureOf` classifies. Disposing the pool closes its connections after their
- * queries.
+ * Results have int8 as bigint. A database that cannot be reached or does not answer in time is AppError `unavailable`,
+ * with the driver's error as its cause, which `failureOf` classifies. Disposing the pool closes its connections when
+ * their queries have ended.
  */
 export interface Db extends Queryable, AsyncDisposable {
   /** Returns a pool whose queries each end after `timeoutMs`, or at the role's own limit if that is shorter. */
   within(timeoutMs: number): Queryable;
   /**
-   * Runs `work` between BEGIN and COMMIT on one connection, and rolls back when it throws. Resolves only when the server
-   * has confirmed the commit.
+   * Runs `work` between BEGIN and COMMIT on one connection, and rolls back when it throws. Resolves only when the
+   * server has confirmed the commit.
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>;
 }
@@ -40,14 +40,14 @@ interface DbOptions {
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
   readonly maxConnections: number;
-  /** Longest wait for a free or new connection. 2000 by default. */
+  /** Maximum milliseconds to wait for a free or new connection. 2000 by default. */
   readonly connectTimeoutMs?: number;
   /**
-   * Longest wait for an answer. 5000 by default. It must exceed the role's transaction_timeout; it is for a server that has
-   * stopped altogether.
+   * Maximum milliseconds to wait for an answer. 5000 by default. It must exceed the role's transaction_timeout, because
+   * it is meant for a server that answers nothing at all.
    */
   readonly answerTimeoutMs?: number;
-  /** Whether queries are named statements, which saves planning. True by default. A pgbouncer older than 1.21 needs false. */
+  /** Whether queries are named statements, which saves planning. True by default. pgbouncer before 1.21 needs false. */
   readonly namedStatements?: boolean;
   /** Receives errors of idle connections. */
   readonly onError?: (error: Error) => void;

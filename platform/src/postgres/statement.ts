@@ -3,12 +3,12 @@ import type pg from 'pg';
 /** Turns a query into what the driver sends. */
 export type ToStatement = (text: string, values?: any[]) => pg.QueryConfig;
 
-// Queries that spread a list have a text for each length. Above the bound, further texts are sent without a name.
+// Queries that spread a list have a text for each length of the list. Texts above this number are sent without a name.
 const MAX_NAMED_STATEMENTS = 256;
 
 /**
- * Creates the function that names statements: each text with parameters gets a name of its own, so that the server plans it
- * once for each connection. Without `isNaming`, no statement has a name.
+ * Creates the function that names statements: each text with parameters gets a name of its own, so that the server
+ * plans it once for each connection. Without `isNaming`, no statement has a name.
  */
 export function createToStatement(isNaming: boolean): ToStatement {
   const names = new Map<string, string>();

@@ -18,8 +18,8 @@ export interface Queryable {
 /** An open transaction. */
 export interface Transaction extends Queryable {
   /**
-   * Takes a query that was started and not awaited, and sends COMMIT right after it, in the same round trip. An error of the
-   * query becomes the error of the transaction.
+   * Takes a query that was started and not awaited, and sends COMMIT right after it, in the same round trip. An error
+   * of the query becomes the error of the transaction.
    */
   sendWithCommit(query: Promise<unknown>): void;
 }
@@ -38,8 +38,8 @@ export const STATEMENT_TIMEOUT_MS = 3000;
 /**
  * Runs `work` between BEGIN and COMMIT on this connection. Throws its error without rolling back; see `rollBack`.
  *
- * Queries are pipelined: BEGIN is not awaited, and leaves with the first queries of the work. After a failed statement the
- * server answers COMMIT with ROLLBACK and without an error, so this answer is checked.
+ * Queries are pipelined: BEGIN is not awaited, and leaves with the first queries of the work. After a failed statement
+ * the server answers COMMIT with ROLLBACK and without an error, so this answer is checked.
  */
 export async function runTransaction<T>(
   client: Pick<pg.PoolClient, 'query'>,
@@ -53,6 +53,7 @@ export async function runTransaction<T>(
     opened.push(client.query(`set local statement_timeout = ${timeoutMs}`));
   }
   const begun = Promise.all(opened);
+  // Each promise with an empty `catch` is awaited later. Without it, a rejection before that would count as unhandled.
   begun.catch(() => {});
   let last: Promise<unknown> = Promise.resolve();
   const result = await work({
@@ -71,7 +72,7 @@ export async function runTransaction<T>(
   return result;
 }
 
-/** Rolls back after an error. Resolves with false when the connection is broken, and must not be used again. */
+/** Rolls back after an error. Resolves with false when that fails: the connection must then not be used again. */
 export async function rollBack(client: Pick<pg.PoolClient, 'query'>): Promise<boolean> {
   try {
     await client.query('rollback');

@@ -40,16 +40,16 @@ const MAX_QUEUED_COMMANDS = 10_000;
 
 /**
  * Opens a connection to a Redis that may be away. It connects in the background, and reconnects within 200 ms of the
- * server's return. Without a connection every command fails at once with RedisAwayError, and a command without an answer
- * fails after its limit. An error that the server answers is thrown as it is. A connection that is silent for a second is
- * replaced, because TCP notices a broken network only after many minutes.
+ * server's return. Without a connection every command fails at once with RedisAwayError, and a command without an
+ * answer fails after its limit. An error that the server answers is thrown as it is. A connection that is silent for a
+ * second is replaced, because TCP notices a broken network only after many minutes.
  */
 export function openRedis(options: RedisOptions): Redis {
   const { url, commandLimitMs, onChange } = options;
   const address = new URL(url).host;
   let client = connect();
   let wasThere: boolean | undefined;
-  /** Time of the oldest command since the last answer. */
+  /** Time of the first command after the last answer, by `performance.now`; undefined when there was none. */
   let unansweredSinceMs: number | undefined;
 
   function change(isThere: boolean, error?: unknown): void {
@@ -92,7 +92,7 @@ export function openRedis(options: RedisOptions): Redis {
       if (!used.isReady) throw new RedisAwayError(`no connection to Redis at ${address}`);
       unansweredSinceMs ??= performance.now();
       const answer = used.sendCommand([...command]).finally(() => {
-        // An answer that comes too late for its command counts as well.
+        // An answer that comes after the limit of its command shows as well that the connection works.
         if (used === client) unansweredSinceMs = undefined;
       });
       try {
@@ -123,11 +123,11 @@ function createSocketClient({ url, name, random }: RedisOptions) {
     commandsQueueMaxLength: MAX_QUEUED_COMMANDS,
     disableClientInfo: true,
     maintNotifications: 'disabled',
-    // The client's own timeout ends when a command is written. Ours lasts until the answer.
+    // The timeout of this library covers a command only until it is written. `withLimit` covers it until the answer.
     commandOptions: { timeout: 0 },
     socket: {
       connectTimeout: CONNECT_LIMIT_MS,
-      // At random, so that instances do not all reconnect at once.
+      // The pause is random, so that instances do not all reconnect at once.
       reconnectStrategy: () => MAX_RECONNECT_PAUSE_MS * (0.5 + random() / 2),
     },
   });
@@ -142,7 +142,7 @@ function limitHandshake(client: ReturnType<typeof createSocketClient>, onSilent:
   for (const event of ['error', 'ready'] as const) client.on(event, () => clearTimeout(timer));
 }
 
-/** Whether the server answered the command with an error. */
+/** Returns whether the server answered the command with an error. */
 function isOfServer(error: unknown): boolean {
   return error instanceof Error && ['ErrorReply', 'SimpleError', 'BlobError'].includes(error.constructor.name);
 }

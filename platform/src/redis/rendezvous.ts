@@ -1,10 +1,10 @@
 /**
- * Creates a function that chooses one of several nodes for a key, and returns its index. It uses rendezvous hashing, also
- * called highest random weight (D. Thaler and C. Ravishankar, "A Name-Based Mapping Scheme for Rendezvous", 1996).
+ * Creates a function that chooses one of several nodes for a key, and returns its index. It uses rendezvous hashing,
+ * also called highest random weight (D. Thaler and C. Ravishankar, "A Name-Based Mapping Scheme for Rendezvous", 1996).
  *
- * All processes that know the same names choose the same node, without coordination. A node that is added takes an equal
- * share of the keys from the others, and the keys of a node that is removed are spread over the others; no other key moves.
- * The order of the names does not matter. There must be at least one name.
+ * All processes that know the same names choose the same node, without coordination. A node that is added takes an
+ * equal share of the keys from the others, and the keys of a node that is removed are spread over the others; no other
+ * key moves. The order of the names does not matter. There must be at least one name.
  */
 export function createRendezvous(names: readonly string[]): (key: string) => number {
   const seeds = names.map(hashOf);

@@ -5,8 +5,8 @@ import { createRendezvous } from './rendezvous.ts';
 /** A cache of texts in several Redis servers. When a server is away, only its own keys are missing. */
 export interface ShardedCache {
   /**
-   * Resolves with undefined when the key is not cached. Rejects with RedisAwayError when its shard does not answer: at once
-   * while the shard is known to be away, otherwise after the command limit of its connection.
+   * Resolves with undefined when the key is not cached. Rejects with RedisAwayError when its shard does not answer: at
+   * once while the shard is known to be away, otherwise after the command limit of its connection.
    */
   get(key: string): Promise<string | undefined>;
   /** Stores a value for `ttlMs`, rounded to whole milliseconds, at least one. Rejects like `get`. */
@@ -16,7 +16,7 @@ export interface ShardedCache {
 /** Dependencies of a sharded cache. */
 interface ShardedCacheDeps {
   readonly clock: Pick<Clock, 'nowMs'>;
-  /** At least one. All processes must use the same addresses, because the address of a shard decides about its keys. */
+  /** At least one. All processes must use the same addresses, because an address decides which keys the shard holds. */
   readonly shards: readonly Pick<Redis, 'address' | 'send'>[];
 }
 

@@ -7,8 +7,8 @@ import { SHARED_AGAIN_MS, createSharedTokenBucket } from './token-bucket-redis.t
 const RATE = 10;
 
 /**
- * Stands in for Redis and its script with a burst of 1: it hands out turns an interval apart, and none for a second when it
- * knows nothing of the bucket. platform/test/token-buckets.test.ts tests the script itself on a real Redis.
+ * Stands in for Redis and its script with a burst of 1: it hands out turns an interval apart, and none for a second
+ * when it knows nothing of the bucket. platform/test/token-buckets.test.ts tests the script itself on a real Redis.
  */
 function createFakeRedis(nowMs: () => number) {
   let nextTurnMs: number | undefined;
@@ -67,7 +67,7 @@ test('processes share the rate, after the first second in which a new Redis hand
 });
 
 for (const instances of [1, 2, 3, 5, 10]) {
-  test(`${instances} processes together stay within the limit without Redis, and while it goes and returns`, async () => {
+  test(`${instances} processes stay within the limit without Redis, and while it goes and returns`, async () => {
     const { clock, redis, countTurns, mostInASecond, changes } = setUp({ instances });
     await clock.advance(3_333);
     redis.isAway = true;
@@ -131,7 +131,7 @@ function setUpOne() {
   return { clock, redis, turnsMs };
 }
 
-test('a turn that comes more than three quarters of an interval late is discarded, because the next one is too close', async () => {
+test('a turn that is more than three quarters of an interval late is discarded, so close is the next one', async () => {
   const { clock, turnsMs } = setUpOne();
   clock.lateMs = 80;
   await clock.advance(1050);
@@ -191,7 +191,7 @@ test('alone, nobody waits longer than an interval after the clock was set back',
   expect(isServed).toBe(true);
 });
 
-test('alone after a pause, the first turn is an interval away, because other processes may just have had theirs', async () => {
+test('alone after a pause, the first turn is an interval away: others may just have had theirs', async () => {
   const { clock, redis } = setUpOne();
   redis.isAway = true;
   const bucket = createSharedTokenBucket(

@@ -12,7 +12,7 @@ import type { Redis } from './client.ts';
 interface SharedTokenBucketDeps {
   readonly clock: Clock;
   readonly redis: Pick<Redis, 'send' | 'onReady'>;
-  /** Called with false when this process falls back to its own part of the limit, and with true when it shares again. */
+  /** Called with false when this process falls back to its part of the limit, and with true when it shares again. */
   readonly onChange?: (isShared: boolean) => void;
 }
 
@@ -32,11 +32,13 @@ interface SharedTokenBucketLimits {
 
 /*
   The generic cell rate algorithm (ITU-T I.371, virtual scheduling) in one round trip. It uses the clock of Redis, in
-  microseconds, so that the clocks of the callers need not agree. KEYS[1] holds the time at which the bucket is full again.
+  microseconds, so that the clocks of the callers need not agree. KEYS[1] holds the time at which the bucket is full
+  again. ARGV holds the interval, the tolerance for bursts, the longest wait that the caller accepts, `quiet`, `most`.
 
-  When Redis knows nothing of the bucket, because it is new or has lost its memory, it hands out no turn for `quiet`, because
-  processes that went on with their own parts may not have noticed its return yet. After its clock was set back, nobody waits
-  longer than `most`. The key has no TTL; otherwise a pause would look like a loss of memory.
+  When the bucket is new or Redis has lost its memory, the key is missing. Then no turn is handed out for `quiet`,
+  because processes that went on with their own parts may not have noticed the return of Redis yet. After the clock of
+  Redis was set back, nobody waits longer than `most`. The key has no TTL; otherwise a pause would look like a loss of
+  memory.
 */
 const TAKE = `
 local time = redis.call('TIME')
@@ -65,30 +67,33 @@ const MAX_LATE_SHARE = 0.75;
 const PART_MARGIN = 1.05;
 
 /**
- * Milliseconds after the return of Redis until the shared limit holds again: 200 to connect, 250 until the next call, and
- * 1000 in which a Redis that lost its memory hands out nothing. One turn that a process had reserved of its own part may
- * come later.
+ * Milliseconds after the return of Redis until the shared limit holds again: 200 to connect, 250 until the next call,
+ * and 1000 in which a Redis that lost its memory hands out nothing. One turn that a process had reserved of its own
+ * part may come later.
  */
 export const SHARED_AGAIN_MS = 1_500;
 
 /**
  * Creates a token bucket that several processes share through Redis.
  *
- * Turns are due at points in time, as in `createTokenBucket`. A process reserves one turn at a time (`createTurnQueue`), so a
- * caller that leaves passes its turn to the next one of its process, and at most one turn of each process is wasted. A turn
- * that could not be taken for three quarters of an interval is discarded: a busy process gets fewer turns and never catches
- * up. The last quarter of the interval is left for the way to Redis and to the destination. While these take no longer, any
- * window of one second has at most rate + burst turns.
+ * Turns are due at points in time, as in `createTokenBucket`. A process reserves one turn at a time
+ * (`createTurnQueue`), so a caller that leaves passes its turn to the next one of its process, and at most one turn of
+ * each process is wasted. A turn that could not be taken for three quarters of an interval is discarded: a busy process
+ * gets fewer turns and never catches up. The last quarter of the interval is left for the answer of Redis and for the
+ * way to the destination. While the two take no longer than that, any window of one second has at most rate + burst
+ * turns.
  *
- * While Redis cannot be reached, each process falls back to its part of the rate. If the part is one turn a second or more,
- * it is rounded down to whole turns. They are evenly spaced, and the first is an interval away, so that the sum of all
- * processes stays within the limit from the first moment on. Only a process that alone cannot reach Redis adds its part to
- * what the others share; the sum can then exceed the rate by that part.
+ * While Redis cannot be reached, each process falls back to its part of the rate. If the part is one turn a second or
+ * more, it is rounded down to whole turns. They are evenly spaced, and the first is due an interval after the fallback,
+ * so that the sum of all processes stays within the limit from the first moment on. The sum exceeds the limit only
+ * while some processes reach Redis and others do not: those others add their parts to the full rate that is shared
+ * through Redis.
  */
 export function createSharedTokenBucket(deps: SharedTokenBucketDeps, limits: SharedTokenBucketLimits): TokenBucket {
   const intervalMs = 1000 / limits.ratePerSecond;
   const source = createSource(deps, limits, intervalMs);
-  // A negative wait reserves nothing. It starts the quiet second at the first connection instead of at the first caller.
+  // Asks once for a turn at each connection. The negative wait reserves nothing, but a new bucket begins its quiet
+  // second at the first connection instead of at the first caller.
   deps.redis.onReady = () => void take(deps.redis, limits, intervalMs, -1).catch(() => {});
   return createTurnQueue(deps.clock, { maxWaiting: limits.maxWaiting, maxLateMs: MAX_LATE_SHARE * intervalMs }, source);
 }
@@ -157,7 +162,7 @@ async function take(
 /** Creates this process's own part of the limit, for the time without Redis. */
 function createPart(clock: Pick<Clock, 'nowMs'>, { ratePerSecond, instances }: SharedTokenBucketLimits) {
   const share = ratePerSecond / instances;
-  // With fractions of turns, seconds in which several processes have one turn more could coincide.
+  // With fractions of turns, several processes could each have one turn more in the same second.
   const intervalMs = (1000 / (share >= 1 ? Math.floor(share) : share)) * PART_MARGIN;
   let nextMs = 0;
   /** Returns when the next turn is due, at most an interval away even after the clock was set back. */

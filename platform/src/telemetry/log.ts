@@ -3,19 +3,19 @@ import pino from 'pino';
 
 import { AppError } from '../errors/index.ts';
 
-/** A structured log, one JSON object a line: `log.info({ port }, 'the service is up')`. */
+/** A structured log with one JSON object per line: `log.info({ port }, 'the service is up')`. */
 export type Log = Pick<pino.Logger, 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'isLevelEnabled' | 'flush'>;
 
 /** The levels of LOG_LEVEL, from the least severe. `silent` turns the log off. */
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-// A secret could reach a log line by mistake under these names.
+// Values of these fields are not shown, because a secret could reach a log line by mistake under these names.
 const REDACTED = ['token', '*.token', 'password', '*.password', '*["x-product-token"]', 'url', '*.url'];
 
 /**
- * Creates a log. It writes to `destination`, which is standard output by default, synchronously, so that a crash loses no
- * lines. Within a trace each line has its trace_id.
+ * Creates a log. It writes to `destination`, which is standard output by default, synchronously, so that a crash loses
+ * no lines. Within a trace each line has its trace_id.
  */
 export function createLog(service: string, level: LogLevel, destination?: pino.DestinationStream): Log {
   return pino(
@@ -40,8 +40,8 @@ const BUGS = [TypeError, RangeError, ReferenceError, SyntaxError];
 
 /**
  * Returns what the log shows of an error and its causes. Only known fields are shown, because an error of the database
- * driver also has the values of the row (`detail`), which are personal data. An expected failure may repeat many times in
- * an outage, so it has no stack, and neither have its causes, apart from bugs.
+ * driver also has the values of the row (`detail`), which are personal data. An expected failure may repeat many times
+ * in an outage, so it has no stack, and neither have its causes, apart from bugs.
  */
 function describeError(error: unknown): unknown {
   return describe(error, false);

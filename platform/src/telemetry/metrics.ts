@@ -3,15 +3,15 @@ import { Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import { tallyVersion } from '../version/index.ts';
 
 /**
- * Creates the registry of one service, whose name labels every metric. It holds `tally_build_info` and the metrics of the
- * process that are right on Bun: CPU, memory, open files and the lag of the event loop.
+ * Creates the registry of one service, whose name labels every metric. It holds `tally_build_info` and the metrics of
+ * the process that are right on Bun: CPU, memory, open files and the lag of the event loop.
  */
 export function createMetrics(service: string): Registry {
   const registry = new Registry();
   registry.setDefaultLabels({ service });
   collectDefaultMetrics({ register: registry });
   for (const name of MEANINGLESS_ON_BUN) registry.removeSingleMetric(name);
-  // A constant 1 whose labels tell the build apart, as OpenMetrics' Info type does.
+  // The labels name the build, and the value says nothing. OpenMetrics calls this type Info; prom-client lacks it.
   new Gauge({
     name: 'tally_build_info',
     help: 'Version of Tally and of Bun; the value is always 1',
@@ -21,7 +21,7 @@ export function createMetrics(service: string): Registry {
   return registry;
 }
 
-// These are zero or wrong on Bun.
+// Default metrics that are zero or wrong on Bun.
 const MEANINGLESS_ON_BUN = [
   'nodejs_active_handles',
   'nodejs_active_handles_total',

@@ -14,8 +14,8 @@ interface Tracing extends AsyncDisposable {
 const FLUSH_LIMIT_MS = 2_000;
 
 /**
- * Opens the tracing of one service. With an OTLP endpoint its spans are sent in batches. Without one no spans are recorded,
- * but an incoming traceparent is still passed on.
+ * Opens the tracing of one service. With an OTLP endpoint its spans are sent in batches. Without one no spans are
+ * recorded, but an incoming traceparent is still passed on.
  */
 export function openTracing(service: string, otlpEndpoint?: string): Tracing {
   installOnce();
@@ -34,7 +34,7 @@ export function openTracing(service: string, otlpEndpoint?: string): Tracing {
   };
 }
 
-/** Sets the context manager and the propagator, which are global in OpenTelemetry. */
+/** Sets the context manager and the propagator of the process. OpenTelemetry ignores every call after the first. */
 function installOnce(): void {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   propagation.setGlobalPropagator(new W3CTraceContextPropagator());
@@ -52,7 +52,7 @@ function toTraceparent(ctx: Context): string | undefined {
   return carrier.traceparent;
 }
 
-/** Returns the context that a traceparent names. Without a valid one it is the current context. */
+/** Returns the context that a traceparent names, or the current context when there is no valid traceparent. */
 export function fromTraceparent(traceparent: string | undefined): Context {
   return traceparent === undefined ? context.active() : propagation.extract(context.active(), { traceparent });
 }

@@ -6,7 +6,7 @@ import type { Call } from '../grpc/handler.ts';
 /** A unary method, for tests of interceptors: `grpc.health.v1.Health/Check`. */
 export const METHOD: DescMethodUnary = Health.method.check;
 
-/** Creates an incoming call without a transport. It has no deadline to speak of, and is not cancelled. */
+/** Creates an incoming call without a transport. By default its deadline is never reached, and it is not cancelled. */
 export function createCall({
   headers = {},
   ...parts

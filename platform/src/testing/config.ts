@@ -2,7 +2,7 @@ import { type ConfigReader, readConfig } from '../config/index.ts';
 
 /** Configuration of the tests. */
 interface TestConfig {
-  /** URL of the superuser's database on the PostgreSQL that all test files share; undefined: each process starts one. */
+  /** Superuser's URL of the PostgreSQL that all test processes share; undefined when each process starts its own. */
   readonly postgresUrl: string | undefined;
   /** Number of the test process, for names that must differ between processes. */
   readonly worker: string;

@@ -20,8 +20,8 @@ const ROOT = resolve(import.meta.dir, '../../..');
 const PASSWORD = 'tally';
 
 /**
- * Creates a database with `sql/<name>/migrations`, in some 30 ms: the migrations run once for each server, in a template
- * that is cloned.
+ * Creates a database with `sql/<name>/migrations`, in some 30 ms: the migrations run once for each server, in a
+ * template that is cloned.
  */
 export async function openTestDatabase(name: string): Promise<TestDatabase> {
   const serverUrl = await serverOfThisRun();

@@ -6,7 +6,7 @@ import { type EmbeddedBroker, type KafkaPrograms, fetchKafka, startEmbeddedKafka
 import { AppError } from '../errors/index.ts';
 import { quietPorts } from './ports.ts';
 
-/** A Kafka cluster of one test, whose brokers are stopped, killed and started again on their ports. */
+/** A Kafka cluster of one test, whose brokers can be stopped, killed and started again on their ports. */
 export interface TestKafka extends AsyncDisposable {
   /** `host:port` of every broker. */
   readonly brokers: readonly string[];
@@ -40,6 +40,7 @@ export async function missingKafka(): Promise<string | undefined> {
   }
 }
 
+/** Starts a cluster of `count` brokers. Throws AppError when `missingKafka` has a reason. */
 export async function openTestKafka(count = 1): Promise<TestKafka> {
   const dir = mkdtempSync(join(tmpdir(), 'tally-kafka-'));
   const ports = quietPorts(2 * count);

@@ -1,8 +1,8 @@
 import { describe, test } from 'bun:test';
 
 /*
-  Tests that need something which a machine may lack. Where it is missing, one skipped test says so: its name ends with the
-  reason, and the hooks of a group do not run.
+  Tests that need something which a machine may lack. Where it is missing, the test or the whole group becomes one
+  skipped test, whose name ends with the reason. The hooks of a skipped group do not run.
 */
 
 /** Declares a test, or a skipped one if something is missing. */

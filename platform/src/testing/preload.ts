@@ -3,7 +3,7 @@ import { afterAll, setDefaultTimeout } from 'bun:test';
 import { closeTestServer } from './database.ts';
 import { closeTestKafka } from './kafka.ts';
 
-// The limit holds for hooks as well, in which servers start on a busy machine.
+// The limit holds for hooks as well. They start servers, which may take long on a busy machine.
 setDefaultTimeout(30_000);
 
 // After the last test of the process.

@@ -36,6 +36,7 @@ export interface TestRedis extends AsyncDisposable, Pick<EmbeddedRedis, 'port' |
   start(): Promise<void>;
 }
 
+/** Starts a Redis with 16 MiB of memory. Throws when `missingRedis` has a reason. */
 export async function openTestRedis(eviction: EmbeddedRedisOptions['eviction'] = 'noeviction'): Promise<TestRedis> {
   const found = await redisForTests();
   if (found === undefined) throw new Error(MISSING);

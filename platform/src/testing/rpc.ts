@@ -25,7 +25,7 @@ export function sendRaw(address: string, path: string, bytes: Uint8Array): Promi
   }).finally(() => client.close());
 }
 
-/** Resolves with the outcome of a call as a short text: `OK`, or code and reason, as `FAILED_PRECONDITION NOT_READY`. */
+/** Resolves with the outcome of a call as a text: `OK`, or code and reason, such as `FAILED_PRECONDITION NOT_READY`. */
 export async function outcomeOf(call: Promise<unknown>): Promise<string> {
   const error = await failureOfCall(call);
   return error === undefined ? 'OK' : [grpc.status[error.code], error.reason].filter(Boolean).join(' ');
