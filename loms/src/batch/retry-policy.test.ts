@@ -59,6 +59,12 @@ test('more than eight conflicts in a row are the fault of a command', () => {
   expect(failWith(policy, 1, ['conflict'])).toEqual([undefined]);
 });
 
+test('after a command was rejected for its conflicts, the next one is retried as often', () => {
+  const policy = createRetryPolicy(8, () => 1);
+  failWith(policy, 1, times(9, 'conflict'));
+  expect(failWith(policy, 1, ['conflict'])).toEqual([20]);
+});
+
 test('other failures between conflicts begin the count anew', () => {
   const policy = createRetryPolicy(8, () => 1);
   failWith(policy, 2, [...times(8, 'conflict'), 'lost', ...times(8, 'conflict')]);

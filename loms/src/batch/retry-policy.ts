@@ -52,6 +52,7 @@ export function createRetryPolicy(maxBatchCommands: number, random: () => number
       failuresInRow += 1;
       if (failure === 'culprit' && batchLength === 1) {
         failuresInRow = 0;
+        conflictsInRow = 0;
         return undefined;
       }
       const { isHalved, isPaused } = RECOVERIES[failure];
