@@ -11,7 +11,7 @@ export interface EventId {
 
 const MAX_LISTED = 100;
 
-/** Returns at most 100 quarantined events as lines to print, and a last line that says how many these are. */
+/** Returns at most 100 quarantined events as lines to print, and a last line that says how many there are. */
 export async function listQuarantine(db: Db): Promise<string[]> {
   const rows = await listQuarantined.run({ limit: MAX_LISTED }, db);
   if (rows.length === 0) return ['no event is quarantined'];
@@ -19,6 +19,7 @@ export async function listQuarantine(db: Db): Promise<string[]> {
     ({ order_id: orderId, version, status, moment, quarantine }) =>
       `order ${orderId} version ${version} (${status}, ${moment.toISOString()}): ${quarantine}`,
   );
+  if (rows.length === MAX_LISTED) return [...lines, `these are the first ${MAX_LISTED} quarantined events`];
   return [...lines, rows.length === 1 ? '1 event is quarantined' : `${rows.length} events are quarantined`];
 }
 
