@@ -55,7 +55,7 @@ export async function playStory({ clients: { cart, loms, notifier }, firstUser, 
   say(`  Checkout  Cleo: ${refusal.reason}, ${describeShortage(refusal)}`);
   await showNotifications(BigInt(refusal.values['orderId'] ?? 0), 'failed');
 
-  say('Ben lets go, and the teapots come back.');
+  say('Ben cancels his order, and the teapots come back.');
   await loms.orderCancel({ orderId: first.orderID }, call());
   await showNotifications(first.orderID, 'cancelled');
   const { count } = await loms.stockInfo({ sku: SKUS.teapot }, call());
