@@ -23,7 +23,7 @@ export const file_cart_cart: GenFile = /*@__PURE__*/
  */
 export type CartItem = Message<"cart.CartItem"> & {
   /**
-   * Ignored. The user of the request counts.
+   * Ignored. The field `user` of the request names the shopper.
    *
    * @generated from field: int64 user = 1;
    */
@@ -169,14 +169,15 @@ export const ListedItemSchema: GenMessage<ListedItem> = /*@__PURE__*/
  */
 export type ListResponse = Message<"cart.ListResponse"> & {
   /**
-   * Sum of count × price. A client that declares this field as uint32 can read it, since both have the same wire format.
+   * Sum of count × price. A client that declares this field as uint32 can read it too, since both types have the same
+   * wire format.
    *
    * @generated from field: uint64 total_price = 1;
    */
   totalPrice: bigint;
 
   /**
-   * The products by sku, ascending. None when the cart is empty.
+   * The products by sku, ascending. Empty when the cart is empty.
    *
    * @generated from field: repeated cart.ListedItem items = 2;
    */
@@ -233,7 +234,7 @@ export const CheckoutRequestSchema: GenMessage<CheckoutRequest> = /*@__PURE__*/
  */
 export type CheckoutResponse = Message<"cart.CheckoutResponse"> & {
   /**
-   * The order, as loms.Loms knows it.
+   * The id of the order in loms.Loms.
    *
    * @generated from field: int64 orderID = 1;
    */
@@ -250,23 +251,23 @@ export const CheckoutResponseSchema: GenMessage<CheckoutResponse> = /*@__PURE__*
 /**
  * Keeps a cart for each shopper, and turns it into one order.
  *
- * A refusal carries google.rpc.ErrorInfo with the service that refused as its domain, a reason in capitals, and the values
- * that it is about. A refusal that a retry can mend carries google.rpc.RetryInfo too. These refusals are possible at every
- * call:
+ * A refusal carries google.rpc.ErrorInfo. Its domain is the service that refused, its reason is written in capitals,
+ * and its metadata holds the values that are named in backquotes below. When a retry may succeed, the refusal also
+ * carries google.rpc.RetryInfo. These refusals are possible at every call:
  *
  * - INVALID_ARGUMENT, INVALID_REQUEST: a field breaks a rule of this file. BadRequest lists at most 20 of the fields.
  * - INVALID_ARGUMENT, MALFORMED_REQUEST: the bytes are not a request.
  * - UNAVAILABLE, DATABASE_UNAVAILABLE: the database does not answer.
  *
- * AddItem and List ask the product service. They send it the token in the gRPC metadata or HTTP header `x-product-token`
- * or, without one, the configured token. These refusals are possible at both:
+ * AddItem and List ask the product service. They send it the token that the caller gives in `x-product-token` (gRPC
+ * metadata or HTTP header) or, without one, the configured token. These refusals are possible at both:
  *
  * - RESOURCE_EXHAUSTED, PRODUCT_LIMIT: too many product look-ups are waiting. RetryInfo says when to call again.
  * - UNAVAILABLE, PRODUCT_UNAVAILABLE: the product service does not answer, or its answer is invalid.
  * - UNAUTHENTICATED, WRONG_PRODUCT_TOKEN: the product service refused the token in `x-product-token`.
  *
- * AddItem and Checkout take an `idempotency-key` (gRPC metadata or HTTP header, 1 to 255 visible ASCII characters). A key
- * belongs to one user and to one of the two calls, and is known for 24 hours.
+ * AddItem and Checkout take an `idempotency-key` (gRPC metadata or HTTP header, 1 to 255 visible ASCII characters). A
+ * key belongs to one user and to one of the two calls, and is known for 24 hours.
  *
  * @generated from service cart.Cart
  */
@@ -274,15 +275,16 @@ export const Cart: GenService<{
   /**
    * Adds units of a product to the cart.
    *
-   * The stock must cover all units of the product that the cart then holds, except for those that an open checkout has
-   * frozen. Calls with the same `idempotency-key` and the same item count once.
+   * The stock must cover all units of the product that the cart would then hold, except for those that an open checkout
+   * of this cart has frozen. When a call is repeated with the same `idempotency-key`, its units are added only once.
    *
    * Refused with:
    *
    * - FAILED_PRECONDITION, UNKNOWN_SKU: there is no such product.
-   * - FAILED_PRECONDITION, CART_FULL: the cart holds 1000 other products, or would hold more than 65535 units of this one.
+   * - FAILED_PRECONDITION, CART_FULL: the cart holds 1000 other products, or would hold more than 65535 units of this
+   *   one.
    * - FAILED_PRECONDITION, INSUFFICIENT_STOCK: `shortages` is a JSON array with one {sku, requested, available}.
-   * - ALREADY_EXISTS, IDEMPOTENCY_KEY_REUSED: the key was used with another item.
+   * - ALREADY_EXISTS, IDEMPOTENCY_KEY_REUSED: the key was used with another sku or count.
    * - UNAVAILABLE, DEPENDENCY_UNAVAILABLE: loms does not say what is in stock.
    *
    * @generated from rpc cart.Cart.AddItem
@@ -303,12 +305,15 @@ export const Cart: GenService<{
     output: typeof EmptySchema;
   },
   /**
-   * Lists the products in the cart, with current names and prices. A product that no longer exists keeps its last name and
-   * price.
+   * Lists the products in the cart, with current names and prices. A product that no longer exists keeps its last name
+   * and price.
    *
-   * The rate of product look-ups is limited. When the cart holds more uncached products than the limit lets through before
-   * the deadline, the call is refused with PRODUCT_LIMIT. What was looked up by then is cached, so that a retry gets
-   * further.
+   * The rate of product look-ups is limited. When the cart holds more uncached products than can be looked up before
+   * the deadline, the whole call is refused with PRODUCT_LIMIT. Products that were looked up by then are cached, so
+   * that a retry gets further.
+   *
+   * Refused with RESOURCE_EXHAUSTED, POOL_FULL, when the look-ups of other List calls leave no room for those of this
+   * one.
    *
    * @generated from rpc cart.Cart.List
    */
@@ -330,19 +335,23 @@ export const Cart: GenService<{
   /**
    * Orders what the cart holds, and takes the ordered units out of the cart.
    *
-   * Calls for one cart at the same time make one order, and each of them returns it. A call with an `idempotency-key` that
-   * led to an order before returns that order. A refused checkout leaves the cart as it is, and frees its key.
+   * Calls for one cart at the same time make one order together, and each of them returns it. A call with an
+   * `idempotency-key` that led to an order before returns that order. A refused checkout leaves the cart as it is, and
+   * its key can be used again.
    *
    * Refused with:
    *
-   * - FAILED_PRECONDITION, EMPTY_CART: for ten minutes, `lastOrderId` names the last order of the cart.
-   * - FAILED_PRECONDITION, INSUFFICIENT_STOCK, from loms: `orderId` names the failed order, `shortages` is a JSON array of
-   *   {sku, requested, available} with at most 20 entries, and `total` counts all shortages.
-   * - FAILED_PRECONDITION, CHECKOUT_EXPIRED, from loms: no order within a minute. `orderId` names the failed order.
-   * - UNAVAILABLE or RESOURCE_EXHAUSTED, CHECKOUT_PENDING: it is not known yet whether there is an order. Call again, with
-   *   the same key if there was one. The call joins the open checkout and returns its result.
-   * - UNAVAILABLE, CHECKOUT_CONFLICT or CHECKOUT_ABANDONED: the checkout was closed without an order, because its id was
-   *   taken or by an operator. Call again to start a new checkout.
+   * - FAILED_PRECONDITION, EMPTY_CART: the cart is empty. For ten minutes after the last order of the cart,
+   *   `lastOrderId` names that order.
+   * - FAILED_PRECONDITION, INSUFFICIENT_STOCK, from loms: `orderId` names the failed order, `shortages` is a JSON array
+   *   of {sku, requested, available} with at most 20 entries, and `total` counts all shortages.
+   * - FAILED_PRECONDITION, CHECKOUT_EXPIRED, from loms: loms made no order within a minute after the checkout began.
+   *   `orderId` names the failed order.
+   * - UNAVAILABLE or RESOURCE_EXHAUSTED, CHECKOUT_PENDING: it is not known yet whether there is an order. Call again,
+   *   with the same key if there was one. The call joins the open checkout and returns its result.
+   * - UNAVAILABLE, CHECKOUT_CONFLICT: another program had used the id of the checkout, so the checkout was closed
+   *   without an order. Call again to start a new one.
+   * - UNAVAILABLE, CHECKOUT_ABANDONED: an operator closed the checkout without an order. Call again to start a new one.
    *
    * @generated from rpc cart.Cart.Checkout
    */

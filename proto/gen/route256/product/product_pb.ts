@@ -85,7 +85,7 @@ export type ListSkusRequest = Message<"route256.product.ListSkusRequest"> & {
   startAfterSku: number;
 
   /**
-   * Maximum number of skus to list. At most 1000 are listed.
+   * Maximum number of skus to list. A larger number than 1000 counts as 1000.
    *
    * @generated from field: uint32 count = 3;
    */
@@ -119,16 +119,16 @@ export const ListSkusResponseSchema: GenMessage<ListSkusResponse> = /*@__PURE__*
   messageDesc(file_route256_product_product, 3);
 
 /**
- * The product catalogue, an external service. It allows 10 calls per second over all its clients.
+ * The product catalogue, an external service. It allows 10 calls per second, counted over all its clients.
  *
- * Every call carries a token. A wrong token is refused with UNAUTHENTICATED, and a call above the limit with
- * RESOURCE_EXHAUSTED.
+ * Every call carries a token. A call with a wrong token is refused with UNAUTHENTICATED, and a call above the limit
+ * with RESOURCE_EXHAUSTED.
  *
  * @generated from service route256.product.ProductService
  */
 export const ProductService: GenService<{
   /**
-   * Returns the name and the price of a product. NOT_FOUND: there is no such product.
+   * Returns the name and the price of a product. Refused with NOT_FOUND when there is no such product.
    *
    * @generated from rpc route256.product.ProductService.GetProduct
    */
@@ -138,7 +138,7 @@ export const ProductService: GenService<{
     output: typeof GetProductResponseSchema;
   },
   /**
-   * Lists skus in ascending order.
+   * Lists skus in ascending order, one page at a time.
    *
    * @generated from rpc route256.product.ProductService.ListSkus
    */
