@@ -24,13 +24,17 @@ import { createRedisProductCache } from './products/product-cache-redis.ts';
 import { createGrpcProductService } from './products/product-service-grpc.ts';
 import type { Products } from './products/products.ts';
 
-/** Milliseconds for one call of the product service. It goes on for this long when its caller goes away. */
+/**
+ * Maximum milliseconds for one call of the product service. When its caller goes away, the call still runs to its end.
+ */
 const CALL_LIMIT_MS = 2_000;
 const MAX_WAITING_CALLS = 1_000;
-/** The breaker opens after 5 failed calls in a row. Then one call a second finds out whether the service is back. */
+/** The breaker opens after 5 failed calls in a row. From then on, one probe a second finds out whether it may close. */
 const BREAKER_LIMITS = { maxFailures: 5, openMs: 1_000 } as const;
 const LIMIT_KEY = 'tally:limit:product';
-/** Milliseconds that a turn may take in Redis. After that, this instance falls back to its own part of the limit. */
+/**
+ * Milliseconds that Redis may take to grant one call. After that, this instance falls back to its part of the limit.
+ */
 const LIMITER_COMMAND_LIMIT_MS = 250;
 /** Milliseconds that a read of the shared cache may take. After that, it counts as a miss. */
 const CACHE_COMMAND_LIMIT_MS = 100;
@@ -41,9 +45,12 @@ type Frame = Pick<ServiceFrame, 'log' | 'metrics' | 'tracer' | 'loop'>;
 type OpenRedis = (url: string, commandLimitMs: number) => Redis;
 
 /**
- * Opens everything between cart and the product service: the caches, and the interceptors of the client. A call first checks
- * the breaker, so that it does not wait for a turn in vain, then waits for its turn at the limit, then runs through the
- * breaker, which may have opened meanwhile.
+ * Opens everything between cart and the product service: the caches, the limit of calls, and the client with its
+ * interceptors.
+ *
+ * A call passes the interceptors in their order. It is refused while the breaker is open, so that it does not wait in
+ * vain. Then it waits for its turn at the limit. Then it runs through the breaker, which may have opened meanwhile, and
+ * which counts its outcome.
  */
 export async function openProducts(frame: Frame, config: CartConfig, stack: AsyncDisposableStack): Promise<Products> {
   const { log, metrics, tracer, loop } = frame;

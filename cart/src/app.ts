@@ -15,6 +15,7 @@ import { createGrpcOrders } from './orders/orders-grpc.ts';
 import { createCartRpc } from './rpc.ts';
 import { createPostgresStore } from './store/store-postgres.ts';
 
+/** Maximum number of open checkouts that the resumer works on at the same time. */
 const MAX_RESUMED_CHECKOUTS = 16;
 
 /** Starts cart. Builds its parts in order; disposing the service takes them apart in the reverse order. */

@@ -8,19 +8,19 @@ export interface CartConfig extends ServiceConfig {
   readonly productToken: string;
   /** Maximum rate of calls to the product service, over all instances. */
   readonly productCallsPerSecond: number;
-  /** Maximum number of calls to the product service at once after a pause, over all instances. */
+  /** Maximum number of calls to the product service that go out together after a pause, over all instances. */
   readonly productCallBurst: number;
-  /** Number of instances of cart. Each takes an equal part of the limit while it cannot share it through Redis. */
+  /** Number of instances of cart. While Redis does not share the limit among them, each uses an equal part of it. */
   readonly instances: number;
-  /** Redis through which the instances share the limit. Undefined: each instance takes its part. */
+  /** Redis through which the instances share the limit. Undefined: each instance uses its equal part. */
   readonly limiterRedisUrl: string | undefined;
   /** Shards of the product cache that the instances share. None: each instance caches alone. */
   readonly cacheRedisUrls: readonly string[];
   /** Maximum number of product look-ups that run at once, over all List calls. */
   readonly lookUpWorkers: number;
-  /** Maximum number of product look-ups that wait for a worker. A List call above it is refused. */
+  /** Maximum number of product look-ups that wait for a worker. A List call that would exceed it is refused. */
   readonly maxQueuedLookUps: number;
-  /** Milliseconds between two looks for abandoned checkouts. */
+  /** Milliseconds between two searches for open checkouts that nobody works on. */
   readonly resumeIntervalMs: number;
 }
 
@@ -44,7 +44,7 @@ export function readCartConfig(reader: ConfigReader): CartConfig {
     ),
     productCallBurst: reader.integer(
       'CART_PRODUCT_CALL_BURST',
-      'Maximum number of product calls at once after a pause.',
+      'Maximum number of product calls that go out together after a pause.',
       {
         fallback: 1,
         min: 1,
@@ -80,7 +80,7 @@ export function readCartConfig(reader: ConfigReader): CartConfig {
     }),
     maxQueuedLookUps: reader.integer(
       'CART_MAX_QUEUED_LOOK_UPS',
-      'Maximum number of product look-ups that wait; a List call above it is refused.',
+      'Maximum number of product look-ups that wait; a List call that would exceed it is refused.',
       {
         fallback: 10_000,
         min: 1_000,
@@ -88,11 +88,15 @@ export function readCartConfig(reader: ConfigReader): CartConfig {
         unit: 'look-ups',
       },
     ),
-    resumeIntervalMs: reader.integer('CART_RESUME_INTERVAL_MS', 'Pause between two searches for abandoned checkouts.', {
-      fallback: 500,
-      min: 10,
-      max: 60_000,
-      unit: 'ms',
-    }),
+    resumeIntervalMs: reader.integer(
+      'CART_RESUME_INTERVAL_MS',
+      'Pause between two searches for open checkouts that nobody works on.',
+      {
+        fallback: 500,
+        min: 10,
+        max: 60_000,
+        unit: 'ms',
+      },
+    ),
   };
 }

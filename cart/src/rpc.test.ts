@@ -21,7 +21,7 @@ import { createGrpcOrders } from './orders/orders-grpc.ts';
 import { createCartRpc } from './rpc.ts';
 import { createMemoryStore } from './store/store-memory.ts';
 
-/** The whole service except its frame: no socket, no database. */
+/** Creates the whole service except its frame, without a socket and a database. */
 function setUp() {
   const clock = createFakeClock();
   const store = createMemoryStore({ clock });

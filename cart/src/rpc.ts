@@ -12,7 +12,7 @@ interface CartRpcDeps extends AddItemDeps, ListDeps {
   readonly checkouts: Checkouts;
 }
 
-/** Implements cart.Cart: message in, use case, message out. */
+/** Implements cart.Cart: turns each message into a command, runs the use case, and turns its answer into a message. */
 export function createCartRpc(deps: CartRpcDeps): Implementation<typeof Cart> {
   const { store, checkouts } = deps;
   return {

@@ -17,14 +17,19 @@ export interface Addition {
   readonly key: AddKey | undefined;
   /** The answer of the product service; undefined means that there is no such product. */
   readonly product: PromiseSettledResult<Product | undefined>;
-  /** The answer of loms: units that can be ordered. A failure of loms counts only when nothing else refuses the request. */
+  /**
+   * The answer of loms: units that can be ordered. If loms failed, that matters only when nothing else refuses the
+   * request.
+   */
   readonly available: PromiseSettledResult<bigint>;
 }
 
-/** Undefined when the units are in the cart, added now or by an earlier request with the same key. */
+/**
+ * Undefined when the request is accepted: its units are added now, or were added by an earlier request with its key.
+ */
 export type AdditionAnswer = { readonly error: unknown } | undefined;
 
-/** Adds units to the line of their sku. A key that was used before decides the answer ahead of every other check. */
+/** Adds units to the line of their sku. When the key was used before, nothing else is checked and nothing is added. */
 export function addItem(cart: Cart, addition: Addition): Decision<AdditionAnswer> {
   const { sku, count, key, product } = addition;
   if (key !== undefined && cart.addKeyHash !== undefined) return unchanged(answerByKey(key, cart.addKeyHash));
@@ -39,12 +44,14 @@ export function addItem(cart: Cart, addition: Addition): Decision<AdditionAnswer
   return { changes: key === undefined ? changes : { ...changes, addKey: key }, answer: undefined };
 }
 
-/** Answers a request whose key was used before, with a request that has the hash `usedHash`. */
+/** Returns the answer to a request whose key was used before. `usedHash` is the hash of that earlier request. */
 export function answerByKey({ text, requestHash }: AddKey, usedHash: Buffer): AdditionAnswer {
   return usedHash.equals(requestHash) ? undefined : { error: keyReused(text) };
 }
 
-/** Returns why the units cannot be added. The checks are in the order of the contract: product, room in the cart, stock. */
+/**
+ * Returns the error with which a request is refused, or undefined. Checks the product, the room in the cart, the stock.
+ */
 function findRefusal(cart: Cart, { sku, count, product, available }: Addition): unknown {
   if (product.status === 'rejected') return product.reason;
   if (product.value === undefined) return unknownSku(sku);
@@ -60,7 +67,10 @@ function findRefusal(cart: Cart, { sku, count, product, available }: Addition): 
 
 const lineOf = (cart: Cart, sku: number): CartLine | undefined => cart.lines.find((line) => line.sku === sku);
 
-/** Units of a line that the open checkout froze. loms may have reserved them already, so they need no further stock. */
+/**
+ * Returns how many units of a line the open checkout froze. loms may have reserved them already, and counts only
+ * unreserved units as available. If these units were needed again, they would count twice.
+ */
 function frozenCount({ openCheckout }: Cart, line: CartLine | undefined): number {
   return openCheckout?.lines.find(({ id }) => id === line?.id)?.count ?? 0;
 }
@@ -79,17 +89,19 @@ function removeLines(lines: readonly CartLine[]): Decision<void> {
   return { changes: lines.length === 0 ? {} : { removedLineIds: lines.map(({ id }) => id) }, answer: undefined };
 }
 
-/** Writes names and prices that were just looked up, by line id. Lines that were removed meanwhile stay removed. */
+/**
+ * Writes the looked-up names and prices, which are given by line id. Lines that were removed meanwhile stay removed.
+ */
 export function repriceItems(cart: Cart, products: ReadonlyMap<bigint, Product>): Decision<void> {
   const changedLines = cart.lines.flatMap((line) => {
     const product = products.get(line.id);
-    return product === undefined || hasPriceOf(line, product) ? [] : [{ ...line, ...product }];
+    return product === undefined || isUpToDate(line, product) ? [] : [{ ...line, ...product }];
   });
   return { changes: changedLines.length === 0 ? {} : { changedLines }, answer: undefined };
 }
 
-/** Returns whether a line shows the name and price of this product already. */
-export const hasPriceOf = (line: CartLine, { name, price }: Product): boolean =>
+/** Returns whether a line already shows the name and price of this product. */
+export const isUpToDate = (line: CartLine, { name, price }: Product): boolean =>
   line.name === name && line.price === price;
 
 /** Returns the sum of count × price. It is a bigint because 1,000 lines of 65,535 units can exceed 2^53. */

@@ -30,11 +30,11 @@ export interface CheckoutRefusal {
 
 /** The intent to order what a cart held at one moment. At most one order comes of it. */
 export interface Checkout {
-  /** A UUID. loms gets it as the id of the request, and makes at most one order for it. */
+  /** A UUID. loms gets it as `checkout_id`, and makes at most one order for it. */
   readonly id: string;
   readonly userId: bigint;
   readonly state: CheckoutState;
-  /** From this moment on loms makes no order for this checkout. */
+  /** loms makes an order of this checkout only before this moment, by the clock of its own database. */
   readonly decideBefore: Date;
   /** Null while the checkout is open. */
   readonly closedAt: Date | null;
@@ -49,22 +49,24 @@ export interface Checkout {
   readonly lines: readonly CartLine[];
 }
 
-/** What a decision about one cart reads. The cart is locked, so nothing here changes before the changes are committed. */
+/**
+ * What a decision about one cart reads. The cart is locked, so nobody else changes it before the decision is written.
+ */
 export interface Cart {
   readonly userId: bigint;
-  /** tally_now(), read after the cart was locked. */
+  /** The time at which the decision is made: tally_now() of the database, read after the cart was locked. */
   readonly moment: Date;
   /** By sku. */
   readonly lines: readonly CartLine[];
   /** A user has at most one open checkout. */
   readonly openCheckout: Checkout | undefined;
-  /** The checkout that the wanted idempotency key belongs to. */
+  /** The checkout to which `checkoutKey` of the store's `Wanted` belongs. */
   readonly checkoutByKey: Checkout | undefined;
-  /** The checkout with the wanted id. */
+  /** The checkout whose id is `checkoutId` of `Wanted`. */
   readonly checkoutById: Checkout | undefined;
-  /** The checkout that was done last. */
+  /** The checkout that became done last. */
   readonly lastDone: Checkout | undefined;
-  /** Hash of the AddItem request that the wanted idempotency key was used with. */
+  /** Hash of the AddItem request that came with `addKey` of `Wanted`. */
   readonly addKeyHash: Buffer | undefined;
 }
 
@@ -74,13 +76,15 @@ export interface Changes {
   readonly changedLines?: readonly CartLine[];
   readonly addedLine?: Omit<CartLine, 'id'>;
   readonly addKey?: AddKey;
-  /** A new checkout. `claimMs` is how long other instances leave it to its caller. */
+  /** A new checkout, and the milliseconds during which no resumer takes it over from its caller. */
   readonly frozen?: { readonly checkout: Checkout; readonly claimMs: number };
   /** Makes the claim on an open checkout last at least `claimMs` from now. It is never shortened. */
   readonly extendedClaim?: { readonly checkoutId: string; readonly claimMs: number };
+  /** An idempotency key of Checkout, and the checkout to which it belongs from now on. */
   readonly checkoutKey?: { readonly key: string; readonly checkoutId: string };
   /** The checkout in its final state. */
   readonly closed?: Checkout;
+  /** A row of the table `audit`, about a change that an operator makes by hand. */
   readonly audit?: { readonly action: string; readonly subject: string; readonly reason: string };
 }
 

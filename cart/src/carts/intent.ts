@@ -15,15 +15,15 @@ import {
                             |
                             +-----no order--> refused
 
-  A press is one call of Checkout. It freezes the cart into a new checkout, joins the open one, or reads the result of the
-  one that its idempotency key belongs to. A caller that froze or joined asks loms, and closes the checkout with what loms
-  proved. While loms proves nothing, the checkout stays open: the next press joins it, and a resumer finishes it. `done` and
-  `refused` are final.
+  A press is one call of Checkout. It freezes the cart into a new checkout, or joins the open checkout, or returns the
+  order of the checkout to which its idempotency key belongs. Every caller that froze or joined asks loms for the order,
+  and closes the checkout with what loms proved. While loms proves nothing, the checkout stays open: the next press
+  joins it, and a resumer finishes it. `done` and `refused` are final.
 */
 
-/** Milliseconds between the freeze and the moment from which on loms makes no order for the checkout. */
+/** Milliseconds after the freeze in which loms may make the order. Later than that, loms makes no order. */
 const DECIDE_WITHIN_MS = 60_000;
-/** Milliseconds for which an empty cart still names its last order. */
+/** Milliseconds after its last order in which an empty cart still names that order. */
 const LAST_ORDER_MS = 600_000;
 
 export type IntentState = 'none' | CheckoutState;
@@ -49,9 +49,10 @@ export type OrderEnding =
 export type Ending = OrderEnding | { readonly kind: 'abandoned' };
 
 /**
- * What each ending does in each state. Only an open checkout changes. A closed one keeps its result, so that several
- * callers can close the same checkout. `alarm` means that the ending contradicts the stored result: loms gave two answers
- * for one id, or an operator abandoned a checkout that had an order.
+ * What each ending does in each state: the next state of an open checkout, and for a closed one whether the ending fits
+ * its result. A closed checkout keeps its result in any case, so that several callers can close the same checkout.
+ * `alarm` means that the ending contradicts the stored result: loms gave two different answers for one id, or an order
+ * turned up after an operator had abandoned the checkout.
  */
 export const ON_ENDING = {
   open: { ordered: 'done', refused: 'refused', taken: 'refused', abandoned: 'refused' },
@@ -62,15 +63,16 @@ export const ON_ENDING = {
 export interface Press {
   /** The idempotency key of the call. */
   readonly key: string | undefined;
-  /** The id for a new checkout. */
+  /** The id of the checkout, if the press freezes the cart into a new one. */
   readonly newCheckoutId: string;
-  /** Milliseconds for which the caller will work on the checkout at most. */
+  /** Milliseconds from now during which no resumer takes the checkout over from its caller. */
   readonly claimMs: number;
 }
 
-/** An open checkout that its holder may finish, and tally_now() of the moment when it was claimed. */
+/** An open checkout that its holder is going to finish. */
 export interface ClaimedCheckout {
   readonly checkout: Checkout;
+  /** When it was claimed, by tally_now(). */
   readonly moment: Date;
 }
 
@@ -79,9 +81,10 @@ type PressAnswer =
   | ({ readonly kind: 'ask' } & ClaimedCheckout)
   /** The key belongs to a checkout that is done. */
   | { readonly kind: 'ordered'; readonly orderId: bigint }
+  /** The cart is empty. Its last order is named if it is recent. */
   | { readonly kind: 'empty'; readonly lastOrderId: bigint | undefined };
 
-/** Decides what a press does. The checkout of its key comes first, then the open checkout, then the lines of the cart. */
+/** Decides what a press does. Looks at the checkout of its key first, then at the open checkout, then at the lines. */
 export function pressCheckout(cart: Cart, press: Press): Decision<PressAnswer> {
   const { checkoutByKey, openCheckout } = cart;
   const isKeyFree = checkoutByKey === undefined || ON_PRESS[checkoutByKey.state] === 'freeze';
@@ -102,7 +105,10 @@ function join(cart: Cart, checkout: Checkout, press: Press): Decision<PressAnswe
   };
 }
 
-/** Answers with the last order while it is recent. The key then belongs to that order, so that a retry reads it. */
+/**
+ * Answers that the cart is empty, and names the last order while that is recent. It then gives the key of the press to
+ * the checkout of that order, so that a later press with this key returns the order.
+ */
 function answerEmpty(cart: Cart, press: Press): Decision<PressAnswer> {
   const { lastDone, moment } = cart;
   const isRecent = moment.getTime() - (lastDone?.closedAt?.getTime() ?? 0) < LAST_ORDER_MS;
@@ -127,7 +133,10 @@ function freeze(cart: Cart, press: Press): Decision<PressAnswer> {
   };
 }
 
-/** The change that gives the key of a press to a checkout, unless the key belongs to it already. */
+/**
+ * Returns the change that gives the key of a press to a checkout. Empty when there is no key or it belongs there
+ * already.
+ */
 function keyFor(checkoutId: string, cart: Cart, { key }: Press): Pick<Changes, 'checkoutKey'> {
   return key === undefined || cart.checkoutByKey?.id === checkoutId ? {} : { checkoutKey: { key, checkoutId } };
 }
@@ -140,8 +149,9 @@ export interface Closing {
 }
 
 /**
- * Closes the checkout that was looked up by id, or reads how it was closed before. Answers undefined when the user has no
- * such checkout. `auditReason` is why an operator closes it by hand.
+ * Closes the checkout that was looked up by id. If it is closed already, answers how it was closed and changes nothing.
+ * So any number of callers can close a checkout under the lock of its cart, and only the first one takes the ordered
+ * units out. Answers undefined when the user has no such checkout. `auditReason` is why an operator closes it by hand.
  */
 export function closeCheckout(cart: Cart, ending: Ending, auditReason?: string): Decision<Closing | undefined> {
   const { checkoutById: checkout, moment } = cart;

@@ -3,11 +3,11 @@ import { Counter, type Log, type Registry } from '@tally/platform/telemetry';
 import type { CheckoutWatch } from './checkout.ts';
 
 const ALARMS = {
-  taken: 'somebody else used the id of a checkout: it was closed without an order',
-  contradicted: 'a closed checkout turned out to have ended differently: compare its order in loms',
+  taken: 'another program had used the id of a checkout: the checkout was closed without an order',
+  contradicted: 'loms says that a closed checkout ended differently: compare the checkout with its order in loms',
 } as const;
 
-/** Counts the answers of loms to checkouts, and raises alarms in the log and in a metric. */
+/** Returns a watch that counts the answers of loms to checkouts, and raises alarms in the log and in a metric. */
 export function createCheckoutMetrics({
   log,
   metrics,

@@ -8,11 +8,13 @@ import type { OrderOutcome, Orders } from '../orders/orders.ts';
 import type { Store } from '../store/store.ts';
 import { emptyCart, orderIdOrRefusal, pending } from './checkout-answer.ts';
 
-/** Milliseconds that a claim lasts beyond the deadline of its holder, so that the holder can still close the checkout. */
+/**
+ * Milliseconds that a claim lasts after the deadline of its holder, so that the holder can still close the checkout.
+ */
 export const CLAIM_MARGIN_MS = 1_000;
 /**
- * Milliseconds for closing a checkout, which is as long as a transaction may take. The claim may end before that. Then
- * another instance may close the checkout too, and both get the same result.
+ * Maximum milliseconds for closing a checkout, as many as a transaction may take. If the claim ends before that,
+ * another instance may close the checkout too. Both then get the same result.
  */
 const CLOSE_LIMIT_MS = 4_000;
 
@@ -23,13 +25,13 @@ export interface FinishDeps {
   readonly watch: CheckoutWatch;
 }
 
-/** Counts the answers of loms, and raises alarms. */
+/** Counts what loms answers about checkouts, and raises alarms. */
 export interface CheckoutWatch {
-  /** An answer of loms arrived. */
+  /** Is called once for each order request, with what its answer proves. */
   outcome(kind: OrderOutcome['kind']): void;
   /**
-   * Something happened that an operator must look at. `taken`: somebody else used the id of a checkout. `contradicted`:
-   * a closed checkout turned out to have ended differently.
+   * Something happened that an operator must look at. `taken`: another program had used the id of the checkout.
+   * `contradicted`: the checkout was closed before, with a result that does not fit what loms says now.
    */
   alarm(kind: 'taken' | 'contradicted', fields: Readonly<Record<string, unknown>>): void;
 }
@@ -37,7 +39,7 @@ export interface CheckoutWatch {
 interface CheckoutDeps extends FinishDeps {
   /** Returns a new UUID. */
   readonly newId: () => string;
-  /** Cancels the calls to loms. The checkouts that they were for stay open, and a resumer finishes them. */
+  /** Cancels the calls to loms. Their checkouts stay open, and a resumer finishes them. */
   readonly cutOff: AbortSignal;
 }
 
@@ -47,18 +49,20 @@ interface CheckoutCommand {
   readonly key: string | undefined;
 }
 
-/** Disposing it waits for the checkouts in progress, including those whose callers went away. `cutOff` ends this wait. */
+/** Disposing it waits for the checkouts in progress, even when their callers went away. `cutOff` shortens this wait. */
 export interface Checkouts extends AsyncDisposable {
-  /** Orders what the cart holds, and resolves with the id of the order. */
+  /**
+   * Orders what the cart holds, and resolves with the id of the order. Rejects with EMPTY_CART, with the refusal with
+   * which the checkout was closed, or with CHECKOUT_PENDING when it is not known yet whether there is an order.
+   */
   press(command: CheckoutCommand, call: Pick<Call, 'deadlineMs'>): Promise<bigint>;
 }
 
 /**
- * Runs checkouts: freeze the cart or join its open checkout, ask loms for the order, close the checkout. At most one order
- * comes of a frozen cart, however many calls join the checkout, and on whichever instances.
+ * Runs checkouts in three steps: freezes the cart or joins its open checkout, asks loms for the order, and closes the
+ * checkout. At most one order comes of a frozen cart, however many calls join the checkout, and on whichever instances.
  *
- * A checkout does not end when its caller goes away: what was frozen is finished, and the caller can call again to learn
- * the result.
+ * A checkout goes on when its caller goes away. The caller can call again to learn the result.
  */
 export function createCheckouts(deps: CheckoutDeps): Checkouts {
   const { store, clock, newId, cutOff } = deps;
@@ -88,35 +92,39 @@ export function createCheckouts(deps: CheckoutDeps): Checkouts {
 }
 
 /**
- * Asks loms for the order of an open checkout, and closes the checkout with the answer. Any number of callers may do this,
- * at any time: loms makes at most one order, and all of them resolve with the same closed checkout. Rejects with
- * CHECKOUT_PENDING when the answer proves nothing and the checkout stays open.
+ * Asks loms for the order of an open checkout, and closes the checkout with the answer. Any number of callers may do
+ * this, at any time: loms makes at most one order, and all of them resolve with the same closed checkout. Rejects with
+ * CHECKOUT_PENDING when the answer proves nothing, or when the database does not confirm that the checkout was closed.
+ *
+ * From `decideBefore` on, loms is asked without the lines. It then answers with the order that it made earlier, or
+ * keeps a failed order, so that no late request can make one any more. In this way even a checkout ends whose lines
+ * loms cannot handle.
  */
 export async function finishCheckout(
   deps: FinishDeps,
   { checkout, moment }: ClaimedCheckout,
   options: CallOptions,
 ): Promise<Checkout> {
-  // From decide_before on loms makes no order. Without lines loms can say so even when something is wrong with the lines.
   const isTooLate = moment.getTime() >= checkout.decideBefore.getTime();
   const outcome = await deps.orders.create(isTooLate ? withoutLines(checkout) : checkout, options);
   deps.watch.outcome(outcome.kind);
   if (outcome.kind === 'busy' || outcome.kind === 'unknown') throw pending(outcome);
   try {
-    return await endCheckout(deps, checkout, outcome);
+    return await recordEnding(deps, checkout, outcome);
   } catch (error) {
     throw error instanceof AppError ? pending({ kind: 'unknown', cause: error }) : error;
   }
 }
 
-/** Returns the request that cannot make an order, and only asks what became of the checkout. */
+/** Returns a request that cannot make an order, because it has no lines. It only asks what became of the checkout. */
 export const withoutLines = (checkout: Checkout): Checkout => ({ ...checkout, lines: [] });
 
 /**
- * Closes a checkout, even when its caller is gone. Resolves with the checkout as it was closed, now or before.
- * `auditReason` is why an operator closes it by hand.
+ * Stores how a checkout ended, and raises the alarms that follow from it. Resolves with the checkout as it is stored:
+ * if it was closed before, that result counts. Has a deadline of its own, because the deadline of the caller may have
+ * passed. `auditReason` is why an operator closes the checkout by hand.
  */
-export async function endCheckout(
+export async function recordEnding(
   { store, clock, watch }: Omit<FinishDeps, 'orders'>,
   { id, userId }: Checkout,
   ending: Ending,

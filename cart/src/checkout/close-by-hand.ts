@@ -3,7 +3,7 @@ import type { CallOptions } from '@tally/platform/grpc';
 
 import { type Checkout, unchanged } from '../carts/cart.ts';
 import type { Store } from '../store/store.ts';
-import { type FinishDeps, endCheckout, withoutLines } from './checkout.ts';
+import { type FinishDeps, recordEnding, withoutLines } from './checkout.ts';
 
 interface CloseByHandDeps extends FinishDeps {
   readonly store: Pick<Store, 'update' | 'findOwner'>;
@@ -11,15 +11,22 @@ interface CloseByHandDeps extends FinishDeps {
 
 interface CloseByHandCommand {
   readonly checkoutId: string;
-  /** Why the operator closes it. Stored in the table `audit`. */
+  /** Why the operator closes the checkout. It is stored in the table `audit`. */
   readonly reason: string;
-  /** Close the checkout even when loms does not say how it ended. An order of it may then exist without cart's knowledge. */
+  /**
+   * Whether to close the checkout even when loms does not say how it ended. loms may then have its order, or still make
+   * it.
+   */
   readonly isAbandoned: boolean;
 }
 
 /**
- * Closes an open checkout on behalf of an operator, with what loms says about it if loms can be asked. Resolves with the
- * closed checkout. The request has no lines, so that closing a checkout never makes its order.
+ * Closes an open checkout on behalf of an operator, with what loms says about it. Resolves with the closed checkout;
+ * one that was closed before is not changed. The request to loms has no lines, so that closing a checkout never makes
+ * its order.
+ *
+ * Rejects with CHECKOUT_PENDING when loms does not say how the checkout ended, unless `isAbandoned`, and with
+ * UNKNOWN_CHECKOUT when there is no such checkout.
  */
 export async function closeByHand(
   deps: CloseByHandDeps,
@@ -33,10 +40,10 @@ export async function closeByHand(
   if (checkout === undefined) throw unknownCheckout(checkoutId);
   if (checkout.state !== 'open') return checkout;
   const outcome = await orders.create(withoutLines(checkout), options);
-  if (outcome.kind !== 'busy' && outcome.kind !== 'unknown') return endCheckout(deps, checkout, outcome, reason);
-  if (isAbandoned) return endCheckout(deps, checkout, { kind: 'abandoned' }, reason);
-  const message = `loms does not say how checkout ${checkoutId} ended; it ends by itself when loms answers at or after ${checkout.decideBefore.toISOString()}`;
-  throw new AppError('unavailable', message, {
+  if (outcome.kind !== 'busy' && outcome.kind !== 'unknown') return recordEnding(deps, checkout, outcome, reason);
+  if (isAbandoned) return recordEnding(deps, checkout, { kind: 'abandoned' }, reason);
+  const hint = `the checkout ends by itself when loms answers at or after ${checkout.decideBefore.toISOString()}`;
+  throw new AppError('unavailable', `loms does not say how checkout ${checkoutId} ended; ${hint}`, {
     reason: 'CHECKOUT_PENDING',
     cause: 'cause' in outcome ? outcome.cause : undefined,
   });

@@ -1,6 +1,6 @@
 import type { ConfigReader } from '@tally/platform/config';
 
-/** Configuration of `just checkout`. */
+/** What `just checkout` is connected to. */
 interface CheckoutCommandConfig {
   readonly databaseUrl: string;
   readonly lomsAddresses: readonly string[];

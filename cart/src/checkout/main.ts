@@ -11,6 +11,7 @@ import { createPostgresStore } from '../store/store-postgres.ts';
 import { closeByHand } from './close-by-hand.ts';
 import { readCheckoutCommandConfig } from './config.ts';
 
+/** Maximum milliseconds for the whole command. */
 const LIMIT_MS = 10_000;
 
 const close: Command = {
@@ -28,7 +29,7 @@ const close: Command = {
   options: [
     {
       name: '--abandon',
-      meaning: 'close the checkout as refused even when loms cannot be asked; an order of it may exist all the same',
+      meaning: 'close the checkout as refused even if loms does not say how it ended; its order may exist or follow',
     },
   ],
   run: async (given) => {
@@ -57,7 +58,7 @@ const group: CommandGroup = {
   name: 'checkout',
   purpose: 'The last resort for a checkout that stays open. just verify lists such checkouts.',
   commands: [close],
-  notes: ['CART_DATABASE_URL names the database, LOMS_ADDRESS where loms answers.'],
+  notes: ['CART_DATABASE_URL names the database of cart, and LOMS_ADDRESS the address of loms.'],
 };
 
 await runCommand(group, process.argv.slice(2));

@@ -9,17 +9,20 @@ interface ResumerDeps extends EveryDeps, Omit<FinishDeps, 'clock'> {
 }
 
 interface ResumerLimits {
-  /** Milliseconds between two looks for abandoned checkouts. */
+  /** Milliseconds between two searches for open checkouts that nobody works on. */
   readonly intervalMs: number;
   /** Maximum number of checkouts that are claimed together and finished at the same time. */
   readonly maxCheckouts: number;
 }
 
+/** Maximum milliseconds for the call to loms. */
 const CALL_LIMIT_MS = 5_000;
 
 /**
- * Finishes open checkouts whose claims have ended, because their instance died or loms did not answer in time. It runs in
- * every instance. A claim saves two instances from the same work; when both do it anyway, both get the same result.
+ * Starts a loop that finishes open checkouts whose claims have ended, because their instance died or loms did not
+ * answer in time. It runs in every instance. A claim only keeps two instances from doing the same work: if both do it
+ * anyway, both get the same result. A checkout that cannot be finished is reported to `onError`, and claimed again when
+ * its claim has ended.
  */
 export function startResumer(deps: ResumerDeps, { intervalMs, maxCheckouts }: ResumerLimits): Loop {
   return startEvery(deps, { intervalMs }, async (signal) => {
@@ -28,7 +31,8 @@ export function startResumer(deps: ResumerDeps, { intervalMs, maxCheckouts }: Re
     const results = await Promise.allSettled(claimed.map((each) => finishCheckout(deps, each, options)));
     const failed = results.filter((result) => result.status === 'rejected');
     for (const { reason } of failed) deps.onError(reason);
-    // Goes on at once when there may be more, unless some failed: loms is in trouble then, and the next round is soon enough.
+    // True starts the next round without a pause, because there may be more checkouts. If some failed, loms is in
+    // trouble, and a round after the usual pause is soon enough.
     return claimed.length === maxCheckouts && failed.length === 0;
   });
 }

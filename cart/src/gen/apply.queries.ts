@@ -217,12 +217,12 @@ export interface IUpsertCheckoutKeyQuery {
   result: IUpsertCheckoutKeyResult;
 }
 
-const upsertCheckoutKeyIR: any = {"usedParamSet":{"userId":true,"key":true,"checkoutId":true,"moment":true},"params":[{"name":"userId","required":true,"transform":{"type":"scalar"},"locs":[{"a":157,"b":164}]},{"name":"key","required":true,"transform":{"type":"scalar"},"locs":[{"a":167,"b":171}]},{"name":"checkoutId","required":true,"transform":{"type":"scalar"},"locs":[{"a":174,"b":185}]},{"name":"moment","required":true,"transform":{"type":"scalar"},"locs":[{"a":188,"b":195}]}],"statement":"-- A refused checkout gives up its keys, so a key can move on to another checkout.\ninsert into checkout_keys (user_id, key, checkout_id, created_at)\nvalues (:userId!, :key!, :checkoutId!, :moment!)\non conflict (user_id, key) do update set checkout_id = excluded.checkout_id, created_at = excluded.created_at"};
+const upsertCheckoutKeyIR: any = {"usedParamSet":{"userId":true,"key":true,"checkoutId":true,"moment":true},"params":[{"name":"userId","required":true,"transform":{"type":"scalar"},"locs":[{"a":167,"b":174}]},{"name":"key","required":true,"transform":{"type":"scalar"},"locs":[{"a":177,"b":181}]},{"name":"checkoutId","required":true,"transform":{"type":"scalar"},"locs":[{"a":184,"b":195}]},{"name":"moment","required":true,"transform":{"type":"scalar"},"locs":[{"a":198,"b":205}]}],"statement":"-- A key whose checkout was refused can be used again, and then belongs to another checkout.\ninsert into checkout_keys (user_id, key, checkout_id, created_at)\nvalues (:userId!, :key!, :checkoutId!, :moment!)\non conflict (user_id, key) do update set checkout_id = excluded.checkout_id, created_at = excluded.created_at"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- A refused checkout gives up its keys, so a key can move on to another checkout.
+ * -- A key whose checkout was refused can be used again, and then belongs to another checkout.
  * insert into checkout_keys (user_id, key, checkout_id, created_at)
  * values (:userId!, :key!, :checkoutId!, :moment!)
  * on conflict (user_id, key) do update set checkout_id = excluded.checkout_id, created_at = excluded.created_at
@@ -249,11 +249,12 @@ export interface IUpdateClosedCheckoutQuery {
   result: IUpdateClosedCheckoutResult;
 }
 
-const updateClosedCheckoutIR: any = {"usedParamSet":{"state":true,"moment":true,"orderId":true,"refusal":true,"id":true},"params":[{"name":"state","required":true,"transform":{"type":"scalar"},"locs":[{"a":32,"b":38}]},{"name":"moment","required":true,"transform":{"type":"scalar"},"locs":[{"a":53,"b":60}]},{"name":"orderId","required":false,"transform":{"type":"scalar"},"locs":[{"a":74,"b":81}]},{"name":"refusal","required":false,"transform":{"type":"scalar"},"locs":[{"a":94,"b":101}]},{"name":"id","required":true,"transform":{"type":"scalar"},"locs":[{"a":115,"b":118}]}],"statement":"update checkouts\n   set state = :state!, closed_at = :moment!, order_id = :orderId, refusal = :refusal\n where id = :id! and state = 'open'"};
+const updateClosedCheckoutIR: any = {"usedParamSet":{"state":true,"moment":true,"orderId":true,"refusal":true,"id":true},"params":[{"name":"state","required":true,"transform":{"type":"scalar"},"locs":[{"a":88,"b":94}]},{"name":"moment","required":true,"transform":{"type":"scalar"},"locs":[{"a":109,"b":116}]},{"name":"orderId","required":false,"transform":{"type":"scalar"},"locs":[{"a":130,"b":137}]},{"name":"refusal","required":false,"transform":{"type":"scalar"},"locs":[{"a":150,"b":157}]},{"name":"id","required":true,"transform":{"type":"scalar"},"locs":[{"a":171,"b":174}]}],"statement":"-- Changes no row if the checkout is not open any more.\nupdate checkouts\n   set state = :state!, closed_at = :moment!, order_id = :orderId, refusal = :refusal\n where id = :id! and state = 'open'"};
 
 /**
  * Query generated from SQL:
  * ```
+ * -- Changes no row if the checkout is not open any more.
  * update checkouts
  *    set state = :state!, closed_at = :moment!, order_id = :orderId, refusal = :refusal
  *  where id = :id! and state = 'open'

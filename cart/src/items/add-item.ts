@@ -26,9 +26,11 @@ interface AddItemCommand {
 }
 
 /**
- * Adds units to the cart. It asks the other services before it locks the cart, and decides with their answers under the
- * lock. The key is looked up twice: first so that a repeated request needs no other service, and again under the lock,
- * because a request with the same key may have been counted meanwhile.
+ * Adds units to the cart. Asks the other services before it locks the cart, and decides with their answers under the
+ * lock.
+ *
+ * The key is looked up twice: first so that a repeated request needs no other service, and again under the lock,
+ * because another request with the same key may have been counted meanwhile. Throws what refuses the request.
  */
 export async function addItem(
   { store, products, orders, clock }: AddItemDeps,
@@ -37,7 +39,7 @@ export async function addItem(
 ): Promise<void> {
   const key = text === undefined ? undefined : { text, requestHash: hashOf(sku, count) };
   const usedHash = key && (await store.findAddKey(userId, key.text, deadlineMs - clock.nowMs()));
-  if (key !== undefined && usedHash !== undefined) return throwError(answerByKey(key, usedHash));
+  if (key !== undefined && usedHash !== undefined) return throwIfRefused(answerByKey(key, usedHash));
   const [product] = await Promise.allSettled([products.lookUp(sku, { token, signal, deadlineMs })]);
   const isKnown = product.status === 'fulfilled' && product.value !== undefined;
   const [available] = await Promise.allSettled([isKnown ? orders.available(sku, { signal, deadlineMs }) : 0n]);
@@ -46,14 +48,16 @@ export async function addItem(
   const addition = { sku, count, key, product, available };
   // Without a key, a request that may have been committed must not be repeated: it would count twice.
   const options = { deadlineMs, isRepeatable: key !== undefined };
-  throwError(await store.update(userId, { addKey: text }, (cart) => decideAddItem(cart, addition), options));
+  throwIfRefused(await store.update(userId, { addKey: text }, (cart) => decideAddItem(cart, addition), options));
 }
 
-function throwError(answer: AdditionAnswer): void {
+function throwIfRefused(answer: AdditionAnswer): void {
   if (answer !== undefined) throw answer.error;
 }
 
-/** Covers everything that decides what is added. The user is part of the scope of a key already. */
+/**
+ * Returns the hash of all fields that say what to add. The user is left out, because each user has keys of their own.
+ */
 function hashOf(sku: number, count: number): Buffer {
   return createHash('sha256')
     .update(JSON.stringify([sku, count]))

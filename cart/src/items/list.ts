@@ -3,7 +3,7 @@ import { AppError } from '@tally/platform/errors';
 import type { Call } from '@tally/platform/grpc';
 
 import type { CartLine } from '../carts/cart.ts';
-import { hasPriceOf, repriceItems, totalOf } from '../carts/cart-items.ts';
+import { isUpToDate, repriceItems, totalOf } from '../carts/cart-items.ts';
 import type { Products } from '../products/products.ts';
 import type { Store } from '../store/store.ts';
 
@@ -22,17 +22,18 @@ interface ListCommand {
 }
 
 interface ListedCart {
-  /** By sku. */
+  /** Sorted by sku. */
   readonly lines: readonly CartLine[];
   readonly total: bigint;
 }
 
 /**
- * Lists the cart with current names and prices, and stores those that changed. A product that no longer exists keeps its
- * last name and price.
+ * Lists the cart with current names and prices, and stores those that changed. A product that no longer exists keeps
+ * its last name and price.
  *
- * When the limit of product calls refuses a look-up, the others still run to their end before List fails. They fill the
- * cache, so a cart with more lines than the limit lets through within one deadline gets further with each retry.
+ * When the limit of product calls refuses a look-up, List lists nothing and rejects with PRODUCT_LIMIT. It first waits
+ * for the other look-ups, which fill the cache. So each retry gets further with a cart whose lines are too many for the
+ * limit within one deadline. Any other failure ends List at once.
  */
 export async function list(
   { store, products, pool, clock }: ListDeps,
@@ -54,7 +55,7 @@ export async function list(
   const [refusal] = refusals;
   if (refusal !== undefined) throw shortenPause(refusal.error, clock.nowMs() - refusal.atMs);
   const lines = stored.map((line, i) => ({ ...line, ...found[i] }));
-  const changed = lines.filter((line, i) => !hasPriceOf(stored[i] as CartLine, line));
+  const changed = lines.filter((line, i) => !isUpToDate(stored[i] as CartLine, line));
   if (changed.length > 0) {
     const newPrices = new Map(changed.map(({ id, name, price }) => [id, { name, price }]));
     await store.update(userId, {}, (cart) => repriceItems(cart, newPrices), { deadlineMs });
@@ -62,7 +63,7 @@ export async function list(
   return { lines, total: totalOf(lines) };
 }
 
-/** Returns the refusal with its pause shortened by the time that has passed since. */
+/** Returns the refusal with less time to the next try, because `passedMs` have passed since it was made. */
 function shortenPause(error: AppError, passedMs: number): AppError {
   const { kind, message, reason = '', retryAfterMs = 0 } = error;
   return new AppError(kind, message, { reason, retryAfterMs: Math.max(1, retryAfterMs - passedMs), cause: error });

@@ -5,11 +5,13 @@ import type { Loms } from '@tally/proto/loms';
 import type { OrderOutcome, Orders } from './orders.ts';
 
 const LOMS = 'loms';
-/** Reasons with which loms refuses a checkout for good. It keeps a failed order under the id of the checkout. */
+/**
+ * The reasons with which loms refuses a checkout for good. loms then keeps a failed order under the id of the checkout.
+ */
 const FINAL_REASONS = new Set(['INSUFFICIENT_STOCK', 'CHECKOUT_EXPIRED']);
 const RETRY_AFTER_MS = 1_000;
 
-/** Asks loms over gRPC. */
+/** Returns the port to loms, over gRPC. */
 export function createGrpcOrders(client: Pick<ClientOf<typeof Loms>, 'orderCreate' | 'stockInfo'>): Orders {
   return {
     async create({ id, userId, lines, decideBefore }, options) {
@@ -40,7 +42,9 @@ export function createGrpcOrders(client: Pick<ClientOf<typeof Loms>, 'orderCreat
 
 /**
  * Returns what a failed OrderCreate proves. A code alone proves nothing, since a proxy or the transport can produce any
- * code: loms itself must have decided, for a reason that ends the checkout, and must name the failed order.
+ * code. A checkout ends only when loms itself says that the id of the checkout is taken, or when loms refuses the order
+ * for good and names the failed order that it keeps. After any other answer, INVALID_ARGUMENT too, loms may have made
+ * the order in an earlier call.
  */
 export function toOutcome(error: unknown): OrderOutcome {
   const unknown: OrderOutcome = { kind: 'unknown', cause: error };

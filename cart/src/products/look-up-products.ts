@@ -20,16 +20,19 @@ interface ProductsDeps {
  * Looks products up: in the cache of this process, then in the shared cache, then in the product service. Callers that
  * want the same sku at the same time share one look-up (a flight).
  *
- * A flight that no caller waits for any more is dropped while it waits for its turn at the limit. Once its call was sent
- * it runs to its end and fills the cache.
+ * When all callers of a flight have gone away, the flight is cancelled if its call still waits for its turn at the
+ * limit. Once the call was sent, the flight runs to its end and fills the cache.
  *
- * A caller with its own token shares neither flights nor the cache, since the product service decides what that token may
- * see.
+ * A flight has the deadline of the caller that started it. When it fails for want of time, callers that joined it and
+ * have enough time left start a flight of their own.
+ *
+ * A caller with its own token shares neither flights nor the cache, because the product service decides what that token
+ * may see.
  */
 export function createProducts({ service, cache, clock }: ProductsDeps): Products {
   const flights = createSingleFlight<number | symbol, LookedUp>();
 
-  /** Runs once for all callers that wait for this sku. */
+  /** Looks a sku up for all callers that wait for it. `deadlineMs` is that of the caller that started the flight. */
   async function lookUpForAll(sku: number, deadlineMs: number, flight: Flight): Promise<LookedUp> {
     const cached = await cache.getShared(sku);
     if (cached !== undefined) return cached;
@@ -50,9 +53,9 @@ export function createProducts({ service, cache, clock }: ProductsDeps): Product
       try {
         return await flights.run(sku, start, signal);
       } catch (error) {
-        // The flight had the deadline of the caller that started it. A caller that joined and has more time left starts a
-        // flight of its own. An aborted caller does not: its error is the reason of its signal, and not the flight's.
-        if (isStarter || signal.aborted || !hadTooLittleTime(error, deadlineMs - clock.nowMs())) throw error;
+        // An aborted caller must not go round again: its error is the reason of its own signal, not the flight's
+        // failure.
+        if (isStarter || signal.aborted || !mayStartAnother(error, deadlineMs - clock.nowMs())) throw error;
       }
     }
   }
@@ -70,8 +73,11 @@ export function createProducts({ service, cache, clock }: ProductsDeps): Product
   };
 }
 
-/** Returns whether a flight failed because its caller had too little time, and `leftMs` may be enough for another one. */
-function hadTooLittleTime(error: unknown, leftMs: number): boolean {
+/**
+ * Returns whether a flight failed only because the caller that started it had too little time, so that a caller with
+ * `leftMs` milliseconds left may start another one.
+ */
+function mayStartAnother(error: unknown, leftMs: number): boolean {
   if (!(error instanceof AppError)) return false;
   return error.kind === 'deadline-exceeded' || (error.cause instanceof LimitError && error.cause.waitMs <= leftMs);
 }

@@ -8,23 +8,26 @@ import { type Product, isProduct } from '../carts/product.ts';
 import { type LookedUp, NO_SUCH_PRODUCT, type ProductRequest, type ProductService } from './products.ts';
 
 interface ProductServiceDeps {
-  /** Its interceptors apply the breaker and the limit, and let a call that was sent run on without its caller. */
+  /**
+   * Its interceptors apply the breaker and the limit. They let a call that was sent run on when its caller goes away.
+   */
   readonly client: Pick<ClientOf<typeof ProductRpc>, 'getProduct'>;
   readonly clock: Clock;
   /** Returns 0 to 1. */
   readonly random: () => number;
   readonly log: Log;
-  /** The configured token. */
+  /** The configured token, for callers that bring none of their own. */
   readonly token: string;
 }
 
-// Retries are for RESOURCE_EXHAUSTED alone: the service counted more calls than its limit. Each retry waits for its turn.
+// Only RESOURCE_EXHAUSTED is retried, which says that the service has counted more calls than its limit allows. Each
+// retry waits for its turn at the limit like a first call.
 const RETRIES = { maxTries: 3, firstPauseMs: 200, maxPauseMs: 1_000 } as const;
-// At most one retry for every five calls, and ten more.
+// Every five calls earn one retry. At most ten are saved up, and as many are there at the start.
 const RETRY_SHARE = { callsPerRetry: 5, maxSavedRetries: 10 } as const;
 const RETRY_AFTER_MS = 1_000;
 
-/** Asks the product service over gRPC. */
+/** Returns the port to the product service, over gRPC. */
 export function createGrpcProductService(deps: ProductServiceDeps): ProductService {
   const { client, clock, random, log } = deps;
   const budget = createRetryBudget(RETRY_SHARE);
@@ -65,7 +68,7 @@ function toProduct({ name, price }: Product): Product {
 
 function toRefusal(error: unknown, { sku, callerToken }: ProductRequest, log: Log): unknown {
   if (error instanceof LimitError) return overLimit(Math.max(1, Math.ceil(error.waitMs)), error);
-  // Logged once, when the breaker opened.
+  // Not logged here: one line was logged when the breaker opened.
   if (error instanceof BreakerOpenError) return unavailable(Math.max(1, Math.ceil(error.retryAfterMs)), error);
   if (!(error instanceof RpcError)) return error;
   if (error.code === Code.UNAUTHENTICATED && callerToken !== undefined) {

@@ -10,13 +10,13 @@ export interface LookUpOptions {
   readonly deadlineMs: number;
 }
 
-/** The port to the product catalogue. */
+/** The port through which cart looks products up. */
 export interface Products {
   /** Returns the product with this sku, or undefined when there is none. */
   lookUp(sku: number, options: LookUpOptions): Promise<Product | undefined>;
 }
 
-/** The answer that a sku does not exist. It is cached like a product, for a shorter time. */
+/** The answer that a sku does not exist. It is cached like a product, but for a shorter time. */
 export const NO_SUCH_PRODUCT = Symbol('no such product');
 
 export type LookedUp = Product | typeof NO_SUCH_PRODUCT;
@@ -29,11 +29,13 @@ export interface ProductRequest {
   readonly deadlineMs: number;
 }
 
-/** The product service, asked for one product at a time. */
+/** The port to the product service. */
 export interface ProductService {
   /**
-   * Asks for one product. Rejects with PRODUCT_LIMIT, PRODUCT_UNAVAILABLE or WRONG_PRODUCT_TOKEN. Tells the flight when its
-   * call was sent: from then on the call is worth finishing even when no caller waits for it.
+   * Asks for one product. Rejects with PRODUCT_LIMIT, PRODUCT_UNAVAILABLE or WRONG_PRODUCT_TOKEN.
+   *
+   * `flight` is the look-up that callers share. Once the call is sent, the flight is kept from being cancelled, because
+   * the call counts against the limit even if no caller waits for its answer any more.
    */
   getProduct(request: ProductRequest, flight: Flight): Promise<LookedUp>;
 }
@@ -42,7 +44,7 @@ export interface ProductService {
 export interface ProductCache {
   /** Returns what this process has cached. */
   getLocal(sku: number): LookedUp | undefined;
-  /** Returns what the instances have cached together, and caches it in this process. A failure is a miss. */
+  /** Returns what any instance has cached in the shared layer, and caches it in this process. A failure is a miss. */
   getShared(sku: number): Promise<LookedUp | undefined>;
   /** Caches an answer in both layers. Does not wait for the shared one. */
   set(sku: number, answer: LookedUp): void;

@@ -19,13 +19,16 @@ interface Tables {
   nextLineId: bigint;
   readonly lines: Map<bigint, { readonly userId: bigint; readonly line: CartLine }>;
   readonly checkouts: Map<string, Checkout>;
-  /** When the claim on each open checkout ends. */
+  /** When the claim on each open checkout ends, in milliseconds since the epoch. */
   readonly claims: Map<string, number>;
   readonly addKeys: Map<string, Key & { readonly requestHash: Buffer }>;
   readonly checkoutKeys: Map<string, Key & { readonly checkoutId: string }>;
 }
 
-/** A store in memory, for fast tests. A decision runs in one turn of the event loop, which takes the place of the lock. */
+/**
+ * Creates a store in memory, for fast tests. An update runs in one turn of the event loop, so that no other update
+ * comes in between. This takes the place of the lock.
+ */
 export function createMemoryStore({ clock, tallyNowMs = clock.nowMs }: MemoryStoreDeps): Store {
   const tables: Tables = {
     nextLineId: 1n,

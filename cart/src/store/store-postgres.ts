@@ -36,11 +36,12 @@ interface PostgresStoreDeps {
 }
 
 const MAX_ATTEMPTS = 4;
+/** Maximum milliseconds of the pause before the second attempt. Each further pause may be longer by as much. */
 const PAUSE_MS = 50;
 
 /**
- * Stores carts in PostgreSQL. An update takes two round trips: the first begins the transaction, locks and loads; the
- * second writes and commits. Closing a checkout takes a third.
+ * Stores carts in PostgreSQL. An update takes two round trips: the first begins the transaction, locks the cart and
+ * loads it; the second writes and commits. Closing a checkout takes a third one.
  */
 export function createPostgresStore({ db, clock, random }: PostgresStoreDeps): Store {
   async function attempt<A>(
@@ -53,7 +54,8 @@ export function createPostgresStore({ db, clock, random }: PostgresStoreDeps): S
       async (tx) => {
         const cart = await load(tx, userId, wanted);
         const { changes, answer } = decide(cart);
-        // Awaited before the commit: when the checkout was closed by somebody else, nothing else may be written.
+        // This is awaited before the commit is sent. If somebody else has closed the checkout, it throws, and nothing
+        // is written.
         if (changes.closed !== undefined) await writeClosed(tx, cart, changes.closed);
         tx.sendWithCommit(Promise.all(write(tx, cart, changes)));
         return answer;
@@ -103,7 +105,10 @@ export function createPostgresStore({ db, clock, random }: PostgresStoreDeps): S
   };
 }
 
-/** After a conflict the transaction was certainly rolled back. After a timeout or a lost connection it may be committed. */
+/**
+ * Returns whether to make another attempt. After a conflict the transaction was certainly rolled back. After a timeout
+ * or a lost connection it may have been committed.
+ */
 function mayRetry(error: unknown, isRepeatable: boolean): boolean {
   const failure = failureOf(error);
   return failure === 'conflict' || (isRepeatable && (failure === 'timeout' || failure === 'lost'));
@@ -111,8 +116,8 @@ function mayRetry(error: unknown, isRepeatable: boolean): boolean {
 
 async function load(tx: Transaction, userId: bigint, wanted: Wanted): Promise<Cart> {
   const { addKey = null, checkoutKey = null, checkoutId = null } = wanted;
-  // These are started together and leave in one flush. The server runs them in this order, so that the reads come after
-  // the lock.
+  // These statements are started together and sent in one flush. The server runs them in this order, so that the reads
+  // come after the lock.
   const [, , lines, rows, moments] = await Promise.all([
     ensureCart.run({ userId }, tx),
     lockCart.run({ userId }, tx),

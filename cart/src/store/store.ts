@@ -1,12 +1,13 @@
 import type { Cart, CartLine, Decision } from '../carts/cart.ts';
 import type { ClaimedCheckout } from '../carts/intent.ts';
 
-/** What a decision reads besides the cart, its open checkout and its last order. */
+/** What a decision reads in addition to the lines of the cart, its open checkout and its last order. */
 export interface Wanted {
   /** An idempotency key of AddItem. */
   readonly addKey?: string | undefined;
   /** An idempotency key of Checkout. */
   readonly checkoutKey?: string | undefined;
+  /** The id of a checkout of the same user. */
   readonly checkoutId?: string;
 }
 
@@ -14,8 +15,8 @@ interface UpdateOptions {
   /** Milliseconds since the epoch. No attempt begins at or after it, and each attempt gets the time that is left. */
   readonly deadlineMs: number;
   /**
-   * Whether the update may run again after an attempt that failed and may have been committed all the same. True by default:
-   * a decision that runs again sees what it committed, and decides accordingly.
+   * Whether the update may run again when it is unknown whether the failed attempt was committed. True by default. The
+   * second run then loads what the first one wrote, and its decision must notice that nothing is left to do.
    */
   readonly isRepeatable?: boolean;
 }
@@ -23,19 +24,27 @@ interface UpdateOptions {
 /** Where carts and checkouts are stored. */
 export interface Store {
   /**
-   * Locks the cart of a user, loads it, calls `decide` and writes its changes, in one transaction. Resolves with the answer
-   * of the decision once the changes are committed. Retries within its deadline, so `decide` can run several times. When
-   * `decide` throws, nothing changes.
+   * Locks the cart of a user, loads it, calls `decide` and writes its changes, in one transaction. Creates the cart if
+   * the user has none. Resolves with the answer of the decision once the changes are committed. Makes several attempts
+   * within its deadline, so `decide` can run several times. When `decide` throws, nothing changes.
    */
   update<A>(userId: bigint, wanted: Wanted, decide: (cart: Cart) => Decision<A>, options: UpdateOptions): Promise<A>;
-  /** Returns the lines of a cart, by sku. Takes no lock. */
+  /** Returns the lines of a cart, sorted by sku. Takes no lock. */
   findLines(userId: bigint, timeoutMs: number): Promise<CartLine[]>;
-  /** Returns the hash of the request that a key of AddItem was used with. Takes no lock. */
+  /**
+   * Returns the hash of the request that came with a key of AddItem; undefined when the key is unknown. Takes no lock.
+   */
   findAddKey(userId: bigint, key: string, timeoutMs: number): Promise<Buffer | undefined>;
-  /** Returns the user whose checkout this is. */
+  /** Returns the user whose checkout this is, or undefined when there is no such checkout. */
   findOwner(checkoutId: string): Promise<bigint | undefined>;
-  /** Claims open checkouts whose claims have ended, by the clock of the database. Those that ended first come first. */
+  /**
+   * Claims up to `limit` open checkouts whose claims have ended, for `claimMs` from now. Those whose claims ended first
+   * come first. Claims are timed by clock_timestamp() of the database, which no test shifts.
+   */
   claimOpen(limit: number, claimMs: number): Promise<ClaimedCheckout[]>;
-  /** Deletes at most `limit` idempotency keys of AddItem and as many of Checkout. Resolves with the number deleted. */
+  /**
+   * Deletes idempotency keys that are older than `maxAgeMs` by tally_now(): at most `limit` of AddItem and as many of
+   * Checkout. Resolves with the number deleted.
+   */
   deleteOldKeys(maxAgeMs: number, limit: number): Promise<number>;
 }

@@ -36,12 +36,13 @@ update checkouts
  where id = :id! and state = 'open';
 
 /* @name upsertCheckoutKey */
--- A refused checkout gives up its keys, so a key can move on to another checkout.
+-- A key whose checkout was refused can be used again, and then belongs to another checkout.
 insert into checkout_keys (user_id, key, checkout_id, created_at)
 values (:userId!, :key!, :checkoutId!, :moment!)
 on conflict (user_id, key) do update set checkout_id = excluded.checkout_id, created_at = excluded.created_at;
 
 /* @name updateClosedCheckout */
+-- Changes no row if the checkout is not open any more.
 update checkouts
    set state = :state!, closed_at = :moment!, order_id = :orderId, refusal = :refusal
  where id = :id! and state = 'open';

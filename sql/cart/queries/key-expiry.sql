@@ -1,6 +1,6 @@
 /*
-  Deletes old idempotency keys. Locked rows are skipped, so that two instances do not wait for each other, nor for a press
-  that moves a key to a new checkout.
+  Deletes old idempotency keys. Locked rows are skipped, so that instances wait neither for each other nor for a press
+  that moves a key to another checkout.
 */
 
 /* @name deleteOldAddKeys */

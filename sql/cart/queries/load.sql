@@ -1,6 +1,8 @@
 /*
-  What a decision about one cart reads. Each of these is a statement of its own that runs after lockCart, so that its
-  snapshot includes whatever the lock waited for.
+  What a decision about one cart reads. ensureCart and lockCart run first, and each read is a statement of its own. A
+  statement takes its snapshot when it begins, so the reads see what was committed while lockCart waited for the lock.
+
+  findLines and findAddKey are also run alone, without the lock.
 */
 
 /* @name ensureCart */
@@ -19,8 +21,8 @@ select i.id, i.sku, i.count, i.name, i.price
  order by i.sku;
 
 /* @name findCheckouts */
--- Finds the open checkout, the one that the key belongs to, the one with the id, and the one that was done last. With the
--- ids in an array, the planner uses index scans.
+-- Finds four checkouts: the open one, the one to which the key belongs, the one with the id, and the one that became
+-- done last. Their ids are put into an array first, because the planner then looks the checkouts up by index.
 select c.id, c.state, c.decide_before, c.closed_at, c.order_id, c.refusal,
        coalesce(c.id = (select k.checkout_id
                           from checkout_keys k
@@ -45,7 +47,8 @@ select c.id, c.state, c.decide_before, c.closed_at, c.order_id, c.refusal,
                           limit 1)));
 
 /* @name findMomentAndAddKey */
--- The moment is read after the lock, so that a transaction that waited for the lock does not decide by an earlier time.
+-- The moment is read after the cart was locked. A transaction that waited for the lock thus decides by the time after
+-- its wait, and not by the time when it began.
 select tally_now() as "moment!",
        (select k.request_hash from add_keys k where k.user_id = :userId! and k.key = :addKey) as request_hash;
 

@@ -1,6 +1,8 @@
 /* @name claimOpenCheckouts */
--- Skips checkouts that another instance is claiming. The inner select makes the clock a constant of the statement, so that
--- the partial index can be used. The array is filled once, so that the limit holds.
+-- Skips checkouts that another instance is claiming at this moment. clock_timestamp() is read in a select of its own,
+-- so that it is read once and the partial index on claimed_until can be used. The claimed ids are put into an array,
+-- because an array is filled once. A subquery that is run several times would claim more checkouts than the limit
+-- allows.
 update checkouts c
    set claimed_until = clock_timestamp() + :claimMs!::integer * interval '1 ms'
  where c.state = 'open'
