@@ -43,7 +43,7 @@ describe('AddItem', () => {
     ]);
   });
 
-  test('a new sku is refused with CART_FULL when the cart has 1,000 lines, but a sku that it holds is not', async () => {
+  test('a new sku is refused with CART_FULL when the cart has 1,000 lines; a sku that it holds is not', async () => {
     await insertLines(999, 1);
     await add(1, 1n);
     const error = await refusalOf(add(2, 1n));
@@ -112,7 +112,7 @@ describe('AddItem', () => {
     expect(await contents()).toEqual([[1, 2]]);
   });
 
-  test('a key with another request is refused with IDEMPOTENCY_KEY_REUSED, but another user may use the same key', async () => {
+  test('a key with another request is refused with IDEMPOTENCY_KEY_REUSED; another user may use it', async () => {
     const key = randomUUID();
     await add(1, 2n, withKey(key));
     const error = await refusalOf(add(1, 3n, withKey(key)));

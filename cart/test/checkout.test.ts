@@ -12,7 +12,7 @@ const shop = useShop();
 const { add, checkout, contents } = shop;
 
 describe('Checkout', () => {
-  test('makes one order of the lines in the cart, with the names and prices that the cart showed, and empties the cart', async () => {
+  test('makes one order of the lines with the names and prices in the cart, and empties the cart', async () => {
     await add(2, 3n);
     await add(1, 2n);
     const { orderID } = await checkout();
@@ -42,7 +42,7 @@ describe('Checkout', () => {
     expect((await refusalOf(checkout())).values).toEqual({});
   });
 
-  test('a shortage is refused with the failed order and what is missing; the cart keeps its lines and the key can be used again', async () => {
+  test('a shortage names the failed order; the cart keeps its lines, and the key can be used again', async () => {
     await add(1, 6n);
     shop.loms.fake.stock.set(1, 5);
     const key = randomUUID();
@@ -76,7 +76,7 @@ describe('Checkout', () => {
     expect(await shop.database.checkoutsOf(shop.user)).toMatchObject([{ state: 'done', order_id: ids[0] }]);
   });
 
-  test('each key of the presses that joined one checkout finds its order later, even after the cart was filled again', async () => {
+  test('each key of the joined presses returns their order later, even when the cart was filled again', async () => {
     await add(1, 2n);
     shop.loms.fake.onCreate = async (proceed) => {
       await Bun.sleep(200);
@@ -108,7 +108,7 @@ describe('Checkout', () => {
     ]);
   });
 
-  test('a full queue of loms is answered with RESOURCE_EXHAUSTED CHECKOUT_PENDING, and the next press joins the checkout', async () => {
+  test('a full queue of loms is answered with RESOURCE_EXHAUSTED CHECKOUT_PENDING; the next press joins', async () => {
     await add(1, 2n);
     shop.loms.fake.onCreate = () =>
       Promise.reject(new AppError('resource-exhausted', 'full', { reason: 'QUEUE_FULL', retryAfterMs: 500 }));
@@ -139,7 +139,7 @@ describe('Checkout', () => {
     ['RESOURCE_EXHAUSTED for another reason', new AppError('resource-exhausted', 'no', { reason: 'TOO_BUSY' })],
   ];
   for (const [name, failure] of undecided) {
-    test(`${name} from loms is answered with UNAVAILABLE CHECKOUT_PENDING, and the resumer finishes the checkout with one order`, async () => {
+    test(`${name} from loms is answered with UNAVAILABLE CHECKOUT_PENDING; the resumer makes one order`, async () => {
       await add(1, 2n);
       shop.loms.fake.onCreate = () => Promise.reject(failure);
       const error = await refusalOf(checkout(withKey('k')));
@@ -158,7 +158,7 @@ describe('Checkout', () => {
     });
   }
 
-  test('a checkout whose lines loms can never order ends refused after decide_before, and the cart keeps its lines', async () => {
+  test('a checkout whose lines loms cannot handle is refused after decide_before; the cart keeps them', async () => {
     await add(1, 2n);
     shop.loms.fake.onCreate = (proceed, { items }) =>
       items.length > 0 ? Promise.reject(new Error('a bug of loms')) : proceed();
@@ -174,7 +174,7 @@ describe('Checkout', () => {
     shop.loms.setClock(0);
   });
 
-  test('a press after decide_before is refused with CHECKOUT_EXPIRED, and the next one is a new checkout', async () => {
+  test('a press after decide_before is refused with CHECKOUT_EXPIRED; the next one starts a new checkout', async () => {
     await add(1, 2n);
     shop.loms.fake.onCreate = () => Promise.reject(new AppError('unavailable', 'away'));
     await refusalOf(checkout(withTimeout(5000)));
@@ -194,7 +194,7 @@ describe('Checkout', () => {
     expect(await outcomeOf(checkout())).toBe('OK');
   });
 
-  test('an id that somebody else used is answered with UNAVAILABLE CHECKOUT_CONFLICT, and raises an alarm in the metrics', async () => {
+  test('an id that is taken is answered with UNAVAILABLE CHECKOUT_CONFLICT, and an alarm is counted', async () => {
     await add(1, 2n);
     shop.loms.fake.onCreate = (proceed, { checkoutId }) => {
       const id = BigInt(shop.loms.fake.orders.length + 1);
@@ -245,7 +245,7 @@ describe('Checkout', () => {
     expect(
       await outcomeOf(shop.cart.client.checkout({ user: shop.user }, { ...withTimeout(5000), signal: caller.signal })),
     ).toStartWith('CANCELLED');
-    // The claim lasts for seconds, so no resumer has finished the checkout: the call itself did.
+    // The claim lasts for some seconds, so it is the call itself that finishes the checkout, and not a resumer.
     await waitUntil(async () => (await shop.database.checkoutsOf(shop.user))[0]?.state === 'done', {
       what: 'the checkout is done',
       timeoutMs: 2000,

@@ -22,7 +22,7 @@ const { connections, at, ordersOf } = surroundings;
 const LATE_OR_AWAY = [Code.DEADLINE_EXCEEDED, Code.UNAVAILABLE];
 
 describe('a client that is paused while it holds the lock of a cart', () => {
-  test('between its two round trips delays updates of that cart by little more than a second, and other carts not at all', async () => {
+  test('between its two round trips delays that cart by about a second, and other carts not at all', async () => {
     await using cart = await openCart(connections());
     await at(cart).add(1, 1n);
     const holder = await surroundings.database.openHolder(surroundings.user);
@@ -42,7 +42,7 @@ describe('a client that is paused while it holds the lock of a cart', () => {
     expect(await at(cart).contents()).toEqual([[1, 2]]);
   }, 30_000);
 
-  test('in the middle of a flush delays updates of that cart by little more than the transaction timeout', async () => {
+  test('in the middle of a flush delays that cart by about the transaction timeout', async () => {
     await using cart = await openCart(connections());
     await at(cart).add(1, 1n);
     const holder = await surroundings.database.openHolder(surroundings.user);
@@ -70,7 +70,7 @@ describe('a client that is paused while it holds the lock of a cart', () => {
 });
 
 describe('the database', () => {
-  test('is away: every call is answered within its deadline; once it is back, all calls work and the open checkout ends with one order', async () => {
+  test('is away: calls are answered in time; when it is back, the open checkout makes one order', async () => {
     await using server = await openTestServer();
     const url = await server.database('cart');
     await using cart = await openCart(connections(url));
@@ -107,7 +107,7 @@ describe('the database', () => {
     expect(await at(cart).contents()).toEqual([[2, 1]]);
   }, 60_000);
 
-  test('is cut off right after COMMIT, repeatedly: each key counts once, and every checkout makes one order', async () => {
+  test('is cut off right after COMMIT, repeatedly: a key counts once, and a checkout makes one order', async () => {
     await using proxy = await openProxy(Number(new URL(surroundings.database.url).port));
     await using cart = await openCart(connections(withPort(surroundings.database.url, proxy.port)));
     await at(cart).add(1, 1n);
@@ -133,7 +133,7 @@ describe('the database', () => {
     expect(await at(cart).contents()).toEqual([]);
   }, 60_000);
 
-  test('is cut off right after COMMIT: AddItem without a key counts at most once, and with a key exactly once', async () => {
+  test('is cut off right after COMMIT: AddItem counts at most once, and with a key exactly once', async () => {
     await using proxy = await openProxy(Number(new URL(surroundings.database.url).port));
     await using cart = await openCart(connections(withPort(surroundings.database.url, proxy.port)));
     await at(cart).list();

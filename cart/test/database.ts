@@ -10,8 +10,12 @@ export interface CartDatabase extends AsyncDisposable {
   advance(ms: number): Promise<void>;
   /** Ends the claim on every open checkout. */
   endClaims(): Promise<void>;
-  /** Opens a connection in a transaction, for a client that locks this cart and is then paused. */
+  /**
+   * Makes sure that the user has a cart, and opens a connection that has begun a transaction. It stands for a client
+   * that locks rows and is then paused.
+   */
   openHolder(userId: bigint): Promise<pg.Client>;
+  /** Returns the checkouts of a user, the oldest first. */
   checkoutsOf(userId: bigint): Promise<{ id: string; state: string; order_id: bigint | null }[]>;
 }
 

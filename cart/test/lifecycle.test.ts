@@ -32,7 +32,7 @@ describe('stopping the service', () => {
     expect(await checkoutState()).toBe('done');
   }, 30_000);
 
-  test('takes no longer than the drain limit when loms never answers, and the checkout is finished after the restart', async () => {
+  test('takes no longer than the drain limit when loms never answers; a restart finishes the checkout', async () => {
     const cart = await openCart(connections(), { drainMs: 300, resumeIntervalMs: 50 });
     await at(cart).add(1, 2n);
     surroundings.loms.fake.onCreate = () => new Promise(() => {});

@@ -34,7 +34,7 @@ describe('DeleteItem, Clear, List', () => {
     expect(totalPrice).toBe(3n * 65_535n * 4_294_967_295n);
   });
 
-  test('List shows and stores changed names and prices; a product that no longer exists keeps its last ones', async () => {
+  test('List shows and stores changed names and prices, and still shows them when the product is gone', async () => {
     const theirs = withTimeout(5000, { 'x-product-token': 'theirs' });
     shop.products.catalogue.set(1910, { name: 'old', price: 1 });
     shop.loms.fake.stock.set(1910, 5);

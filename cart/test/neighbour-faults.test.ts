@@ -13,7 +13,7 @@ const surroundings = useSurroundings();
 const { connections, at, ordersOf, checkoutState } = surroundings;
 
 describe('while another service is away', () => {
-  test('loms: calls that need it are UNAVAILABLE, the others work, and the checkout is finished once it is back', async () => {
+  test('loms: only calls that need it are UNAVAILABLE, and the checkout is finished once it is back', async () => {
     await using cart = await openCart(connections());
     await at(cart).add(1, 2n);
     await surroundings.loms.stop();
@@ -34,7 +34,7 @@ describe('while another service is away', () => {
     await waitUntil(async () => (await outcomeOf(at(cart).add(2, 1n))) === 'OK', { what: 'adding works again' });
   }, 30_000);
 
-  test('loms, until after decide_before: the checkout ends refused, no order appears later, and the cart keeps its lines', async () => {
+  test('loms, until after decide_before: the checkout is refused for good, and the cart keeps its lines', async () => {
     await using alone = await openCartDatabase();
     await using cart = await openCart(connections(alone.url));
     await at(cart).add(1, 2n);
@@ -60,7 +60,7 @@ describe('while another service is away', () => {
     expect(await outcomeOf(at(cart).checkout(withKey('k')))).toBe('OK');
   }, 30_000);
 
-  test('the product service: calls that need it are UNAVAILABLE, the others work, and all work once it is back', async () => {
+  test('the product service: only calls that need it are UNAVAILABLE, and they work once it is back', async () => {
     await using cart = await openCart(connections());
     await using fresh = await openCart(connections());
     await at(cart).add(1, 2n);

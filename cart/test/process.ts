@@ -35,7 +35,7 @@ export async function startProcess(connections: Connections) {
   });
   return {
     client,
-    /** Sends the signal. Resolves with the exit code. */
+    /** Sends the signal, and resolves with the exit code once the process has ended. */
     async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number> {
       child.kill(signal);
       return child.exited;

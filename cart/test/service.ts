@@ -14,7 +14,7 @@ import { type CartConfig, readCartConfig } from '../src/config.ts';
 import { type FakeLoms, createFakeLoms } from '../src/testing/fake-loms.ts';
 import { createCatalogue } from '../src/testing/fixtures.ts';
 
-/** The token that the fake product service accepts as the configured one. It accepts `theirs` too. */
+/** The configured token of cart. The fake product service accepts it, and the token `theirs` too. */
 export const PRODUCT_TOKEN = 'testtoken';
 
 /** A fake of another service, over gRPC. It can stop, and start again on the same port. */
@@ -78,7 +78,7 @@ export async function openFakeLoms(): Promise<FakeLomsServer> {
 
 export interface FakeProductServer extends FakeServer {
   readonly catalogue: Map<number, Product>;
-  /** The token of each call, in their order. */
+  /** The tokens of all calls, in the order of the calls. */
   readonly tokens: string[];
 }
 
@@ -107,7 +107,7 @@ export interface Connections {
   readonly products: { readonly address: string };
 }
 
-/** The environment of a cart with these connections. Its admin port is any free one. */
+/** Returns the environment of a cart with these connections. Port 0, the default, stands for any free port. */
 export function environmentOf({ databaseUrl, loms, products }: Connections, grpcPort = 0): Record<string, string> {
   return {
     TALLY_MODE: 'development',
@@ -127,7 +127,7 @@ export interface TestCart extends AsyncDisposable {
   readonly client: ClientOf<typeof Cart>;
 }
 
-/** The real service in this process on free ports, with a client. */
+/** Starts the real service in this process, on free ports, and opens a client of it. */
 export async function openCart(connections: Connections, overrides: Partial<CartConfig> = {}): Promise<TestCart> {
   const running = await start({
     ...readConfig(environmentOf(connections), readCartConfig),
@@ -149,5 +149,5 @@ export async function openCart(connections: Connections, overrides: Partial<Cart
   };
 }
 
-/** The options of a call with an idempotency key. */
+/** Returns the options of a call with an idempotency key. */
 export const withKey = (key: string, timeoutMs = 5000) => withTimeout(timeoutMs, { 'idempotency-key': key });

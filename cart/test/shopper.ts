@@ -22,11 +22,13 @@ interface Surroundings {
   readonly products: FakeProductServer;
   /** The current shopper. */
   user: bigint;
-  /** The connections of a cart, by default to the database above. */
+  /**
+   * Returns the connections of a cart: to the services above, and to this database or, by default, to the one above.
+   */
   connections(databaseUrl?: string): Connections;
-  /** The shopper as a user of this cart. */
+  /** Returns the calls of the current shopper at this cart. */
   at(cart: Pick<TestCart, 'client'>): Shopper;
-  /** The state of the shopper's first checkout. */
+  /** Returns the state of the shopper's first checkout. */
   checkoutState(): Promise<string | undefined>;
   ordersOf(user: bigint): FakeOrder[];
 }
@@ -34,7 +36,7 @@ interface Surroundings {
 /** Opens the surroundings before the tests of a file and closes them after the last one. */
 export function useSurroundings(): Surroundings {
   const surroundings: Surroundings = {
-    // Set before the first test.
+    // beforeAll below sets them before the first test.
     ...({} as Pick<Surroundings, 'database' | 'loms' | 'products'>),
     user: 1000n,
     connections: (databaseUrl = surroundings.database.url) => ({ ...surroundings, databaseUrl }),
@@ -50,7 +52,7 @@ export function useSurroundings(): Surroundings {
     const { loms, products, database } = surroundings;
     for (const each of [loms, products, database]) await each[Symbol.asyncDispose]();
   });
-  // Look-ups are limited to ten a second. Tests use few skus, so that the cache keeps them short.
+  // Look-ups are limited to ten a second. Tests use few skus, so that most look-ups are answered by the cache.
   beforeEach(() => {
     surroundings.user += 1n;
     const { fake } = surroundings.loms;
@@ -63,7 +65,7 @@ export function useSurroundings(): Surroundings {
 
 type Shopper = ReturnType<typeof createShopper>;
 
-/** The calls of the current shopper, at one cart. */
+/** Returns the calls of the current shopper at one cart. */
 function createShopper(surroundings: Surroundings, cart: () => Pick<TestCart, 'client'>) {
   const list = async (options = withTimeout(5000)) => {
     const { items, totalPrice } = await cart().client.list({ user: surroundings.user }, options);
@@ -71,7 +73,7 @@ function createShopper(surroundings: Surroundings, cart: () => Pick<TestCart, 'c
   };
   return {
     list,
-    /** sku and count of each line. */
+    /** Resolves with the sku and the count of each line. */
     contents: async () => (await list()).lines.map(([sku, count]) => [sku, count]),
     add: (sku: number, count: bigint, options = withTimeout(10_000)) =>
       cart().client.addItem({ user: surroundings.user, item: { user: surroundings.user, sku, count } }, options),
@@ -82,7 +84,7 @@ function createShopper(surroundings: Surroundings, cart: () => Pick<TestCart, 'c
   };
 }
 
-/** Surroundings with one cart for all tests of a file. */
+/** Opens surroundings like useSurroundings, with one cart for all tests of a file. */
 export function useShop(): Surroundings & Shopper & { readonly cart: TestCart } {
   const surroundings = useSurroundings();
   const shop = surroundings as Surroundings & Shopper & { cart: TestCart };

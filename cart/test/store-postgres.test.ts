@@ -27,7 +27,7 @@ storeContract('PostgreSQL', async () => ({
 const OPTIONS = { deadlineMs: Number.MAX_SAFE_INTEGER };
 const USER = 9_000_001n;
 
-/** A cart of one line, with an open checkout; returns its id. */
+/** Puts one line into the cart of a user and freezes it. Returns the id of the open checkout. */
 async function freeze(userId: bigint): Promise<string> {
   await store.update(userId, {}, () => ({ changes: { addedLine: line(1, 2) }, answer: undefined }), OPTIONS);
   const press = { key: undefined, newCheckoutId: newId(), claimMs: 60_000 };
@@ -35,7 +35,7 @@ async function freeze(userId: bigint): Promise<string> {
   return press.newCheckoutId;
 }
 
-test('when somebody closed a checkout without locking its cart, the closing is rolled back and the cart keeps its lines', async () => {
+test('a closing is rolled back when somebody closed the checkout without locking its cart', async () => {
   const checkoutId = await freeze(USER);
   const closed = store.update(
     USER,
@@ -62,7 +62,7 @@ test('the database allows one open checkout for each user', async () => {
   expect(await insert().catch((error: { code: string }) => error.code)).toBe('23505');
 });
 
-describe('a row that another instance has locked is skipped without waiting', () => {
+describe('a row that another client has locked is skipped without waiting', () => {
   const [locked, free] = [USER + 1n, USER + 2n];
 
   /** Runs `work` while another client holds the lock of this row. */

@@ -53,7 +53,8 @@ describeWith(await missingRedis(), 'the product cache on two shards of Redis', (
   test('when a shard is killed under load, only its keys are lost and no request fails', async () => {
     await listAll(await open());
     expect(shop.calls()).toBe(USERS * LINES);
-    // New instances read from Redis, because their own caches are empty. The load moves on to the next one every 20 rounds.
+    // New instances read from Redis, because the caches in their processes are empty. The load moves on to the next
+    // instance every 20 rounds.
     const fresh = await Promise.all(Array.from({ length: 6 }, open));
     const load = startLoad(8, (caller, round) => {
       const at = fresh[Math.min(fresh.length - 1, Math.floor(round / 20))] as Instance;
@@ -69,12 +70,12 @@ describeWith(await missingRedis(), 'the product cache on two shards of Redis', (
     await listAll(last);
     const counts = await last.counts();
     const lost = (shop.calls() - before) / (USERS * LINES);
-    console.log(
-      `lost with one of two shards: ${(lost * 100).toFixed(1)} % of ${USERS * LINES} products; ${outcomes['OK']} Lists under load, none failed`,
-    );
+    const lostPercent = (lost * 100).toFixed(1);
+    console.log(`lost with one of two shards: ${lostPercent} % of ${USERS * LINES} products`);
+    console.log(`${outcomes['OK']} Lists under load, none failed`);
     expect(lost).toBeWithin(0.4, 0.6);
     expect(counts['redis hit']).toBe(USERS * LINES - (shop.calls() - before));
-    // Each lost key failed twice: once to read, and once to write.
+    // Redis failed twice for each lost key: at the read, and at the write that followed the product call.
     expect(counts['redis error']).toBe(2 * (shop.calls() - before));
   });
 
@@ -89,11 +90,11 @@ describeWith(await missingRedis(), 'the product cache on two shards of Redis', (
       tookMs.push(performance.now() - startedMs);
     }
     shards[0].resume();
-    console.log(
-      `Lists with a hanging shard: the first ${tookMs[0]?.toFixed(0)} ms, then the median ${median(tookMs.slice(1)).toFixed(1)} ms`,
-    );
-    expect(tookMs[0]).toBeLessThan(400);
-    expect(median(tookMs.slice(1))).toBeLessThan(50);
+    const [firstMs = Number.POSITIVE_INFINITY, ...nextMs] = tookMs;
+    const medianMs = median(nextMs);
+    console.log(`Lists with a hanging shard: first ${firstMs.toFixed(0)} ms, then ${medianMs.toFixed(1)} ms (median)`);
+    expect(firstMs).toBeLessThan(400);
+    expect(medianMs).toBeLessThan(50);
   });
 
   test('a shard that is back is used again', async () => {
@@ -117,7 +118,7 @@ test('cart starts and serves while no Redis answers, within its own part of the 
   expect(performance.now() - startedMs).toBeLessThan(2_000);
   const listedMs = performance.now();
   expect([await listAt(alone, 1), await listAt(alone, 1), shop.calls()]).toEqual(['OK', 'OK', 5]);
-  // Five calls at five calls a second, the first of them one interval after the start.
+  // The instance may make five calls a second, and the first of the five calls waits for a whole interval too.
   expect(performance.now() - listedMs).toBeWithin(1_000, 1_600);
   expect(await alone.counts()).toEqual({ 'process miss': 5, 'process hit': 5, 'redis error': 10 });
 });

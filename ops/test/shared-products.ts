@@ -13,18 +13,18 @@ import { readProductConfig } from '../product/config.ts';
 /** An instance of cart, with a client and its metrics. */
 export interface Instance {
   readonly client: ClientOf<typeof Cart>;
-  /** Returns the counters of the product cache, as `process hit` or `redis miss`. Those that are 0 are absent. */
+  /** Returns the counters of the product cache, with keys like `process hit`. Counters that are 0 are absent. */
   counts(): Promise<Record<string, number>>;
 }
 
 interface InstanceOptions {
-  /** URL of the Redis that holds the limit. */
+  /** URL of the Redis that holds the limit. Without it the limit is divided among the instances. */
   readonly limiter?: string;
-  /** URLs of the shards of the product cache. */
+  /** URLs of the shards of the product cache. None by default. */
   readonly cache?: readonly string[];
-  /** Number of instances among which the limit is parted without Redis, 2 by default. */
+  /** Number of instances that divide the limit among them without Redis. 2 by default. */
   readonly instances?: number;
-  /** The limit of product calls, 10 by default. */
+  /** Maximum rate of product calls over all instances. 10 by default. */
   readonly callsPerSecond?: number;
 }
 
@@ -101,7 +101,7 @@ async function readCounts(adminPort: number): Promise<Record<string, number>> {
   return Object.fromEntries([...lines].map(([, layer, outcome, count]) => [`${layer} ${outcome}`, Number(count)]));
 }
 
-/** Lists the cart of a user. Resolves with the outcome as text: `OK`, or code and reason. */
+/** Lists the cart of a user. Resolves with the outcome as text: `OK`, or the code and the reason of the refusal. */
 export function listAt(
   { client }: Instance,
   user: number,

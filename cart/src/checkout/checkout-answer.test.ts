@@ -47,8 +47,8 @@ describe('the caller of Checkout is told', () => {
     expect(emptyCart(5n)).toMatchObject({ reason: 'EMPTY_CART', values: { lastOrderId: '5' } });
     expect(emptyCart(undefined)).toMatchObject({ reason: 'EMPTY_CART', values: {} });
   });
+});
 
-  test('of nothing that is impossible: a checkout that is still open is a bug', () => {
-    expect(() => orderIdOrRefusal(checkoutIn('open'))).toThrow('has no order');
-  });
+test('to ask for the order of a checkout that is still open is a bug, which throws', () => {
+  expect(() => orderIdOrRefusal(checkoutIn('open'))).toThrow('has no order');
 });

@@ -75,7 +75,7 @@ describe('a press', () => {
     expect(await next).toBe('2');
   });
 
-  test('leaves the cart alone that was cleared and filled again while loms was asked', async () => {
+  test('takes nothing from a cart that was cleared and filled again while loms was asked', async () => {
     const { fill, put, clear, press, contents, loms } = createCheckoutWorld();
     await fill();
     loms.onCreate = async (proceed) => {
@@ -95,7 +95,7 @@ describe('a press', () => {
     ]);
   });
 
-  test('whose checkout id somebody else used is refused with an alarm, and the next press is a new checkout', async () => {
+  test('whose checkout id is taken is refused with an alarm, and the next press starts a new checkout', async () => {
     const { fill, press, contents, loms, watched, findCheckout } = createCheckoutWorld();
     await fill();
     loms.onCreate = (proceed, { checkoutId }) => {
@@ -113,7 +113,7 @@ describe('a press', () => {
     expect(await press('k')).toBe('2');
   });
 
-  test('that is in progress is awaited when the checkouts are disposed, whether or not its caller is still there', async () => {
+  test('in progress is awaited when the checkouts are disposed, even if its caller went away', async () => {
     const { fill, press, checkouts, loms, clock } = createCheckoutWorld();
     await fill();
     loms.onCreate = async (proceed) => {

@@ -54,7 +54,7 @@ test('failures are not cached', async () => {
   expect(sent).toHaveLength(2);
 });
 
-test('calls for different skus are an interval of the limit apart', async () => {
+test('calls for different skus are sent 100 ms apart, at the rate of the limit', async () => {
   const { clock, sent, lookUp } = createProductWorld();
   const all = Array.from({ length: 20 }, (_, i) => lookUp(i + 1));
   await clock.advance(3000);
@@ -73,7 +73,7 @@ test('a caller whose turn would come after its deadline is refused at once with 
   expect(sent.map(({ sku }) => sku)).not.toContain(99);
 });
 
-test('a caller that joined a flight with a shorter deadline starts its own when that one is refused', async () => {
+test('a caller that joined the flight of one with less time starts its own if that flight is refused', async () => {
   const { clock, lookUp } = createProductWorld();
   const others = Array.from({ length: 5 }, (_, i) => lookUp(i + 1));
   const hurried = lookUp(99, { forMs: 300 });
@@ -101,7 +101,7 @@ test('a look-up whose callers all went away gives up its turn at the limit', asy
   ]);
 });
 
-test('a caller with too little time for any answer is refused, and one that joined its flight starts its own', async () => {
+test('a caller with too little time for any answer is refused; one that joined it starts its own call', async () => {
   const { clock, lookUp } = createProductWorld();
   const hurried = lookUp(1, { forMs: 150 });
   const patient = lookUp(1);
@@ -110,7 +110,7 @@ test('a caller with too little time for any answer is refused, and one that join
   expect(await patient).toEqual(LAMP);
 });
 
-test('look-ups that are aborted because another one of their List was refused do not start again', async () => {
+test('look-ups that were aborted because another look-up of their List was refused do not start again', async () => {
   const { clock, sent, lookUp, products } = createProductWorld();
   const pool = createWorkerPool({ workers: 64, maxQueued: 100 });
   const others = [1, 2, 3, 4].map((sku) => lookUp(sku));
@@ -123,7 +123,7 @@ test('look-ups that are aborted because another one of their List was refused do
   expect(await refused).toBe('PRODUCT_LIMIT');
   expect(await Promise.all(others)).toEqual([LAMP, LAMP, LAMP, LAMP]);
   expect(sent.map(({ sku }) => sku)).toEqual([1, 2, 3, 4]);
-  // A pool that is idle takes as many items as it has workers and places.
+  // An idle pool takes as many items as it has workers and places in the queue. So nothing of the List is left in it.
   expect(await pool.map(Array.from({ length: 164 }), async () => 1)).toHaveLength(164);
 });
 
@@ -168,7 +168,7 @@ describe('a product service that answers RESOURCE_EXHAUSTED', () => {
     expect(sent).toHaveLength(1);
   });
 
-  test('gets retries for at most a fifth of the calls, and ten more', async () => {
+  test('is sent at most one retry for every five calls, and ten more', async () => {
     const { clock, sent, lookUp } = createProductWorld({ answer: () => Code.RESOURCE_EXHAUSTED });
     for (let sku = 1; sku <= 100; sku += 1) {
       const failed = lookUp(sku);
@@ -179,7 +179,7 @@ describe('a product service that answers RESOURCE_EXHAUSTED', () => {
     expect(sent.length).toBeLessThanOrEqual(100 + 100 / 5 + 10);
   });
 
-  test('and recovers within the retries goes unnoticed', async () => {
+  test('only to the first two tries goes unnoticed by the caller', async () => {
     const { clock, lookUp } = createProductWorld({
       answer: (_, callNumber) => (callNumber < 3 ? Code.RESOURCE_EXHAUSTED : LAMP),
     });
@@ -190,7 +190,7 @@ describe('a product service that answers RESOURCE_EXHAUSTED', () => {
 });
 
 describe('a product service that is away', () => {
-  test('is not asked after five failures in a row, and look-ups fail without waiting for a turn', async () => {
+  test('is not asked any more after five failures in a row, and look-ups fail without waiting for a turn', async () => {
     const { clock, sent, lookUp } = createProductWorld({ answer: () => Code.UNAVAILABLE });
     for (let sku = 1; sku <= 5; sku += 1) {
       const failed = lookUp(sku);
@@ -277,7 +277,7 @@ describe('the token of a caller', () => {
     expect(sent.map(({ token }) => token).toSorted()).toEqual(['ours', 'theirs', 'theirs']);
   });
 
-  test('does not keep its caller waiting after an abort, and a call that still waits for its turn is not sent', async () => {
+  test('does not keep its caller waiting after an abort, and a call that waits for its turn is not sent', async () => {
     const { clock, sent, lookUp } = createProductWorld();
     const caller = new AbortController();
     const options = { token: 'theirs', signal: caller.signal };
@@ -326,7 +326,7 @@ for (const [title, answer] of Object.entries(WRONG_ANSWERS)) {
   });
 }
 
-test('a name of 500 characters is accepted, even of two UTF-16 units each, and so is the largest price', async () => {
+test('a name of 500 characters with two UTF-16 units each is accepted, and so is the largest price', async () => {
   const product = { name: '🪔'.repeat(500), price: 2 ** 32 - 1 };
   const { clock, lookUp } = createProductWorld({ answer: () => product });
   const found = lookUp(1);

@@ -9,7 +9,9 @@ import { NO_SUCH_PRODUCT } from './products.ts';
 const LAMP = { name: 'a lamp', price: 100 };
 const KEY = 'tally:product:1:7';
 
-/** Caches of several instances that share one set of shards. */
+/**
+ * Returns what the tests need: `open` creates the cache of a further instance, and all of them share one set of shards.
+ */
 function setUp() {
   const clock = createFakeClock();
   const texts = new Map<string, { text: string; ttlMs: number }>();
@@ -41,7 +43,7 @@ function setUp() {
   };
 }
 
-test('what one instance caches another one reads from the shards, and then has in its own process', async () => {
+test('a product that one instance caches is read from the shards by another, which keeps it too', async () => {
   const { open, counts } = setUp();
   const [one, two] = [open(), open()];
   one.set(7, LAMP);

@@ -15,8 +15,8 @@ export const PENDING = 'unavailable CHECKOUT_PENDING';
 const OPTIONS = { deadlineMs: Number.MAX_SAFE_INTEGER };
 
 /**
- * Everything that a checkout needs, in memory: a store that can fail around a closing, a fake loms with 10 units of the
- * skus 1 and 2, and a user who calls Checkout.
+ * Creates everything that a checkout needs, in memory: a store that can fail before and after it writes a closing, a
+ * fake loms with 10 units of each of the skus 1 and 2, and a user who calls Checkout.
  */
 export function createCheckoutWorld() {
   const clock = createFakeClock();
@@ -48,7 +48,7 @@ export function createCheckoutWorld() {
     ...deps,
     loms,
     faults,
-    /** What the watch was told. */
+    /** What the watch was told: kinds of outcomes, and alarms as `alarm: <kind>`. */
     watched,
     checkouts,
     put,
@@ -57,10 +57,10 @@ export function createCheckoutWorld() {
       await put(1, 2);
       await put(2, 3);
     },
-    /** Calls Checkout with five seconds left. Resolves with the order, or with the refusal as text. */
+    /** Calls Checkout with five seconds left. Resolves with the id of the order, or with the refusal as text. */
     press: (key?: string, userId = USER, forMs = 5000) =>
       outcomeOf(checkouts.press({ userId, key }, { deadlineMs: clock.nowMs() + forMs })),
-    /** sku and count of each line. */
+    /** Resolves with the sku and the count of each line. */
     contents: async () => (await memory.findLines(USER, 0)).map(({ sku, count }) => [sku, count]),
     clear: () => memory.update(USER, {}, clearItems, OPTIONS),
     findCheckout: (checkoutId: string): Promise<Checkout | undefined> =>
@@ -70,7 +70,7 @@ export function createCheckoutWorld() {
 
 export type CheckoutWorld = ReturnType<typeof createCheckoutWorld>;
 
-/** Kind, reason and order of the refusal, or the order. */
+/** Resolves with the id of the order, or with the kind and the reason of the refusal and the order that it names. */
 async function outcomeOf(call: Promise<bigint>): Promise<string> {
   try {
     return String(await call);

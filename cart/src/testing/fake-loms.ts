@@ -7,7 +7,7 @@ export interface FakeOrder {
   readonly id: bigint;
   readonly userId: bigint;
   readonly checkoutId: string;
-  /** sku and count. */
+  /** The sku and the count of each line. */
   readonly lines: readonly (readonly [number, number])[];
   readonly refusal: AppError | undefined;
 }
@@ -15,10 +15,12 @@ export interface FakeOrder {
 type Answer = { orderId: bigint };
 type Request = Pick<OrderCreateRequest, 'user' | 'items' | 'checkoutId' | 'decideBefore'>;
 
-/** What cart needs of loms, in a few lines. It remembers every order that it decided by its checkout id. */
+/** A simple loms with the two calls that cart uses. It keeps every order, and finds it again by its checkout id. */
 export interface FakeLoms {
+  /** Available units by sku. */
   readonly stock: Map<number, number>;
   readonly orders: FakeOrder[];
+  /** All OrderCreate requests, in the order of their arrival. */
   readonly requests: Request[];
   /** Handles each OrderCreate. A test replaces it to fail, to delay, or to lose the answer. */
   onCreate: (proceed: () => Promise<Answer>, request: Request) => Promise<Answer>;
@@ -93,7 +95,7 @@ const CODE_OF: Partial<Record<ErrorKind, Code>> = {
   'resource-exhausted': Code.RESOURCE_EXHAUSTED,
 };
 
-/** A client of the fake, without a socket. Errors arrive as they would over gRPC. */
+/** Returns a client of the fake that uses no socket. Errors arrive as they would over gRPC. */
 export function clientOf(loms: FakeLoms): Pick<ClientOf<typeof Loms>, 'orderCreate' | 'stockInfo'> {
   const asRpcError = (error: unknown): never => {
     if (!(error instanceof AppError)) throw error;
@@ -108,5 +110,5 @@ export function clientOf(loms: FakeLoms): Pick<ClientOf<typeof Loms>, 'orderCrea
   };
 }
 
-/** A failure of the transport: a code, and no word from loms. */
+/** Returns a failure of the transport: an error with a code, but without the domain and reason that loms would give. */
 export const transportError = (code: Code) => new RpcError({ code, message: 'the call failed' });

@@ -8,7 +8,7 @@ import type { Product } from '../carts/product.ts';
 export const MOMENT = new Date('2026-11-24T12:00:00Z');
 export const USER = 7n;
 
-/** A line with the name and price of the catalogue. Its id is the sku unless another one is given. */
+/** Returns a line with the name and price of the catalogue. Its id is the sku unless another one is given. */
 export const line = (sku: number, count: number, id = sku): CartLine => ({
   id: BigInt(id),
   sku,
@@ -25,7 +25,7 @@ export function newId(): string {
   return `00000000-0000-4000-8000-${String(ids).padStart(12, '0')}`;
 }
 
-/** An empty cart without any checkout, except for what is given. */
+/** Returns an empty cart without any checkout, except for the parts that are given. */
 export function cartWith(parts: Partial<Cart> = {}): Cart {
   return {
     userId: USER,
@@ -40,7 +40,7 @@ export function cartWith(parts: Partial<Cart> = {}): Cart {
   };
 }
 
-/** A checkout of 2 units of sku 1 that was frozen or closed at MOMENT. Its order is 5 unless it is open. */
+/** Returns a checkout of 2 units of sku 1. One that is not open was closed at MOMENT with order 5. */
 export function checkoutIn(state: CheckoutState, parts: Partial<Checkout> = {}): Checkout {
   const refusal = {
     kind: 'failed-precondition',
@@ -62,7 +62,9 @@ export function checkoutIn(state: CheckoutState, parts: Partial<Checkout> = {}):
   };
 }
 
-/** A catalogue of the skus 1 to 2000, each `product <sku>` for 100. Tests may change it. */
+/**
+ * Returns a catalogue of the skus 1 to 2000. Each has the name `product <sku>` and the price 100. Tests may change it.
+ */
 export function createCatalogue(): Map<number, Product> {
   return new Map(Array.from({ length: 2000 }, (_, i) => [i + 1, { name: `product ${i + 1}`, price: 100 }]));
 }

@@ -38,8 +38,8 @@ interface ProductWorldOptions {
 }
 
 /**
- * Look-ups through the real caches, breaker and limit of ten calls a second, to a product service that answers after 50 ms.
- * The configured token is `ours`.
+ * Creates look-ups that use the real caches, the real breaker, the real limit of ten calls a second, and a fake product
+ * service that answers after 50 ms. The configured token is `ours`.
  */
 export function createProductWorld({ answer = () => LAMP, shards }: ProductWorldOptions = {}) {
   const clock = createFakeClock();
@@ -76,7 +76,7 @@ export function createProductWorld({ answer = () => LAMP, shards }: ProductWorld
   });
   return {
     clock,
-    /** The calls that reached the product service. */
+    /** The calls that reached the product service. `atMs` counts from the start. */
     sent,
     products,
     /** Looks a sku up with five seconds left. Resolves with the product, or with the refusal as text. */

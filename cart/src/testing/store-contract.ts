@@ -10,7 +10,7 @@ interface StoreUnderTest {
   readonly store: Store;
   /** Moves tally_now(). */
   readonly advance: (ms: number) => Promise<void>;
-  /** Moves the clock of claims, or waits for it. */
+  /** Lets this much time pass on the clock of claims, by moving it or by waiting. */
   readonly pass: (ms: number) => Promise<void>;
 }
 
@@ -21,7 +21,7 @@ const REQUEST_HASH = Buffer.from('a hash');
 
 const withoutId = ({ sku, count, name, price }: CartLine) => ({ sku, count, name, price });
 
-/** Runs what every store promises, on the stores that `open` returns. */
+/** Declares the tests of what every store promises. They run on the stores that `open` returns. */
 export function storeContract(name: string, open: () => Promise<StoreUnderTest>): void {
   describe(`the store on ${name}`, () => {
     describeLines(open);
@@ -33,7 +33,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
 
 type Open = () => Promise<StoreUnderTest>;
 
-/** A new user of the store, and what the tests do with the cart. */
+/** Opens a store for a new user. Returns the operations that the tests do with the cart of this user. */
 async function setUp(open: Open) {
   const opened = await open();
   const { store } = opened;
@@ -169,7 +169,7 @@ function describeKeys(open: Open): void {
     expect((await read({ checkoutKey: 'k' })).checkoutByKey).toBeUndefined();
   });
 
-  test('a key that moved on from a refused checkout is as old as its last use', async () => {
+  test('the age of a key that moved on from a refused checkout counts from its last use', async () => {
     const { put, freeze, closeAsOrdered, closeAsTaken, read, advance, deleteAllOldKeys } = await setUp(open);
     await put(line(1, 2));
     await closeAsTaken((await freeze('k')).id);
@@ -251,7 +251,7 @@ function describeCheckouts(open: Open): void {
     expect((await read({ checkoutId: id })).checkoutById).toMatchObject({ state: 'done', orderId: 77n });
   });
 
-  test('when a checkout is refused, the cart keeps its lines, and a press with the same key makes a new one', async () => {
+  test('when a checkout is refused, the cart keeps its lines, and the same key can start a new checkout', async () => {
     const { put, freeze, closeAsTaken, contents, read } = await setUp(open);
     await put(line(1, 2));
     const { id } = await freeze('k');
@@ -262,7 +262,7 @@ function describeCheckouts(open: Open): void {
     expect((await freeze('k')).id).not.toBe(id);
   });
 
-  test('an empty cart has its last order for ten minutes, and a key that asked for it finds it later too', async () => {
+  test('an empty cart names its last order for ten minutes, and the key of that press returns it later', async () => {
     const { put, freeze, closeAsOrdered, press, advance } = await setUp(open);
     for (const orderId of [77n, 78n]) {
       await put(line(1, 2));
