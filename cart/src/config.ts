@@ -88,15 +88,11 @@ export function readCartConfig(reader: ConfigReader): CartConfig {
         unit: 'look-ups',
       },
     ),
-    resumeIntervalMs: reader.integer(
-      'CART_RESUME_INTERVAL_MS',
-      'Pause between two searches for open checkouts that nobody works on.',
-      {
-        fallback: 500,
-        min: 10,
-        max: 60_000,
-        unit: 'ms',
-      },
-    ),
+    resumeIntervalMs: reader.integer('CART_RESUME_INTERVAL_MS', 'Pause between two searches for checkouts to resume.', {
+      fallback: 500,
+      min: 10,
+      max: 60_000,
+      unit: 'ms',
+    }),
   };
 }

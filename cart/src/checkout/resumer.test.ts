@@ -38,6 +38,7 @@ describe('a checkout that is interrupted between the freeze and the closing', ()
         await world.put(3, 4);
         world.loms.onCreate = (proceed) => proceed();
         Object.assign(world.faults, { beforeClose: () => {}, afterClose: () => {} });
+        // When only the answer of the closing was lost, the checkout is closed, and nobody has to finish it.
         const isClosed = (await world.contents()).length === 1;
         if (!isClosed) await finish(world);
         expect(world.loms.orders.map(({ lines }) => lines)).toEqual([
