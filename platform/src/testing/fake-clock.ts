@@ -2,23 +2,28 @@ import type { Clock } from '../concurrency/index.ts';
 
 /** A clock that stands still until a test advances it. */
 interface FakeClock extends Clock {
-  /** Advances the time and runs what falls due, in order. After each step, promises that need no time are settled. */
+  /** Advances the time and runs what falls due, in order. Before and after each run it settles promises. */
   advance(ms: number): Promise<void>;
   /** Number of scheduled runs. */
   readonly pending: number;
 }
 
+interface ScheduledRun {
+  readonly atMs: number;
+  readonly work: () => void;
+}
+
 /** Creates a clock that stands at `startMs`, by default at noon UTC on 24 November 2026. */
 export function createFakeClock(startMs = Date.parse('2026-11-24T12:00:00Z')): FakeClock {
   let nowMs = startMs;
-  let order = 0;
-  const due = new Map<number, { readonly atMs: number; readonly order: number; readonly work: () => void }>();
+  /** The scheduled runs, in the order in which they were scheduled. */
+  const scheduled = new Set<ScheduledRun>();
 
-  function next(untilMs: number) {
-    let first: [number, { atMs: number; order: number; work: () => void }] | undefined;
-    for (const entry of due) {
-      const isSooner = first === undefined || entry[1].atMs < first[1].atMs;
-      if (entry[1].atMs <= untilMs && isSooner) first = entry;
+  /** Returns the run that is due first, unless that is after `untilMs`. Of equal ones it is the one scheduled first. */
+  function next(untilMs: number): ScheduledRun | undefined {
+    let first: ScheduledRun | undefined;
+    for (const run of scheduled) {
+      if (run.atMs <= untilMs && (first === undefined || run.atMs < first.atMs)) first = run;
     }
     return first;
   }
@@ -27,22 +32,20 @@ export function createFakeClock(startMs = Date.parse('2026-11-24T12:00:00Z')): F
     nowMs: () => nowMs,
     monotonicMs: () => nowMs,
     schedule(delayMs, work) {
-      order += 1;
-      const id = order;
-      due.set(id, { atMs: nowMs + Math.max(0, delayMs), order: id, work });
-      return () => void due.delete(id);
+      const run = { atMs: nowMs + Math.max(0, delayMs), work };
+      scheduled.add(run);
+      return () => void scheduled.delete(run);
     },
     get pending() {
-      return due.size;
+      return scheduled.size;
     },
     async advance(ms) {
       const untilMs = nowMs + ms;
       await settle();
-      for (let entry = next(untilMs); entry !== undefined; entry = next(untilMs)) {
-        const [id, { atMs, work }] = entry;
-        due.delete(id);
-        nowMs = Math.max(nowMs, atMs);
-        work();
+      for (let run = next(untilMs); run !== undefined; run = next(untilMs)) {
+        scheduled.delete(run);
+        nowMs = Math.max(nowMs, run.atMs);
+        run.work();
         await settle();
       }
       nowMs = untilMs;
