@@ -6,26 +6,30 @@ import { DATABASE_NAMES, type DatabaseName } from '@tally/sql/databases';
 
 import { readProductConfig } from './product/config.ts';
 
-/* The home of the list of services. The launcher, smoke, the checks of compose.yaml and the tests read it. */
+/* This is the list of services. The launcher, smoke, the checks of compose.yaml and the tests read it. */
 
 /** A service, or the stand-in for the product service. Its name is the prefix of its variables and its processes. */
 interface Service {
   /** Path of its program in the checkout. */
   readonly main: string;
+  /** Reads its whole configuration, of which the readers of this list need only the ports. */
   readonly readConfig: (reader: ConfigReader) => ListeningPorts;
-  /** Default ports of the first instance. `GET /readyz` on the port that is not `GRPC` answers for its health. */
+  /** Default ports of the first instance. `GET /readyz` on the port that is not `GRPC` says whether it is ready. */
   readonly ports: Readonly<Partial<Record<PortKind, number>>>;
   /** Its own database. Its program gets the URL as `<NAME>_DATABASE_URL`. */
   readonly database?: DatabaseName;
-  /** Whether a shape can run it twice. */
+  /** Whether it can run in several instances at once. */
   readonly hasInstances: boolean;
-  /** Variables that tell its program about the rest of the system. Its ports and its database are set without it. */
+  /**
+   * Returns the variables that tell its program about the rest of the system. Those of its ports and its database are
+   * set by the launcher.
+   */
   readonly env: (system: SystemAddresses, instance: string) => Readonly<Record<string, string | undefined>>;
   /** What `just smoke` asks it. */
   readonly smoke: (productToken: string) => SmokeChecks;
 }
 
-/** The part of a name that tells the ports of a service apart: `CART_GRPC_PORT`. */
+/** The kind of a port, as it stands in the name of its variable: `CART_GRPC_PORT`. */
 export type PortKind = 'GRPC' | 'ADMIN' | 'HTTP';
 
 /** Where a program listens, as its configuration says. */
@@ -42,17 +46,17 @@ export interface SystemAddresses {
   readonly instances: number;
   /** Variables that name the event log. */
   readonly log: Readonly<Record<string, string>>;
-  /** Redis that holds the limit; undefined when there is none. */
+  /** URL of the Redis that holds the limit of product calls; undefined if there is none. */
   readonly limiterUrl: string | undefined;
-  /** Redis shards of the cache. */
+  /** URLs of the Redis shards of the cache. */
   readonly cacheUrls: readonly string[];
-  /** Environment of the command that starts the system, for what its user chooses. */
+  /** Environment of the command that starts the system. Its user may set addresses and the token there. */
   readonly userEnv: Environment;
   /** Returns the gRPC addresses of all instances of a service, separated by commas. */
   readonly addressesOf: (service: ServiceName) => string;
 }
 
-/** What a stranger asks a service, and what it must answer. None of the calls changes anything. */
+/** What `just smoke` asks a service from outside, and what it must answer. None of the calls changes anything. */
 export interface SmokeChecks {
   /** Name that gRPC reflection lists. */
   readonly service: string;
@@ -62,8 +66,9 @@ export interface SmokeChecks {
 }
 
 export interface CallCheck {
+  /** What is checked, for the report. */
   readonly what: string;
-  /** `loms.Loms/StockInfo` */
+  /** Full name of the rpc, such as `loms.Loms/StockInfo`. */
   readonly method: string;
   readonly request: unknown;
   /** `OK` or the name of a status code. */
@@ -79,7 +84,7 @@ const ADMIN_PATHS = ['/healthz', '/readyz', '/metrics'];
 const LARGEST_ID = '9223372036854775807';
 const INSTANCE_PORT_DISTANCE = 100;
 
-/** In the order of their start: a service stands after those that it calls. */
+/** The services in the order of their start: each stands after those that it calls. */
 export const SERVICES: Readonly<Record<ServiceName, Service>> = {
   product: {
     main: 'ops/product/main.ts',
@@ -160,7 +165,10 @@ export const SERVICE_DATABASES: readonly DatabaseName[] = DATABASE_NAMES.filter(
   Object.values(SERVICES).some(({ database }) => database === name),
 );
 
-/** Returns the default ports of an instance with the variable of each: `LOMS_GRPC_PORT`, for the second `LOMS_2_GRPC_PORT`. */
+/**
+ * Returns the default ports of an instance with the variable of each: `LOMS_GRPC_PORT`, for the second
+ * `LOMS_2_GRPC_PORT`.
+ */
 export function listPorts(name: ServiceName, instance = 1): { kind: PortKind; variable: string; port: number }[] {
   const ports = Object.entries(SERVICES[name].ports) as [PortKind, number][];
   return ports.map(([kind, port]) => ({

@@ -121,7 +121,10 @@ async function timeNotifier({ urls, db, logEnv }: Flow, events: number): Promise
   return await rateOf(async () => events - (await countOf(db.notifier, countKept)));
 }
 
-/** Waits until nothing is left to do. Returns the rate a second, counted from the first moment at which the count fell. */
+/**
+ * Waits until no event is waiting. Returns the events a second, counted from the moment at which the first ones were
+ * done.
+ */
 async function rateOf(countWaiting: () => Promise<number>): Promise<number> {
   const all = await countWaiting();
   const untilMs = performance.now() + DRAIN_LIMIT_MS;
@@ -145,11 +148,11 @@ async function countOf(db: Db, text: string): Promise<number> {
 interface CheckoutRate {
   /** Checkouts a second. */
   readonly perSecond: number;
-  /** Processor time of one checkout, by part of the system. */
+  /** Processor time of one checkout in milliseconds, by part of the system. */
   readonly cpuMs: Readonly<Record<string, number>>;
 }
 
-/** Runs shoppers that add one unit of one sku and check out, over and over. */
+/** Measures shoppers who add one unit of one sku and check out, over and over. */
 async function timeCheckouts({ urls, db, logEnv }: Flow, seconds: number): Promise<CheckoutRate> {
   await using stack = new AsyncDisposableStack();
   await db.loms.query(

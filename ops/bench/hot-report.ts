@@ -10,7 +10,8 @@ export interface HotResult extends LoadResult {
 /** The results of all rounds, by the name of the load. */
 type HotResults = ReadonlyMap<string, readonly HotResult[]>;
 
-// The budgets: creates of 64 callers, alone and beside as many payers, against the best rate of the usual transaction.
+// Lowest acceptable ratios of orders a second to the best rate of the usual transaction, with 64 callers: alone, and
+// beside 64 payers.
 const BUDGETS = { alone: 3.5, beside: 1.8 } as const;
 
 /** Prints the medians of the rounds next to the usual transaction, and whether the budgets hold. */

@@ -44,9 +44,9 @@ const LOADS = [
 /**
  * Measures orders a second on one sku, through gRPC with every interceptor on.
  *
- * Without `against`, rounds of loms alternate with rounds of pgbench, which drives the usual transaction on the same
- * server. With `against`, they alternate with the loms of the other checkout: rates of a shared machine drift, so only
- * figures of one interleaved run can be compared.
+ * Without `against`, measurements of loms alternate with those of pgbench, which drives the usual transaction on the
+ * same server. With `against`, they alternate with those of the loms of the other checkout. The speed of a shared
+ * machine drifts, so only figures of one interleaved run can be compared.
  */
 export async function benchHot({ seconds, rounds, against }: HotOptions): Promise<void> {
   const other = against === undefined ? undefined : requireCheckout(against);
@@ -82,13 +82,9 @@ export async function benchHot({ seconds, rounds, against }: HotOptions): Promis
 function requireCheckout(folder: string): string {
   const root = resolve(folder);
   const isCheckout = existsSync(join(root, 'loms/src/main.ts')) && existsSync(join(root, 'sql/loms/migrations'));
-  if (!isCheckout)
-    throw new AppError('invalid-argument', `${root} is no checkout of Tally: it has no loms/src/main.ts`);
+  if (!isCheckout) throw new AppError('invalid-argument', `${root} is not a checkout of Tally: loms or sql is missing`);
   if (existsSync(join(root, 'loms/node_modules'))) return root;
-  throw new AppError(
-    'failed-precondition',
-    `${root} has no packages yet: type 'just check' there once, then come back`,
-  );
+  throw new AppError('failed-precondition', `${root} has no packages yet: run 'just check' there first`);
 }
 
 function findPgbench(other: string | undefined): string | undefined {

@@ -20,7 +20,7 @@ const WORKERS = 64;
 const MAX_QUEUED = 10_000;
 const CALL_LIMIT_MS = 10_000;
 
-/** Runs one List over so many lines, with every look-up going to the product service. */
+/** Runs one List over a cart with this many lines. Every look-up goes to the product service. */
 type List = (lines: number) => Promise<void>;
 
 interface ListOptions {
@@ -32,9 +32,9 @@ interface ListOptions {
 }
 
 /**
- * Measures how long a List takes with its look-ups made one after another, and with the pool. The use case, the look-ups,
- * the pool and the gRPC client are those of cart, put together here without the limiter and without a cache, because no
- * configuration of cart turns these off. The product service is the stand-in, in its own process.
+ * Measures how long a List takes if its look-ups are made one after another, and if the pool makes them. The use case,
+ * the look-ups, the pool and the gRPC client are those of cart. They are put together here without the limiter and the
+ * cache, because no configuration of cart turns these off. The product service is the stand-in, in its own process.
  */
 export async function benchList({ lists, rounds, chart }: ListOptions): Promise<void> {
   await using stack = new AsyncDisposableStack();

@@ -2,10 +2,10 @@ import { join } from 'node:path';
 
 import { AppError } from '@tally/platform/errors';
 
-/** Numbers of clients with which pgbench drives the usual transaction; the best of them is compared with. */
+/** Numbers of clients with which pgbench drives the usual transaction. Tally is compared with the best of them. */
 export const USUAL_CLIENTS = [4, 8, 16, 64];
 
-/** Runs the usual transaction (usual.sql) with pgbench. Returns transactions a second. */
+/** Runs the usual transaction (usual.sql) with pgbench. Returns the transactions a second. */
 export async function runUsual(pgbench: string, url: string, clients: number, seconds: number): Promise<number> {
   const { hostname, port, username, password, pathname } = new URL(url);
   const script = join(import.meta.dir, 'usual.sql');

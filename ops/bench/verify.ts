@@ -10,7 +10,10 @@ import { describeMachine, median } from './measure.ts';
 const NEWEST_ORDERS = 10_000;
 const BUDGET_SECONDS = 5;
 
-/** Measures how long `just verify` takes over a generated history: several times as usual, and once with --full. */
+/**
+ * Measures how long verify takes over a generated history: once in each round without --full, and once at the end with
+ * it.
+ */
 export async function benchVerify({ orders, rounds }: { orders: number; rounds: number }): Promise<void> {
   await using stack = new AsyncDisposableStack();
   console.log(describeMachine());

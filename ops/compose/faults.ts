@@ -8,13 +8,13 @@ import { type ComposeFile, type ComposeService, parsePublished, servicesOf } fro
 import { IMAGE_PORTS, PROGRAMS } from './programs.ts';
 
 /*
-  Finds what a compose schema cannot see: variables, ports, paths and commands of compose.yaml that do not exist in the code.
-  Each fault is a sentence that begins with the service.
+  Finds what a compose schema cannot see: variables, ports, paths and commands of compose.yaml that do not exist in the
+  code. Each fault is a sentence that begins with the service.
 */
 
-// At least two numbers, since `18.4` is a complete version of PostgreSQL.
+// A version has at least two numbers: `18.4` is a complete version of PostgreSQL.
 const FIXED_VERSION = /^[a-z][\w./-]*:v?\d+\.\d+[\w.-]*$/;
-// `pgbouncer-loms:5432` in a list, in a URL, after a name or in a settings file.
+// Matches an address such as `pgbouncer-loms:5432` in a list, in a URL, after a name or in a settings file.
 const ADDRESS = /(?<=^|[/@,'"\s])([a-z][a-z0-9-]*):(\d{2,5})(?=$|[/,'"\s])/g;
 const LOCAL_ADDRESS = /127\.0\.0\.1[:/,\s']+(\d{2,5})/g;
 
@@ -35,17 +35,17 @@ export function findFaults(file: ComposeFile, root: string, profiles: readonly s
 function findRuntimeFaults(service: ComposeService): string[] {
   const rules: [holds: boolean, fault: string][] = [
     [/^\d+[mg]$/.test(service.mem_limit ?? ''), 'it has no memory limit'],
-    [service.read_only === true, 'its root can be written to'],
+    [service.read_only === true, 'its root file system is writable'],
     [service.cap_drop?.includes('ALL') === true, 'it keeps capabilities'],
     [service.security_opt?.includes('no-new-privileges:true') === true, 'it can gain privileges'],
-    [service.restart === 'no' || service.healthcheck !== undefined, 'it runs on without a health check'],
+    [service.restart === 'no' || service.healthcheck !== undefined, 'it is not a job, and has no health check'],
   ];
   return rules.filter(([holds]) => !holds).map(([, fault]) => fault);
 }
 
 function findImageFaults({ image = 'none' }: ComposeService): string[] {
   if (!FIXED_VERSION.test(image)) return [`its image ${image} has no fixed version`];
-  return nameOf(image) in IMAGE_PORTS ? [] : [`where ${nameOf(image)} listens is not known: IMAGE_PORTS`];
+  return nameOf(image) in IMAGE_PORTS ? [] : [`the ports of ${nameOf(image)} are not known: add them to IMAGE_PORTS`];
 }
 
 function findProgramFaults(service: ComposeService, root: string): string[] {
@@ -56,7 +56,7 @@ function findProgramFaults(service: ComposeService, root: string): string[] {
   const [program, ...words] = service.command ?? ['bun', '--no-env-file', main];
   if (program !== 'bun' || !words.includes(main)) faults.push(`its command does not run ${main}`);
   const read = PROGRAMS[main];
-  if (read === undefined) return [...faults, `what ${main} reads is not known: PROGRAMS`];
+  if (read === undefined) return [...faults, `the variables of ${main} are not known: add its reader to PROGRAMS`];
   const known = new Set(listVariables(read).map((variable) => variable.name));
   for (const variable of Object.keys(service.environment ?? {})) {
     if (!known.has(variable)) faults.push(`${main} does not read ${variable}`);
@@ -79,7 +79,9 @@ function findPortFaults(service: ComposeService, root: string): string[] {
       .filter(({ address }) => address !== '127.0.0.1')
       .map((port) => `port ${port.published} is not on loopback`),
     ...published.filter(({ target }) => !listening.has(target)).map(({ target }) => `nothing listens on ${target}`),
-    ...checked.filter(([, port]) => !listening.has(Number(port))).map(([, port]) => `its health check asks ${port}`),
+    ...checked
+      .filter(([, port]) => !listening.has(Number(port)))
+      .map(([, port]) => `its health check asks port ${port}, where nothing listens`),
   ];
 }
 
@@ -89,7 +91,7 @@ function findVolumeFaults(file: ComposeFile, { volumes = [] }: ComposeService, r
   return sources.filter((source) => !isThere(source)).map((source) => `there is no '${source}' to mount`);
 }
 
-/** Returns the faults that appear only among the services that start together. */
+/** Returns the faults that lie between services of one profile, which start together. */
 function findProfileFaults(file: ComposeFile, root: string, profile: string): string[] {
   const services = servicesOf(file, profile);
   const ports = services.flatMap(([, service]) => (service.ports ?? []).map((port) => parsePublished(port).published));
@@ -103,12 +105,12 @@ function findProfileFaults(file: ComposeFile, root: string, profile: string): st
     return asked.length > 0 && asked.every(({ service }) => listenPorts(service, root, kind).has(port));
   };
   return [
-    ...twice.map((port) => `${profile}: port ${port} is published twice`),
+    ...twice.map((port) => `profile ${profile}: port ${port} is published twice`),
     ...services.flatMap(([name, service]) => [
       ...addressesOf(service, root)
         .filter((address) => !isServed(address))
-        .map(({ host, port }) => `${name}: nobody answers at ${host}:${port} in ${profile}`),
-      ...findOrderFaults(service, new Map(services)).map((fault) => `${name}: ${fault} in ${profile}`),
+        .map(({ host, port }) => `${name} in profile ${profile}: nobody answers at ${host}:${port}`),
+      ...findOrderFaults(service, new Map(services)).map((fault) => `${name} in profile ${profile}: ${fault}`),
     ]),
   ];
 }
@@ -117,10 +119,11 @@ function findOrderFaults(service: ComposeService, services: ReadonlyMap<string, 
   return Object.entries(service.depends_on ?? {}).flatMap(([other, { condition }]) => {
     const target = services.get(other);
     if (target === undefined) return [`it waits for ${other}, which does not start`];
-    if (condition === 'service_healthy') return target.healthcheck ? [] : [`it waits for the health of ${other}`];
+    if (condition === 'service_healthy')
+      return target.healthcheck ? [] : [`it waits for the health of ${other}, which has no health check`];
     if (condition === 'service_completed_successfully')
-      return target.restart === 'no' ? [] : [`it waits for the end of ${other}`];
-    return [`it does not wait for ${other}`];
+      return target.restart === 'no' ? [] : [`it waits for the end of ${other}, which runs for ever`];
+    return [`it depends on ${other}, but does not wait for its health or its end`];
   });
 }
 
@@ -132,7 +135,7 @@ function hostsOf(name: string, { networks = {} }: ComposeService): string[] {
 interface Address {
   readonly host: string;
   readonly port: number;
-  /** The kind of port that a program of ours must have there; undefined for any kind. */
+  /** Kind that the port must have if the host is a program of ours; undefined for any kind. */
   readonly kind: PortKind | undefined;
 }
 
@@ -153,7 +156,7 @@ function addressesOf({ environment = {}, volumes = [] }: ComposeService, root: s
   );
 }
 
-/** Returns the ports on which a service listens; of a program of ours, only those of that kind. */
+/** Returns the ports on which a service listens. For a program of ours, `kind` limits them to one kind of port. */
 function listenPorts(service: ComposeService, root: string, kind?: PortKind): Set<number> {
   const { build, image = '', environment = {} } = service;
   if (build === undefined) {
@@ -162,7 +165,7 @@ function listenPorts(service: ComposeService, root: string, kind?: PortKind): Se
   }
   try {
     const { host, grpcPort, adminPort, httpPort } = readPorts(service, root);
-    // On any other address it cannot be reached from outside its container.
+    // A program that listens on another address cannot be reached from outside its container.
     if (host !== '0.0.0.0') return new Set();
     const ports = { grpcPort, adminPort, httpPort };
     return new Set((kind === undefined ? Object.values(ports) : [ports[kind]]).filter((port) => port !== undefined));

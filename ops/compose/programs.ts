@@ -13,7 +13,7 @@ export const PROGRAMS: Readonly<Record<string, (reader: ConfigReader) => Listeni
   'sql/prepare.ts': withoutPorts(readPrepareConfig),
 };
 
-/** The ports on which the programs of other images listen. Kafka's are in a variable. */
+/** The ports on which the programs of other images listen. Those of Kafka are in its variable KAFKA_LISTENERS. */
 export const IMAGE_PORTS: Readonly<Record<string, readonly number[]>> = {
   'apache/kafka': [],
   'edoburu/pgbouncer': [5432],

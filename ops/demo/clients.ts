@@ -29,10 +29,13 @@ export function call(key?: string): CallOptions {
 
 const RETRY_PAUSE_MS = 150;
 const RETRY_LIMIT_MS = 20_000;
-// The outcome of a call that ended with one of these is unknown, or the call was not begun.
+// A call that ended with one of these was not begun, or its outcome is unknown.
 const RETRYABLE = new Set([Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.DEADLINE_EXCEEDED]);
 
-/** Repeats a call until its outcome is known, as a shopper does who presses again with the same key. Gives up after 20 s. */
+/**
+ * Repeats a call until its outcome is known, as a shopper does who presses again with the same key. Gives up after 20
+ * s.
+ */
 export async function untilKnown<T>(work: () => Promise<T>, onRetry: () => void = () => {}): Promise<T> {
   const untilMs = Date.now() + RETRY_LIMIT_MS;
   for (;;) {

@@ -45,7 +45,8 @@ const command: Command = {
       return await play(state, plan);
     } catch (error) {
       if (!(error instanceof RpcError)) throw error;
-      const message = `Tally stopped answering in the middle of the demo (${error.message.split('\n')[0]}): see just status.`;
+      const [reason] = error.message.split('\n');
+      const message = `Tally stopped answering in the middle of the demo (${reason}): see just status.`;
       throw new AppError('unavailable', message, { cause: error });
     }
   },
@@ -55,7 +56,7 @@ const command: Command = {
 async function play(state: State, plan: Plan): Promise<number> {
   const { urls } = plan;
   await using clients = openClients(plan);
-  // Ids of this size are used by nobody else, and differ from run to run.
+  // Nobody else uses user ids of this size, and each run gets others.
   const firstUser = BigInt(Date.now() - 20_000 * MS_PER_DAY) * 1000n;
 
   await setStock(urls.loms);
@@ -77,7 +78,7 @@ async function play(state: State, plan: Plan): Promise<number> {
   return isRight && report.verdict === 'holds' ? 0 : 1;
 }
 
-/** Starts what is not running and waits until all of it is ready. After loms was killed this waits until loms is back. */
+/** Starts what is not running and waits until everything is ready, also until loms is back after it was killed. */
 function bringUp(state: State, write: (text: string) => void): Promise<Plan> {
   return raiseSystem(state, undefined, write);
 }

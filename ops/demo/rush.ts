@@ -29,8 +29,8 @@ export interface RushResult {
 type Outcome = { readonly orderId: bigint } | 'refused';
 
 /**
- * Lets all shoppers check out at the same moment and kills loms after the first answer. One more shopper presses checkout
- * 20 times at once. A shopper who gets no definite answer presses again with the same key.
+ * Lets all shoppers check out at the same moment and kills loms after the first answer. One more shopper presses
+ * checkout 20 times at once. A shopper who gets no definite answer presses again with the same key.
  */
 export async function rush({ clients, firstUser, killLoms }: RushDeps): Promise<RushResult> {
   const users = Array.from({ length: SHOPPERS }, (_, i) => firstUser + BigInt(i));

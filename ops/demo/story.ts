@@ -11,10 +11,10 @@ export interface StoryDeps {
   readonly say: (line: string) => void;
 }
 
-// This is longer than a consumer group takes to rebalance after a member or a broker has died.
+// A consumer group takes less time than this to rebalance after a member or a broker has died.
 const NOTIFIED_LIMIT_MS = 15_000;
 
-/** Plays a shopper who pays, two who want the same last units, one who cancels, and one who buys what came back. */
+/** Plays Anna, who pays; Ben and Cleo, who want the same last units; and Dan, who buys what Ben gave back. */
 export async function playStory({ clients: { cart, loms, notifier }, firstUser, say }: StoryDeps): Promise<void> {
   const [anna, ben, cleo, dan] = [0n, 1n, 2n, 3n].map((n) => firstUser + n) as [bigint, bigint, bigint, bigint];
   const add = (user: bigint, sku: number, count: bigint) => cart.addItem({ user, item: { sku, count } }, call());

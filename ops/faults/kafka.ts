@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { systemClock } from '@tally/platform/concurrency';
 import { AppError } from '@tally/platform/errors';
 
 import { signal } from '../local/machine/processes.ts';
@@ -15,8 +14,8 @@ import { startShoppers } from './shoppers.ts';
 export interface Fault {
   readonly name: string;
   /**
-   * Injects the fault and, if no supervisor does, repairs it. Returns a text for the report, or an empty one. Throws if the
-   * system did not behave as promised meanwhile.
+   * Injects the fault, and repairs it unless the supervisor does. Returns a text for the report, which may be empty.
+   * Throws if the system did not behave as promised meanwhile.
    */
   readonly run: (lab: Laboratory, say: (text: string) => void) => Promise<string>;
 }
@@ -30,7 +29,7 @@ export interface FaultResult {
 const BEFORE_MS = 2_000;
 const DOWN_MS = 6_000;
 const AFTER_MS = 8_000;
-// After this, whatever was in flight when the brokers died has been marked as published.
+// Within this time, whatever was in flight when the brokers died has been marked as published.
 const SETTLED_MS = 2_000;
 const NOTIFIED_LIMIT_MS = 60_000;
 const ALL_BROKERS = [1, 2, 3];
@@ -48,7 +47,7 @@ export const KAFKA_FAULTS = {
     },
   },
   notifier: { name: 'kill -9 a notifier', run: (lab) => kill(lab, 'notifier') },
-  relay: { name: "kill -9 the relay's holder", run: async (lab) => await kill(lab, await relayHolder(lab)) },
+  relay: { name: 'kill -9 the loms that holds the relay', run: async (lab) => await kill(lab, await relayHolder(lab)) },
   majority: {
     name: 'two of three brokers are down',
     async run(lab, say) {
@@ -111,7 +110,7 @@ async function leaderOf({ urls }: Laboratory, partition: number): Promise<number
   return leader;
 }
 
-/** Finds the instance that holds the relay's lease: each instance logs the name by which it asks for it. */
+/** Returns the instance that holds the relay's lease. Each instance logs the name under which it asks for the lease. */
 async function relayHolder({ db, logsDir }: Laboratory): Promise<string> {
   const { rows } = await db.loms.query(`select holder::text as holder from leases where name = 'relay'`, []);
   const instance = ['loms', 'loms-2'].find((name) =>
@@ -139,10 +138,10 @@ const wrong = (what: string, counts: EventCounts) =>
 
 /** Starts the brokers and measures how long it takes until notifications resume and until none is missing. */
 async function recoverBrokers(lab: Laboratory, say: (text: string) => void): Promise<string> {
-  const { clock, startedMs } = { clock: systemClock, startedMs: systemClock.nowMs() };
+  const startedMs = performance.now();
   const { all } = await countEvents(lab);
   await lab.startBrokers();
-  const servedMs = clock.nowMs();
+  const servedMs = performance.now();
   say(`the brokers serve again after ${toSeconds(servedMs - startedMs)}`);
   const countNotifications = async () => {
     const { rows } = await lab.db.notifier.query('select count(*)::int as n from notifications', []);
@@ -153,9 +152,10 @@ async function recoverBrokers(lab: Laboratory, say: (text: string) => void): Pro
     'notifications resume',
     async () => (await countNotifications()) > first || (await isEverythingNotified(lab)),
   );
-  const againMs = clock.nowMs();
+  const resumedMs = performance.now();
   await waitFor('no notification is missing', async () => (await countNotifications()) >= all);
-  return `notifications resumed ${toSeconds(againMs - servedMs)} after that, none was missing after ${toSeconds(clock.nowMs() - servedMs)}`;
+  const [resumed, complete] = [resumedMs - servedMs, performance.now() - servedMs].map(toSeconds);
+  return `notifications resumed ${resumed} after that, and none was missing after ${complete}`;
 }
 
 async function waitFor(what: string, condition: () => Promise<boolean>): Promise<void> {

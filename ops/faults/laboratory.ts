@@ -36,7 +36,10 @@ const STOCK = 1_000_000n;
 const PLAN_READ_MS = 1_000;
 const KILL_LIMIT_MS = 20_000;
 
-/** Starts a laboratory in a temporary folder, on free ports. Disposing the stack takes it down, also after a failed start. */
+/**
+ * Starts a laboratory in a temporary folder, on free ports. Disposing the stack takes it down, also after a failed
+ * start.
+ */
 export async function openLaboratory(stack: AsyncDisposableStack, write: (text: string) => void): Promise<Laboratory> {
   const stateDir = realpathSync(mkdtempSync(join(tmpdir(), 'tally-faults-')));
   chmodSync(stateDir, 0o755);
@@ -47,7 +50,7 @@ export async function openLaboratory(stack: AsyncDisposableStack, write: (text: 
   const deps = toLauncherDeps(readState(env), write);
   stack.defer(async () => {
     await takeDown(deps);
-    // Data that could not lie in the temporary folder, because the user `nobody` cannot enter it, lies elsewhere.
+    // The data lies elsewhere if the user `nobody` cannot enter the temporary folder.
     for (const dir of readState(env).dataDirs()) rmSync(dir, { recursive: true, force: true });
   });
   const plan = await raiseSystem(readState(env), 'faults', write);

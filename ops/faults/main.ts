@@ -9,9 +9,10 @@ const command: Command = {
   purpose: 'starts a system of its own, breaks it under load, and lets verify judge.',
   operands: [{ name: 'LABORATORY', choices: ['kafka'], isRequired: true }],
   notes: [
-    'kafka   three brokers and two instances of each service in a temporary folder, for about two minutes: kills the leader',
-    '        of a partition, a notifier and the holder of the relay, takes down two of three brokers, restarts all three',
-    'Exit code 1 unless every promise held. A system that runs here is left alone.',
+    'kafka   runs three brokers and two instances of each service in a temporary folder for about two minutes. Kills',
+    '        the leader of a partition, a notifier and the holder of the relay, then two of the three brokers, and',
+    '        then all three',
+    'The exit code is 1 unless every promise held. The running system of this checkout is left alone.',
   ],
   run: async () => {
     const startedMs = Date.now();
@@ -35,7 +36,8 @@ const command: Command = {
       console.log(`  ${result.held ? 'held' : 'BROKE'}: ${result.text}`);
       if (result.held) held += 1;
     }
-    console.log(`\n${held} of ${faults.length} faults held, in ${toSeconds(Date.now() - startedMs)}`);
+    const took = toSeconds(Date.now() - startedMs);
+    console.log(`\nevery promise held under ${held} of ${faults.length} faults, in ${took}`);
     return held === faults.length ? 0 : 1;
   },
 };

@@ -4,8 +4,6 @@ import { type Laboratory, SKU } from './laboratory.ts';
 
 /** Shoppers who make one order after another, and pay or cancel each, whatever happens to the system. */
 export interface Shoppers {
-  /** Returns the number of orders that were paid or cancelled so far. */
-  readonly orders: () => number;
   /** Lets each shopper finish the current order. Throws if a shopper was refused or never got an answer. */
   stop(): Promise<Bought>;
 }
@@ -18,7 +16,7 @@ export interface Bought {
 
 const SHOPPERS = 4;
 const PAUSE_MS = 100;
-// Bounds the load of one fault.
+// This bounds the load during one fault.
 const MAX_ORDERS = 2_000;
 // Every third order is cancelled, and the others are paid.
 const CANCELLED_EVERY = 3;
@@ -53,7 +51,6 @@ export function startShoppers({ clients }: Laboratory, firstUser: bigint): Shopp
   const running = Promise.all(Array.from({ length: SHOPPERS }, shop));
   running.catch(() => {});
   return {
-    orders: () => paid + cancelled,
     async stop() {
       stopping.abort();
       await running;

@@ -2,11 +2,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 
 /*
-  The documents keep their promises: every relative link resolves, and every path that they name exists.
+  Checks the documents: every relative link must resolve, and every path that they name must exist.
 */
 
 const LINK = /\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)/g;
-// A code span that names a file or folder of a workspace. A span with a placeholder, such as <service>, names none.
+// Matches a code span that names a file or folder of the repository, but not one with a placeholder such as <service>.
 const NAMED_PATH = /`((?:proto|sql|platform|cart|loms|notifier|ops|docs)\/[\w./-]+)`/g;
 const FENCE = /^```[\s\S]*?^```/gm;
 
@@ -25,7 +25,7 @@ export function findBrokenLinks(root: string, path: string): string[] {
   return [...links, ...named];
 }
 
-/** The anchors that GitHub gives to the headings of a document. */
+/** Returns the anchors that GitHub gives to the headings of a document. */
 function anchorsOf(file: string): Set<string> {
   const headings = readFileSync(file, 'utf8')
     .replaceAll(FENCE, '')
@@ -33,7 +33,7 @@ function anchorsOf(file: string): Set<string> {
   return new Set([...headings].map(([, heading = '']) => toAnchor(heading)));
 }
 
-/** The slug of a heading: lower case, without punctuation, with hyphens for spaces. */
+/** Returns the anchor of a heading: lower case, without punctuation, with hyphens for spaces. */
 export function toAnchor(heading: string): string {
   return heading
     .trim()

@@ -8,7 +8,7 @@ export type ImportGraph = ReadonlyMap<string, readonly string[]>;
 
 // A package is named after its folder.
 const PACKAGE = /^@tally\/([^/]+)(\/.+)?$/;
-// Types count: whoever reads a file has to read what its types come from.
+// Imports of types match too, because whoever reads a file has to follow them as well.
 const IMPORT =
   /(?:^|\n)\s*(?:import|export)\s[^;'"]*?from\s*'([^']+)'|\bimport\(\s*'([^']+)'\s*\)|(?:^|\n)import\s*'([^']+)'/g;
 
@@ -42,7 +42,7 @@ function readExports(root: string, workspace: string): Exports {
   return new Map(Object.entries(exports as Record<string, string>));
 }
 
-/** Undefined for a package from elsewhere. */
+/** Returns the file that a specifier means, relative to the root; undefined for a package from elsewhere. */
 function resolve(from: string, specifier: string, exports: ReadonlyMap<string, Exports>): string | undefined {
   if (specifier.startsWith('.')) return normalize(join(dirname(from), specifier));
   const [, workspace, subpath = ''] = PACKAGE.exec(specifier) ?? [];

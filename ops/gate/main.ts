@@ -38,7 +38,7 @@ const steps: readonly [name: string, mend: string, run: () => Promise<string>][]
   ['generated code', 'just gen', compareGenerated],
   ['structure', 'see docs/architecture.md', checkStructure],
   ['documents', 'mend the link, the path or the README', checkDocuments],
-  ['no test left alone', 'remove .only', findOnly],
+  ['no .only in tests', 'remove .only', findOnly],
 ];
 
 let failed = 0;
@@ -64,8 +64,9 @@ async function run(command: string[], cwd = ROOT): Promise<string> {
 }
 
 /**
- * Checks compose.yaml against the schema of compose files. Rules of style are off, and two profiles may publish the same
- * port. The tests in ops/compose check what the schema cannot.
+ * Checks compose.yaml against the schema of compose files. Rules of style are off, and so is the rule against
+ * publishing a port twice, because two profiles may publish the same one. The tests in ops/compose check what the
+ * schema cannot.
  */
 async function checkCompose(): Promise<string> {
   const dir = mkdtempSync(join(tmpdir(), 'tally-compose-'));

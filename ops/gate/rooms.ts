@@ -1,6 +1,6 @@
 import type { Rooms } from './structure.ts';
 
-/** The rooms of the services that have any. The notifier is flat. docs/architecture.md draws them. */
+/** The rooms of cart and loms, which docs/architecture.md draws. The notifier has none. */
 export const ROOMS: Rooms = {
   cart: [[''], ['checkout', 'items'], ['store', 'orders', 'products'], ['carts']],
   loms: [[''], ['batch', 'outbox', 'reads', 'stock-load'], ['store'], ['orders']],

@@ -47,7 +47,7 @@ describe('services', () => {
     ]);
   });
 
-  test('an import against the direction of the rooms and a room without a place are reported', () => {
+  test('an import against the order of the rooms and a room that is not listed are reported', () => {
     const rooms = { loms: [[''], ['batch', 'reads'], ['orders']] };
     const good = {
       'loms/src/app.ts': ['loms/src/batch/batcher.ts'],

@@ -5,24 +5,24 @@ import { SERVICE_PACKAGES } from '../workspaces.ts';
 import { type ImportGraph, findPath } from './imports.ts';
 
 /*
-  The rules of the tree that no linter knows. Each function returns the faults that it finds, one line each.
+  Rules of the tree that the linter cannot check. Each `find` function returns the faults that it finds, one line each.
 */
 
 /**
- * The rooms of each service in levels, from top to bottom. A file imports from its own room and from lower levels; rooms
- * of one level do not import each other. The room '' is the frame, which lies directly in src. Generated code may be
- * imported from anywhere.
+ * The rooms of each service in levels, from top to bottom. A file imports from its own room and from lower levels;
+ * rooms of one level do not import each other. The room '' is the frame, which lies directly in src. Generated code may
+ * be imported from anywhere.
  */
 export type Rooms = Readonly<Record<string, readonly (readonly string[])[]>>;
 
-/** A file that runs in production: neither a test, nor one of its fixtures. */
+/** Returns whether a file runs in production: it is neither a test nor a fixture of one. */
 const isShipped = (file: string) => !/(\.test\.ts|fixtures\.ts)$|\/(test|testing)\//.test(file);
 
 const serviceOf = (file: string) => SERVICE_PACKAGES.find((service) => file.startsWith(`${service}/`));
 
 const isServiceSource = (file: string) => SERVICE_PACKAGES.some((service) => file.startsWith(`${service}/src/`));
 
-/** Services meet only through proto: no file of a service imports another service or ops. */
+/** Finds files of a service that import another service or ops. Services know each other only through proto. */
 export function findForeignServices(graph: ImportGraph): string[] {
   return [...graph].flatMap(([file, imports]) => {
     const own = serviceOf(file);
@@ -33,7 +33,7 @@ export function findForeignServices(graph: ImportGraph): string[] {
   });
 }
 
-/** Code that starts servers for development and tests stays out of what a service loads. */
+/** Finds files of a service that load the embedded servers, directly or not. They serve development and tests only. */
 export function findEmbedded(graph: ImportGraph): string[] {
   const files = [...graph.keys()].filter((file) => isServiceSource(file) && isShipped(file));
   return files.flatMap((file) => {
@@ -42,7 +42,10 @@ export function findEmbedded(graph: ImportGraph): string[] {
   });
 }
 
-/** Imports between the rooms of a service run one way. */
+/**
+ * Finds imports between the rooms of a service that do not lead to a lower level, and files in rooms that are not
+ * listed.
+ */
 export function findUpwardImports(graph: ImportGraph, rooms: Rooms): string[] {
   return Object.entries(rooms).flatMap(([service, levels]) => {
     const isOwn = (file: string) => file.startsWith(`${service}/src/`) && roomOf(file) !== 'gen';
@@ -58,13 +61,13 @@ export function findUpwardImports(graph: ImportGraph, rooms: Rooms): string[] {
   });
 }
 
-/** The folder of a file within the src of its service; empty for a file that lies directly in src. */
+/** Returns the folder of a file within the src of its service; '' if the file lies directly in src. */
 const roomOf = (file: string) => /^[^/]+\/src\/([^/]+)\//.exec(file)?.[1] ?? '';
 
-// Words of the business. "Order" is missing, because the library speaks of the order of things.
+// Words of the business. "Order" is not among them, because the library speaks of the order of things.
 const BUSINESS = /\b(carts?|checkouts?|skus?|shoppers?|stocks?|loms|notifier|payed|OrderCreate|order_events)\b/i;
 
-/** The library knows nothing of shops. */
+/** Finds words of the business in platform, which must know nothing of shops. */
 export function findBusinessWords(root: string): string[] {
   const files = [...new Bun.Glob('platform/src/**/*.ts').scanSync({ cwd: root })];
   return files
@@ -82,7 +85,7 @@ export function findBusinessWords(root: string): string[] {
 const README_LINES = 150;
 const README_COLUMNS = 120;
 
-/** The README is read in one sitting. */
+/** Finds long lines in the README, and too many of them: it must be readable in one sitting. */
 export function findLongReadme(readme: string): string[] {
   const lines = readme.trimEnd().split('\n');
   const faults = lines.flatMap((line, i) =>

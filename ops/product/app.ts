@@ -16,7 +16,7 @@ export interface RunningProduct extends AsyncDisposable {
   readonly httpPort: number;
   /** Returns the calls of the last minutes, one entry for each second. */
   seconds(): Second[];
-  /** Changes how it misbehaves. Returns the behaviour that now applies. */
+  /** Changes how the stand-in misbehaves. Returns the behaviour that now applies. */
   control(change: Partial<Behaviour>): Behaviour;
 }
 

@@ -11,7 +11,9 @@ export interface Behaviour {
   faultRate: number;
 }
 
-/** Validates a change that came over HTTP and applies it to `before`. Throws one error that lists every invalid field. */
+/**
+ * Validates a change that came over HTTP and applies it to `before`. Throws one error that lists every invalid field.
+ */
 export function toBehaviour(change: unknown, before: Behaviour): Behaviour {
   const wanted: Record<string, unknown> = { ...before, ...(change as object) };
   const { latencyMs, fault, faultRate } = wanted;

@@ -24,7 +24,10 @@ const STATUS: Partial<Record<ErrorKind, number>> = {
 };
 const TIMEOUT_MS = 5_000;
 
-/** Serves the same calls as JSON over POST, and a page that shows the calls of the last minute. */
+/**
+ * Returns a handler that serves the rpcs of the stand-in as JSON over POST, and a page with the calls of the last
+ * minute.
+ */
 export function createProductHttp(deps: ProductHttpDeps): (request: Request) => Promise<Response> {
   const validator = createValidator();
 
@@ -62,7 +65,10 @@ export function createProductHttp(deps: ProductHttpDeps): (request: Request) => 
   return async (request) => {
     const route = routes[`${request.method} ${new URL(request.url).pathname}`];
     if (route === undefined)
-      return Response.json({ message: `try ${Object.keys(routes).join(', ')}` }, { status: 404 });
+      return Response.json(
+        { message: `there is no such path: try ${Object.keys(routes).join(', ')}` },
+        { status: 404 },
+      );
     try {
       const body = await route(request);
       return body instanceof Response ? body : Response.json(body);

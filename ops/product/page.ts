@@ -32,7 +32,7 @@ export function toPage(seconds: readonly Second[], maxCallsPerSecond: number): s
 <body>
 <h1>Product stand-in</h1>
 <p>Calls from Tally to the product service: ${total} in the last ${shown.length} seconds, at most ${most} in one second.
-Above ${maxCallsPerSecond} in one second a call is refused; ${refused} were. A full bar stands for ${scale} calls.${total === 0 ? ' Run <b>just demo</b> to see some.' : ''}</p>
+More than ${maxCallsPerSecond} calls in one second are refused; ${refused} were. A full bar stands for ${scale} calls.${total === 0 ? ' Run <b>just demo</b> to see some.' : ''}</p>
 <table>
 <tr><th>Second (UTC)</th><th>Calls</th><th>Refused</th><th>Of ${scale}</th></tr>
 ${shown.map((second) => toRow(second, scale)).join('\n')}

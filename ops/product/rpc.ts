@@ -18,7 +18,7 @@ export interface ProductRpcDeps {
 }
 
 const MAX_LISTED_SKUS = 1000;
-// A call that hangs waits until after its deadline; otherwise some answers would arrive just before it.
+// A call that hangs waits this much longer than its deadline, so that no answer arrives just before the deadline.
 const HANG_BEYOND_DEADLINE_MS = 1000;
 
 /** Implements the product service as another team might run it: with a token, a rate limit, and faults on request. */
@@ -39,7 +39,7 @@ export function createProductRpc(deps: ProductRpcDeps): Implementation<typeof Pr
   };
 }
 
-/** Counts the call, applies the limit, the token and the injected fault. Returns true if the answer must be corrupted. */
+/** Counts the call, checks limit and token, and injects the fault. Returns whether the answer must be corrupted. */
 async function admitCall(deps: ProductRpcDeps, token: string, { signal, deadlineMs }: Call): Promise<boolean> {
   const { calls, clock, random, behaviour } = deps;
   if (!calls.admit()) {

@@ -15,8 +15,8 @@ const command: Command = {
   name: 'smoke',
   purpose: 'checks each service of the running system from outside: reflection, health, one call and one refusal.',
   notes: [
-    'It changes nothing. It uses grpcurl if that is on PATH, else buf curl. It does not look at databases and the event log;',
-    'just status and just verify do.',
+    'It changes nothing. It uses grpcurl if that is on PATH, else buf curl. It looks at neither the databases nor the',
+    'event log; just status and just verify do.',
   ],
   run: async () => {
     const { productToken } = readConfig(process.env, readSmokeConfig);

@@ -16,8 +16,8 @@ export interface ApplyStockOptions {
 }
 
 /**
- * Sets `total` and `held` of each entry's sku. Returns the outcome for each sku, or nothing if `onlyIfEmpty` is set and the
- * database has stock.
+ * Sets `total` and `held` of each entry's sku. Returns the outcome for each sku, or nothing if `onlyIfEmpty` is set and
+ * the database has stock.
  */
 export async function applyStock({
   databaseUrl,

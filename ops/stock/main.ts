@@ -20,10 +20,11 @@ const command: Command = {
   ],
   options: [{ name: '--if-empty', meaning: 'do nothing if the database has any stock' }],
   notes: [
-    '"reserved" counts goods that are reserved outside this system. A sku that the file does not name keeps its stock. A sku',
-    'whose total would fall below what orders have reserved is refused, and the others are set.',
-    'LOMS_DATABASE_URL names another database than that of the running system.',
-    `Exit codes: 0 if every sku was set, 1 for a bad file or database, 2 for a bad argument, ${REFUSED_EXIT_CODE} if some skus were refused.`,
+    '"reserved" counts goods that are reserved outside this system. A sku that the file does not name keeps its stock.',
+    'A sku whose total would fall below what orders have reserved is refused, and the others are set.',
+    'Set LOMS_DATABASE_URL to use another database than that of the running system.',
+    'Exit codes: 0 if every sku was set, 1 for a bad file or database, 2 for a bad argument,',
+    `${REFUSED_EXIT_CODE} if some skus were refused.`,
   ],
   run: async (given) => {
     const { databaseUrl, folder } = readConfig(process.env, readStockConfig);

@@ -18,8 +18,9 @@ const FIELDS = {
 } as const;
 
 /**
- * Parses a stock file, `[{"sku": 1148162, "total_count": 300, "reserved": 0}, …]`. `reserved` becomes `held`: goods that are
- * reserved outside this system. If anything is wrong, throws one AppError that names the line and the value of each fault.
+ * Parses a stock file, `[{"sku": 1148162, "total_count": 300, "reserved": 0}, …]`. `reserved` becomes `held`: goods
+ * that are reserved outside this system. If anything is wrong, throws one AppError that names the line and the value of
+ * each fault.
  */
 export function parseStockFile(text: string): StockEntry[] {
   if (text.length > MAX_FILE_CHARACTERS) throw badFile([`it is larger than ${MAX_FILE_CHARACTERS} characters`]);

@@ -6,12 +6,12 @@ if [ $# -eq 0 ] || [ "$1" = --help ] || [ "$1" = -h ]; then
   cat <<'HELP'
 ops/test-run/bare-machine.sh FOLDER COMMAND…: runs `just COMMAND…` on a bare Debian, as a plain user.
 
-  FOLDER      where the machine is made, with debootstrap, the first time; some 2 GB in the end
+  FOLDER      folder of the machine, which debootstrap fills the first time; it grows to about 2 GB
   COMMAND     such as: test
 
-It needs root and debootstrap, and this machine to be a Debian or a derivative of it. The bare machine gets the committed
-state of this checkout, and this machine's package sources, certificates and npm settings. It shares the network, so its
-ports are this machine's. Remove it with: umount FOLDER/proc FOLDER/dev; rm -r FOLDER
+It needs root and debootstrap, and this machine must be a Debian or a derivative of it. The bare machine gets the
+committed state of this checkout, and this machine's package sources, certificates and npm settings. It shares this
+machine's network, so both have the same ports. Remove it with: umount FOLDER/proc FOLDER/dev; rm -r FOLDER
 HELP
   exit 0
 fi
@@ -22,7 +22,7 @@ checkout=$(cd "$(dirname "$0")/../.." && pwd)
 user=tally
 
 if [ ! -e "$folder/etc/npmrc" ]; then
-  # The suite of this machine, and the first address of its package sources.
+  # It gets the suite and the package sources of this machine.
   suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
   debootstrap --variant=minbase "$suite" "$folder"
   : >"$folder/etc/apt/sources.list"

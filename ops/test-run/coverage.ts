@@ -15,8 +15,8 @@ export interface CoverageVerdict extends CoverageRule {
 }
 
 /**
- * Returns the line coverage of each folder over all its source files. Bun's report omits files that no test imported: in
- * such a file every line that is not blank counts as missed.
+ * Returns the line coverage of each folder over all its source files. Bun's reports omit the files that no test
+ * imported; in such a file, every line that is not blank counts as missed.
  */
 export function judgeCoverage(
   root: string,

@@ -11,8 +11,8 @@ import { type CoverageRule, judgeCoverage } from './coverage.ts';
 import { type Totals, addTotals, readJunit } from './junit.ts';
 
 /*
-  Runs the tests and ends with `N passed, N failed`. Unit tests lie next to what they test. Integration tests lie in folders
-  named `test` and start the servers that they need.
+  Runs the tests and ends with `N passed, N failed`. Unit tests lie next to what they test. Integration tests lie in
+  folders named `test`, and start the servers that they need.
 */
 
 const ROOT = resolve(import.meta.dir, '../..');
@@ -74,7 +74,7 @@ async function main(wanted: Mode, paths: readonly string[]): Promise<number> {
     for (const part of parts) {
       const code = await runBunTest(part, join(reports, part.name));
       const counted = readJunit(join(reports, part.name, 'junit.xml'));
-      // The test process crashed, or a hook or an import failed, if it ends badly without a failed test.
+      // If it fails without a failed test, the process crashed, or a hook or an import failed.
       isBroken ||= code !== 0 && counted.failed === 0;
       totals = addTotals(totals, counted);
     }

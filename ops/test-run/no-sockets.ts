@@ -1,7 +1,7 @@
 import net from 'node:net';
 
 /*
-  Loaded before unit tests: a test that opens a socket fails with a sentence.
+  Is loaded before the unit tests. It makes a test that opens a socket fail with a message that says so.
 */
 
 function refuse(): never {

@@ -105,7 +105,7 @@ testWith(
       [],
     );
 
-    // The notifier gives this event up, and verify finds its dead letter.
+    // The notifier cannot read this event, and keeps it as a dead letter.
     await publishForeign(kafka);
     await waitUntil(
       async () =>

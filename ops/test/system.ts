@@ -142,7 +142,9 @@ function startStandIn({ products = 100, maxProductCallsPerSecond = 1000 }: Syste
   return startProduct(readConfig(env, readProductConfig));
 }
 
-/** Returns a function that gives each instance its configuration of the event log. On Kafka every instance has a name. */
+/**
+ * Returns a function that gives each instance its configuration of the event log. On Kafka every instance has a name.
+ */
 function createLogConfigs(logUrl: string, brokers: readonly string[] | undefined): () => EventLogConfig {
   let instances = 0;
   return () => {

@@ -36,7 +36,7 @@ async function startInstance(grpcPort: number, httpPort: number) {
     20_000,
   );
   return {
-    /** Returns the number of calls that it received in the last minutes. */
+    /** Returns the number of calls that it received in the last five minutes. */
     async calls(): Promise<number> {
       const seconds = (await (await ask('/calls.json')).json()) as { calls: number }[];
       return seconds.reduce((sum, { calls }) => sum + calls, 0);
@@ -68,7 +68,7 @@ async function openCallers(stack: AsyncDisposableStack) {
   const client = stack.use(openGrpcClient(ProductService, { addresses, tracer, areOurs: true }));
   const call = () => client.getProduct({ token: 'testtoken', sku: SKU }, { deadlineMs: Date.now() + CALL_LIMIT_MS });
 
-  // This makes sure that both connections are open.
+  // From now on, both connections are open.
   await until('both were called', async () => {
     await call();
     return (await first.calls()) > 0 && (await second.calls()) > 0;

@@ -8,12 +8,13 @@ import { TOPICS } from '@tally/proto/events';
 import { readTopicsConfig } from './config.ts';
 
 /*
-  Creates the topics that are missing, and retries until the log answers. Services that start afterwards find topics with
-  the replicas that they should have. Existing topics are left alone.
+  Creates the topics that are missing, so that services that start afterwards find topics with the wanted replicas.
+  Tries again while the log does not answer, up to 30 times. An existing topic gets partitions that it lacks, as long as
+  nothing in it is unread; one with fewer replicas or a weaker setting than wanted is an error.
 */
 
 const deps = { clock: systemClock, random: Math.random, onError: () => {} };
-// A broker opens its port shortly before the cluster counts on it.
+// A broker opens its port shortly before the cluster counts it as a member.
 const TRIES = { maxTries: 30, firstPauseMs: 500, maxPauseMs: 2_000 };
 
 try {

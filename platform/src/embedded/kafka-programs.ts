@@ -18,14 +18,15 @@ interface KafkaProgramsOptions {
 
 const FETCH_LIMIT_MS = 300_000;
 
-/** Returns whether `fetchKafka` would download nothing. */
+/** Returns whether `fetchKafka` would neither download nor create anything. */
 export function isKafkaFetched({ pom, dir }: KafkaProgramsOptions): boolean {
   return areJarsFetched(pom, dir) && existsSync(join(dir, 'classes.jsa')) && findJava(dir) !== undefined;
 }
 
 /**
- * Returns what a broker is run with: Java, Kafka's jars, and an archive of its classes. What is missing is fetched first:
- * Java and Maven from Debian, the jars with Maven. Throws one AppError that says what to install if that is impossible.
+ * Returns what a broker is run with: Java, Kafka's jars, and an archive of its classes. What is missing is made first:
+ * Java and Maven are unpacked from Debian's packages, and Maven downloads the jars. Throws an AppError that says what
+ * to install if Java or Maven cannot be had.
  */
 export async function fetchKafka({ pom, dir }: KafkaProgramsOptions): Promise<KafkaPrograms> {
   mkdirSync(dir, { recursive: true });
@@ -54,7 +55,10 @@ function areJarsFetched(pom: string, dir: string): boolean {
   return existsSync(stamp) && readFileSync(stamp, 'utf8') === readFileSync(pom, 'utf8');
 }
 
-/** Fetches into a temporary folder and renames it, because another process may do the same at the same moment. */
+/**
+ * Downloads the jars. Maven writes into a temporary folder, which is renamed then, because another process may do the
+ * same at the same moment.
+ */
 async function fetchJars(maven: Program, pom: string, dir: string): Promise<void> {
   const temporary = join(dir, `jars.${randomUUID().slice(0, 8)}`);
   mkdirSync(temporary);
@@ -75,7 +79,9 @@ async function fetchJars(maven: Program, pom: string, dir: string): Promise<void
   }
 }
 
-/** Runs a broker for a moment, which writes the archive when it ends. Kafka runs without one too, only slower. */
+/**
+ * Starts a broker and stops it, because it writes the archive when it ends. Without one, Kafka only starts more slowly.
+ */
 async function makeArchive(programs: KafkaPrograms, dir: string): Promise<void> {
   const temporary = join(dir, `making.${randomUUID().slice(0, 8)}`);
   const archive = join(temporary, 'classes.jsa');

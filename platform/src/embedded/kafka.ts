@@ -5,9 +5,9 @@ import { runCommand } from './programs/command.ts';
 import type { Program } from './programs/debian.ts';
 import { type Server, type ServerKind, launchServer, readLastLines, untilReady } from './server.ts';
 
-/** A broker of an embedded cluster; it is a controller too. */
+/** A broker of an embedded cluster. Each broker is a controller too. */
 interface KafkaNode {
-  /** 1, 2, 3, … */
+  /** Its id in the cluster: 1, 2, 3, … */
   readonly id: number;
   readonly port: number;
   readonly controllerPort: number;
@@ -18,13 +18,13 @@ export interface KafkaPrograms {
   readonly java: Program;
   readonly jarsDir: string;
   /**
-   * An archive of loaded classes, without which a start takes three times as long. Where the file is missing, a broker
-   * writes it when it ends.
+   * Path of an archive of loaded classes, without which a start takes three times as long. If the file is missing, a
+   * broker writes it when it ends.
    */
   readonly archive: string;
 }
 
-/** A real Apache Kafka 4 in KRaft mode, without containers: one process for each broker. */
+/** How an embedded cluster is run. It is a real Apache Kafka 4 in KRaft mode, with one process for each broker. */
 export interface EmbeddedKafkaOptions {
   /** Folder that holds a folder for each broker with its data, its settings and its log. */
   readonly dir: string;
@@ -49,8 +49,8 @@ const MAX_HEAP_MIB = 128;
 const CLUSTER_ID = 'dGFsbHktZW1iZWRkZWQtMQ';
 
 /**
- * Starts the brokers of a cluster, or some of them, and creates their files if there are none. When it starts all of them,
- * it waits until they serve. They die with this process.
+ * Starts the brokers of a cluster, or only those in `nodes`, and creates their files if there are none. If it starts
+ * all of them, it waits until they serve; otherwise it does not wait. They end when this process ends.
  */
 export async function startEmbeddedKafka(
   options: EmbeddedKafkaOptions,
@@ -70,6 +70,7 @@ interface BrokerCommand {
   readonly logPath: string;
 }
 
+/** Returns how a broker is run. `prepareKafka` must have created its data folder before it starts. */
 export function toBrokerCommand({ dir, programs, nodes }: EmbeddedKafkaOptions, node: KafkaNode): BrokerCommand {
   const { log: logPath, settings } = toPaths(dir, node.id);
   const writeArchive = existsSync(programs.archive) ? [] : [`-XX:ArchiveClassesAtExit=${programs.archive}`];
@@ -86,7 +87,9 @@ export async function prepareKafka(options: EmbeddedKafkaOptions): Promise<void>
   await Promise.all(options.nodes.map((node) => prepareNode(options, node)));
 }
 
-/** Returns whether a broker answers on this port and knows this many brokers. It waits for at most twice this time. */
+/**
+ * Returns whether a broker answers on a port and knows at least `brokers` brokers. It waits for at most 2 × `limitMs`.
+ */
 export async function isBrokerThere(port: number, limitMs: number, brokers = 1): Promise<boolean> {
   const { Admin } = await import('@platformatic/kafka');
   const admin = new Admin({
@@ -144,7 +147,10 @@ async function format(programs: KafkaPrograms, settings: string): Promise<void> 
   });
 }
 
-/** Returns the start of a command of Kafka. It starts fast: serial collector, first compiler only, archived classes. */
+/**
+ * Returns the beginning of a command that runs a class of Kafka. The serial collector, the first compiler alone and the
+ * archived classes make it start fast.
+ */
 function toJavaCommand({ java, jarsDir, archive }: KafkaPrograms, options: readonly string[] = []): string[] {
   // The archive is valid only for the very same class path, so the jars are named one by one, in order.
   const jars = readdirSync(jarsDir)
@@ -167,8 +173,8 @@ function toJavaCommand({ java, jarsDir, archive }: KafkaPrograms, options: reado
 }
 
 /**
- * Returns the settings that differ from Kafka's defaults. A dead broker is noticed after 3 s instead of 9, a group's first
- * member does not wait for others, and buffers are small: the log cleaner's alone would take 128 MiB.
+ * Returns the settings that differ from Kafka's defaults. A dead broker is noticed after 3 s instead of 9, a group's
+ * first member does not wait for others, and buffers are small: the log cleaner's alone would take 128 MiB.
  */
 function toProperties({ dir, nodes }: Pick<EmbeddedKafkaOptions, 'dir' | 'nodes'>, node: KafkaNode): string {
   const replicas = Math.min(3, nodes.length);
@@ -211,8 +217,8 @@ function toProperties({ dir, nodes }: Pick<EmbeddedKafkaOptions, 'dir' | 'nodes'
 }
 
 /**
- * Waits until every broker serves. A broker's port opens before it serves, and one that lost the others still reports them
- * for a while, so each broker is asked until it knows all of them.
+ * Waits until every broker serves. A broker opens its port before it serves, and for a while it also reports brokers
+ * that are gone, so the answer of one broker is not enough. Each broker is asked until it knows all of them.
  */
 async function untilAllServe({ dir, nodes }: EmbeddedKafkaOptions, brokers: readonly EmbeddedBroker[]): Promise<void> {
   const isReady = async () => {

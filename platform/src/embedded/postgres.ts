@@ -21,16 +21,22 @@ import { runCommand } from './programs/command.ts';
 import { hasEnded, listChildren } from './programs/process.ts';
 import { type Server, type ServerKind, launchServer, readLastLines, untilReady } from './server.ts';
 
-/** A real PostgreSQL 18 from an npm package, without root and without changing the system. */
+/**
+ * How an embedded PostgreSQL is run. It is a real PostgreSQL 18 from an npm package, which needs no root and changes
+ * nothing outside its folders.
+ */
 interface EmbeddedOptions {
-  /** Folder that holds the server's files: `data/`, and its log. As root it must be enterable for `nobody`. */
+  /**
+   * Folder of the server's files: `data/` and its log. If this process is root, the user `nobody` must be able to enter
+   * it.
+   */
   readonly dir: string;
-  /** Folder that holds a copy of the programs, which servers may share. It must be readable for everybody. */
+  /** Folder that holds a copy of the programs. Several servers may share it, and everybody must be able to read it. */
   readonly programsDir: string;
   readonly port: number;
   /** Password of the superuser `postgres` and of the role `tally`. */
   readonly password: string;
-  /** Settings of postgresql.conf, in addition to the ones given here. */
+  /** Settings in the form of postgresql.conf. They replace the defaults of this file, except for the port. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
@@ -42,7 +48,7 @@ export interface EmbeddedPostgres extends Server {
 
 const POSTGRES: ServerKind = {
   name: 'PostgreSQL',
-  // Ends all connections and writes a checkpoint.
+  // At this signal, PostgreSQL ends all connections, writes a checkpoint and exits.
   stopSignal: 'SIGINT',
   deathSignal: 'INT',
   startLimitMs: 30_000,
@@ -53,7 +59,7 @@ export const POSTGRES_ENV: Readonly<Record<string, string>> = { LANG: 'C.UTF-8' 
 
 const MAJOR_VERSION = '18';
 
-// Suited to a small machine that runs much else. fsync stays on unless a caller's settings say otherwise.
+// They suit a small machine that runs much else. fsync stays on unless a caller's settings turn it off.
 const SETTINGS = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
@@ -189,11 +195,11 @@ function toAccount(): { readonly uid: number; readonly gid: number } | undefined
   return { uid: Number(uid), gid: Number(gid) };
 }
 
-/** Requires that the user nobody may pass through every folder above. */
+/** Throws unless the user nobody can enter `dir` and every folder above it. */
 function requireEnterable(dir: string): void {
   for (let folder = dir; ; folder = dirname(folder)) {
     if ((statSync(folder).mode & 0o001) === 0) {
-      const message = `PostgreSQL runs as nobody here, who cannot enter ${folder}: choose another folder, or chmod o+x it`;
+      const message = `PostgreSQL runs as the user nobody, who cannot enter ${folder}: choose another, or chmod o+x it`;
       throw new AppError('failed-precondition', message, { reason: 'FOLDER_NOT_ENTERABLE', values: { folder } });
     }
     if (folder === dirname(folder)) return;
@@ -203,12 +209,15 @@ function requireEnterable(dir: string): void {
 function requireVersion(data: string): void {
   const version = readFileSync(join(data, 'PG_VERSION'), 'utf8').trim();
   if (version !== MAJOR_VERSION) {
-    const message = `${data} was made by PostgreSQL ${version}, this is ${MAJOR_VERSION}: move it away, or dump and load it`;
+    const fault = `${data} was created by PostgreSQL ${version}, and this is PostgreSQL ${MAJOR_VERSION}`;
+    const message = `${fault}: move it away, or dump it there and load it here`;
     throw new AppError('failed-precondition', message);
   }
 }
 
-/** Runs initdb in a folder of its own and then renames it, so that a data folder is never incomplete. */
+/**
+ * Creates a data folder. initdb fills another folder, which is renamed then, so that a data folder is never incomplete.
+ */
 async function initialise(
   programs: string,
   data: string,

@@ -8,8 +8,8 @@ export interface EmbeddedRedisOptions {
   readonly port: number;
   readonly maxMemoryMib: number;
   /**
-   * What Redis drops when its memory is full. `allkeys-lru` suits a cache, `noeviction` a limit. `volatile-lru` suits both
-   * on one server: it drops only keys with a TTL, and the limit's keys have none.
+   * What Redis drops when its memory is full. `allkeys-lru` suits a cache, `noeviction` a limit. `volatile-lru` suits
+   * both on one server: it drops only keys with a TTL, and the limit's keys have none.
    */
   readonly eviction: 'allkeys-lru' | 'noeviction' | 'volatile-lru';
 }
@@ -19,7 +19,7 @@ export interface EmbeddedRedis extends Server {
   readonly url: string;
 }
 
-/** A redis-server: see `fetchProgram`. */
+/** Debian's redis-server, which `fetchProgram` finds or unpacks. */
 export const REDIS: DebianProgram = { packages: ['redis-server', 'redis-tools'], path: 'usr/bin/redis-server' };
 
 const REDIS_SERVER: ServerKind = {
@@ -31,7 +31,7 @@ const REDIS_SERVER: ServerKind = {
 };
 const PING_LIMIT_MS = 1_000;
 
-/** Returns the command that runs a server on 127.0.0.1. Nothing is kept on disk, because nothing in it must be kept. */
+/** Returns the command that runs a server on 127.0.0.1. It writes nothing to disk, because its data may be lost. */
 export function toRedisCommand({ program, port, maxMemoryMib, eviction }: EmbeddedRedisOptions): string[] {
   const settings = {
     bind: '127.0.0.1',

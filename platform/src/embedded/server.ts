@@ -3,7 +3,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { AppError } from '../errors/index.ts';
 import { toLastLines } from './programs/command.ts';
 
-/** A server that this process started. It dies with this process, whatever happens to that. */
+/** A server that this process started. It ends when this process ends, even if this process is killed. */
 export interface Server {
   readonly pid: number;
   isRunning(): boolean;
@@ -18,21 +18,23 @@ export interface Server {
 export interface ServerKind {
   /** Name in messages. */
   readonly name: string;
-  /** Asks the server for an orderly end. */
+  /** Signal that asks the server for an orderly end. */
   readonly stopSignal: NodeJS.Signals;
-  /** What the server gets when this process dies. */
+  /** Signal that the kernel sends to the server when this process dies. */
   readonly deathSignal: 'INT' | 'KILL';
   readonly startLimitMs: number;
   readonly stopLimitMs: number;
 }
 
 interface ServerOptions {
-  /** Runs the server in the foreground. */
+  /** Command that runs the server in the foreground. */
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** File to which the output is appended. By default it is discarded. */
   readonly logPath?: string;
-  /** Returns the command that runs another one as the user of the server. */
+  /**
+   * Returns the command that runs the given one as the user of the server. By default it is the user of this process.
+   */
   readonly asUser?: (command: readonly string[]) => readonly string[];
 }
 
@@ -44,7 +46,7 @@ export function launchServer(
   { command, env, logPath, asUser = (same) => same }: ServerOptions,
 ): Server {
   const log = logPath === undefined ? 'ignore' : openSync(logPath, 'a');
-  // A change of the user would clear the death signal, so it comes first.
+  // The user is changed before the death signal is set, because a change of the user clears it.
   const child = Bun.spawn([...asUser(['setpriv', `--pdeathsig=${deathSignal}`, ...command])], {
     cwd: '/',
     env,
@@ -71,8 +73,8 @@ export function launchServer(
 }
 
 /**
- * Waits until `isReady` returns true; an error that it throws means not yet. Throws an AppError `unavailable` when one of
- * the servers ends first, or when the limit passes.
+ * Waits until `isReady` returns true. An error that `isReady` throws counts as false. Throws an AppError `unavailable`
+ * if one of the servers ends first, for the reason that `explainEnd` returns, or if the start limit passes.
  */
 export async function untilReady(
   { name, startLimitMs }: ServerKind,

@@ -3,18 +3,21 @@ import { AppError } from '../../errors/index.ts';
 const SHOWN_LINES = 3;
 
 interface CommandOptions {
+  /** Kills the command when it aborts. */
   readonly signal?: AbortSignal;
   readonly cwd?: string;
-  /** What the error says has failed; the command's name by default. */
+  /** Beginning of the error message, which says what failed; by default the command's name. */
   readonly failure?: string;
   /** Variables that are set on top of this process's environment. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Runs a command and returns what it printed. Throws an AppError with its last lines if it fails. */
+/**
+ * Runs a command and returns its standard output. Throws an AppError with the last lines that it printed if it fails.
+ */
 export async function runCommand(command: readonly string[], options: CommandOptions = {}): Promise<string> {
   const { signal, cwd = '/', env = {}, failure = command[0] } = options;
-  // Callers read the output, which must not be translated.
+  // Callers parse the output, so it must not be translated.
   const variables = Object.entries({ LC_ALL: 'C.UTF-8', ...env }).map(([name, value]) => `${name}=${value}`);
   const child = Bun.spawn(['env', ...variables, ...command], {
     cwd,

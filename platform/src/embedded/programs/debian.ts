@@ -31,35 +31,37 @@ export interface DebianProgram {
   /** The executable inside the unpacked packages, such as `usr/bin/redis-server`. */
   readonly path: string;
   /**
-   * Names of the dependencies that are unpacked too, whether this machine has them or not. By default they are the
-   * libraries that it lacks.
+   * Matches the names of the dependencies that are unpacked too, even if they are installed on this machine. By
+   * default, the libraries that are not installed are unpacked.
    */
   readonly dependencies?: RegExp;
   /** Returns variables that the program needs in its environment when it is unpacked in this folder. */
   readonly env?: (root: string) => Readonly<Record<string, string>>;
-  /** Does the work of the packages' installation scripts, which are not run, in the folder of the unpacked files. */
+  /**
+   * Does what the packages' installation scripts would do in the folder of the unpacked files. The scripts are not run.
+   */
   readonly finish?: (root: string) => void;
 }
 
 const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const PACKAGE_LISTS = '/var/lib/apt/lists';
 const FETCH_LIMIT_MS = 300_000;
-// A registry that does not answer costs a wait once, and not at every start.
+// After a failure nothing is downloaded for this long, so that a registry that is down does not delay every start.
 const FETCH_PAUSE_MS = 600_000;
 const APT_OPTIONS = ['-o', 'Acquire::Retries=0', '-o', 'Acquire::http::Timeout=5', '-o', 'Acquire::https::Timeout=5'];
 
 /**
- * Returns a program for a user without root: the one unpacked into `dir`, which is downloaded from Debian the first time,
- * else the one on PATH, else undefined.
+ * Returns a program without needing root: the one that is unpacked in `dir`, which is downloaded from Debian the first
+ * time, else the one on PATH, else undefined. `lists` is the folder of apt's package lists.
  */
 export async function fetchProgram(program: DebianProgram, dir: string, lists?: string): Promise<Program | undefined> {
   return (await fetchUnpacked(program, dir, lists)) ?? findOnPath(program);
 }
 
 /**
- * Returns the program that is unpacked in `dir`, and downloads it from Debian the first time; undefined if that fails.
- * Where this machine has no package lists, they are downloaded too, next to `dir`. A registry that does not answer is given
- * up after some 5 seconds, and after a failure no download is tried for 10 minutes.
+ * Returns the program that is unpacked in `dir`. Downloads it from Debian the first time; returns undefined if that
+ * fails. If this machine has no package lists, they are downloaded too, next to `dir`. A registry that does not answer
+ * is given up after about 5 seconds, and after a failure no download is tried for 10 minutes.
  */
 export async function fetchUnpacked(
   program: DebianProgram,
@@ -79,7 +81,7 @@ export function findProgram(program: DebianProgram, dir: string): Program | unde
 
 const failurePath = (dir: string) => `${dir}.failed`;
 
-/** Returns the program on PATH, or in one of the folders of servers, which are on root's PATH alone. */
+/** Returns the program on PATH, or in a folder such as /usr/sbin, which is often only on the PATH of root. */
 function findOnPath({ path }: DebianProgram): Program | undefined {
   const name = basename(path);
   const found = Bun.which(name) ?? Bun.which(name, { PATH: SYSTEM_PATH });
@@ -98,7 +100,10 @@ export function findUnpacked({ path, env }: DebianProgram, dir: string): Program
   return { path: executable, env: { ...ownEnv, ...env?.(dir) }, origin: "Debian's package" };
 }
 
-/** Unpacks into a temporary folder and renames it, because another process may do the same at the same moment. */
+/**
+ * Downloads and unpacks the program into `dir`. If that fails, it does not throw, but writes the reason into a file. It
+ * unpacks into a temporary folder and renames it, because another process may do the same at the same moment.
+ */
 async function unpack(program: DebianProgram, dir: string, lists: string): Promise<void> {
   mkdirSync(dirname(dir), { recursive: true });
   const temporary = mkdtempSync(`${dir}.making-`);
@@ -112,7 +117,7 @@ async function unpack(program: DebianProgram, dir: string, lists: string): Promi
     const names = await listPackages(program, (packages) =>
       apt('apt-cache', 'depends', '--no-recommends', '--no-suggests', ...packages),
     );
-    // The first package is fetched alone: apt-get would wait for a silent registry once for each package.
+    // If the registry is silent, apt-get waits once for each package. So the first one is downloaded alone.
     for (const batch of [names.slice(0, 1), names.slice(1)]) {
       if (batch.length > 0) await apt('apt-get', 'download', ...batch);
     }
@@ -127,7 +132,7 @@ async function unpack(program: DebianProgram, dir: string, lists: string): Promi
     rmSync(failurePath(dir), { force: true });
     renameSync(root, dir);
   } catch (error) {
-    // The rename fails as well when another process was faster; then its folder is used.
+    // If another process was faster, the rename fails, and the folder of that process is used.
     if (!existsSync(dir))
       writeFileSync(failurePath(dir), `${error instanceof Error ? error.message : String(error)}\n`);
   } finally {
@@ -139,7 +144,7 @@ function hasLists(lists: string): boolean {
   return existsSync(lists) && readdirSync(lists).some((name) => name.includes('_Packages'));
 }
 
-/** Options that make apt keep package lists in a folder next to `dir`, which needs no root. */
+/** Returns options that make apt keep its package lists in a folder next to `dir`, for which it does not need root. */
 function toListOptions(dir: string): string[] {
   const lists = join(dirname(dir), 'apt-lists');
   mkdirSync(join(lists, 'partial'), { recursive: true });
@@ -165,7 +170,7 @@ async function listPackages(
   return [...names];
 }
 
-/** Makes the absolute links of unpacked packages point into `root`, where the files that they mean are. */
+/** Replaces the absolute symbolic links whose targets were unpacked into `root` too by relative ones. */
 function relink(root: string): void {
   for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);

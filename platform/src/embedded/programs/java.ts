@@ -14,7 +14,7 @@ const JAVA: DebianProgram = {
   dependencies: /^openjdk-\d+-jre-headless$/,
   path: `${JAVA_HOME}/bin/java`,
   env: (root) => ({ JAVA_HOME: join(root, JAVA_HOME) }),
-  // Java does not read PEM files. An installation script converts them, which is not run.
+  // Java does not read PEM files. Debian's installation script would convert them, but it is not run.
   finish(root) {
     const path = join(root, TRUST_STORE);
     mkdirSync(dirname(path), { recursive: true });
@@ -22,7 +22,7 @@ const JAVA: DebianProgram = {
   },
 };
 
-/** Returns the Java on PATH if it is 17 or newer, else Debian's if it is unpacked below `dir`; downloads nothing. */
+/** Returns the Java on PATH if it is 17 or newer, else Debian's if it is unpacked below `dir`. It downloads nothing. */
 export function findJava(dir: string): Program | undefined {
   const path = Bun.which('java');
   if (path !== null && readJavaVersion(path) >= MIN_JAVA_VERSION) return { path, env: {}, origin: path };
@@ -34,7 +34,7 @@ export async function fetchJava(dir: string): Promise<Program | undefined> {
   return findJava(dir) ?? (await fetchUnpacked(JAVA, toJavaDir(dir)));
 }
 
-/** Returns the Maven on PATH, else Debian's, unpacked below `dir`, which runs on this Java. */
+/** Returns the Maven on PATH, else unpacks Debian's below `dir`. Either one is set up to run on the given Java. */
 export async function fetchMaven(java: Program, dir: string): Promise<Program | undefined> {
   const path = Bun.which('mvn');
   if (path !== null) return { path, env: java.env, origin: path };
@@ -55,8 +55,9 @@ function readJavaVersion(java: string): number {
 }
 
 /**
- * Converts PEM certificates into a trust store that Java reads, in the format JKS: a header, an entry for each certificate,
- * and a hash of both. The password is that of every JDK's own trust store; it protects nothing, certificates are public.
+ * Converts PEM certificates into a trust store that Java reads, in the format JKS: a header, an entry for each
+ * certificate, and a hash of both. The password is that of every JDK's own trust store. It protects nothing,
+ * because certificates are public.
  */
 export function toTrustStore(pem: string): Buffer {
   const blocks = pem.matchAll(/-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/g);

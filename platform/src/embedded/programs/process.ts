@@ -5,7 +5,9 @@ export interface ProcessStat {
   readonly parentPid: number;
   /** One letter, as in `ps`: R, S, D, T (stopped by a signal). */
   readonly state: string;
-  /** Start of the process in clock ticks since boot. With the pid it identifies a process, even when the pid is reused. */
+  /**
+   * Start of the process in clock ticks since boot. With the pid it identifies a process, even when the pid is reused.
+   */
   readonly startTicks: number;
 }
 
@@ -17,7 +19,7 @@ export interface StartedProcess {
 
 const POLL_MS = 10;
 
-/** Returns undefined when there is no such process, or only a zombie that its parent has not collected. */
+/** Returns what /proc shows of a process; undefined if it does not exist, or is a zombie that awaits its parent. */
 export function readStat(pid: number): ProcessStat | undefined {
   const text = readProc(pid, 'stat');
   if (text === undefined) return undefined;
@@ -28,18 +30,21 @@ export function readStat(pid: number): ProcessStat | undefined {
   return { state, parentPid: Number(fields[1]), startTicks: Number(fields[19]) };
 }
 
+/** Returns whether the process still runs. Another process that was given its pid later does not count. */
 export function isAlive({ pid, startTicks }: StartedProcess): boolean {
   return readStat(pid)?.startTicks === startTicks;
 }
 
 /**
- * Returns the command line, its arguments separated by spaces, or undefined where it may not be read. It is empty for a
- * moment while a process executes its program and while it ends, so its absence does not prove that the process is gone.
+ * Returns the command line, with spaces between the arguments; undefined if it is empty or may not be read. It is empty
+ * for a moment while a process starts its program and while it ends, so undefined does not prove that the process is
+ * gone.
  */
 export function readCommand(pid: number): string | undefined {
   return readProc(pid, 'cmdline')?.replaceAll('\0', ' ').trim() || undefined;
 }
 
+/** Returns the pids of all processes of this machine. */
 export function listPids(): number[] {
   return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))
@@ -53,7 +58,7 @@ export function listChildren(pid: number): StartedProcess[] {
   });
 }
 
-/** Reads a file of /proc/<pid>; undefined when the process has ended or belongs to another user. */
+/** Returns the text of a file of /proc/<pid>; undefined if the process has ended or the file may not be read. */
 export function readProc(pid: number, file: string): string | undefined {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'utf8');
@@ -62,7 +67,7 @@ export function readProc(pid: number, file: string): string | undefined {
   }
 }
 
-/** Waits until the process has ended and returns true, or false when the limit passes first. */
+/** Waits until the process has ended. Returns whether that happened within the limit. */
 export async function hasEnded(target: StartedProcess, limitMs: number): Promise<boolean> {
   const untilMs = performance.now() + limitMs;
   while (isAlive(target)) {
