@@ -1,10 +1,11 @@
-// A member of a consumer group in a process of its own, which a test can pause and kill. It prints one line per event.
+// A member of a consumer group in a process of its own, which a test can pause and kill. Each call of its handler prints
+// one line per event and then takes `handlerMs`.
 import { writeSync } from 'node:fs';
 
 import { systemClock } from '../src/concurrency/index.ts';
 import { openKafkaLog } from '../src/events/kafka/index.ts';
 
-const [brokers = '', topic = '', group = '', instance = ''] = process.argv.slice(2);
+const [brokers = '', topic = '', group = '', instance = '', handlerMs = ''] = process.argv.slice(2);
 const STDOUT = 1;
 
 const startedMs = Date.now();
@@ -28,5 +29,6 @@ log.subscribe({
   handler: async (events) => {
     // The write is synchronous, so that the test knows what was handled when the process is killed.
     for (const { key, value } of events) writeSync(STDOUT, `${key} ${new TextDecoder().decode(value)}\n`);
+    await Bun.sleep(Number(handlerMs));
   },
 });

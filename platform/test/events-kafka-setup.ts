@@ -105,10 +105,11 @@ export async function committedOffset(brokers: readonly string[], group: string,
   return found?.topics[0]?.partitions[0]?.committedOffset ?? -1n;
 }
 
-/** Starts a member in a process of its own, and collects the numbers of the events that it handles. */
-export function startMemberProcess(brokers: readonly string[], topic: string, group: string) {
+/** Starts a member in a process of its own, and collects the numbers of the events that its handler is called with. */
+export function startMemberProcess(brokers: readonly string[], topic: string, group: string, handlerMs = 0) {
   const program = join(import.meta.dir, 'events-kafka-member.ts');
-  const child = Bun.spawn([process.execPath, program, brokers.join(','), topic, group, randomUUID()], {
+  const args = [brokers.join(','), topic, group, randomUUID(), String(handlerMs)];
+  const child = Bun.spawn([process.execPath, program, ...args], {
     stdout: 'pipe',
     stderr: 'ignore',
   });
