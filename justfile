@@ -116,7 +116,7 @@ demo *ARGS: install
 smoke *ARGS: install
     @{{ bun }} ops/smoke/main.ts "$@"
 
-# Measure: `just bench hot` orders a second on one sku, `flow` the parts around it, `list` the worker pool, `verify` verify over a million orders.
+# Measure: `just bench hot` orders a second on one sku, `flow` the parts around it, `list` the worker pool, `verify` the proof over a million orders.
 [group('prove')]
 [no-exit-message]
 bench *ARGS: install

@@ -77,7 +77,8 @@ export async function checkOut(
   } catch (error) {
     if (!(error instanceof RpcError)) throw error;
     // A press after the end of its checkout finds an empty cart, and the refusal names the order.
-    if (error.reason === 'EMPTY_CART') return { orderId: BigInt(error.values['lastOrderId'] ?? 0) };
+    const lastOrderId = error.values['lastOrderId'];
+    if (error.reason === 'EMPTY_CART' && lastOrderId !== undefined) return { orderId: BigInt(lastOrderId) };
     if (error.reason === 'INSUFFICIENT_STOCK') return 'refused';
     throw error;
   }

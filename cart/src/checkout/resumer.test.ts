@@ -166,7 +166,13 @@ describe('the resumer', () => {
     world.loms.onCreate = unavailable;
     const failures = await resume(world, 20_000);
     expect(failures.length).toBeGreaterThanOrEqual(2);
-    expect(failures.every((error) => error instanceof AppError && error.reason === 'CHECKOUT_PENDING')).toBe(true);
+    for (const failure of failures) {
+      expect(failure).toBeInstanceOf(AppError);
+      expect(failure).toMatchObject({
+        message: expect.stringMatching(/^checkout [\da-f-]{36} could not be finished and will be retried$/),
+        cause: { reason: 'CHECKOUT_PENDING' },
+      });
+    }
   });
 
   test('goes on without a pause when there are more checkouts than it may claim at once', async () => {

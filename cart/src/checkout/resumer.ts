@@ -1,4 +1,5 @@
 import { type Clock, type EveryDeps, type Loop, startEvery } from '@tally/platform/concurrency';
+import { AppError } from '@tally/platform/errors';
 
 import type { Store } from '../store/store.ts';
 import { CLAIM_MARGIN_MS, type FinishDeps, finishCheckout } from './checkout.ts';
@@ -29,10 +30,17 @@ export function startResumer(deps: ResumerDeps, { intervalMs, maxCheckouts }: Re
     const claimed = await deps.store.claimOpen(maxCheckouts, CALL_LIMIT_MS + CLAIM_MARGIN_MS);
     const options = { deadlineMs: deps.clock.nowMs() + CALL_LIMIT_MS, signal };
     const results = await Promise.allSettled(claimed.map((each) => finishCheckout(deps, each, options)));
-    const failed = results.filter((result) => result.status === 'rejected');
-    for (const { reason } of failed) deps.onError(reason);
+    const failures = results.flatMap((result, i) =>
+      result.status === 'rejected' ? [toFailure(claimed[i]?.checkout.id, result.reason)] : [],
+    );
+    for (const failure of failures) deps.onError(failure);
     // True starts the next round without a pause, because there may be more checkouts. If some failed, loms is in
     // trouble, and a round after the usual pause is soon enough.
-    return claimed.length === maxCheckouts && failed.length === 0;
+    return claimed.length === maxCheckouts && failures.length === 0;
   });
+}
+
+/** Returns an error for the log: what Checkout answers a shopper is of no use to an operator. */
+function toFailure(checkoutId: string | undefined, cause: unknown): AppError {
+  return new AppError('unavailable', `checkout ${checkoutId} could not be finished and will be retried`, { cause });
 }
