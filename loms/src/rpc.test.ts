@@ -155,7 +155,7 @@ describe('requests and responses', () => {
 });
 
 describe('expiry', () => {
-  test('two sweeps cancel an order that is unpaid at its deadline once, and release its units', async () => {
+  test('two sweeps together cancel an unpaid order only once, and release its units', async () => {
     const { clock, state, orderCreate, orderInfo, orderPay, stockInfo, startOrderExpiry } = setUp();
     await orderCreate([[1, 3n]]);
     const sweeps = [1, 2].map(() => startOrderExpiry({ intervalMs: 1000, maxCommands: 10 }));

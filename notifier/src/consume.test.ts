@@ -109,7 +109,7 @@ test('an event that the database refuses becomes poison, and the rest of its bat
   expect([stateOf('2-1'), letters.length]).toEqual(['dead', 1]);
 });
 
-test('a replay applies a dead version, late after later ones were told', async () => {
+test('a replay applies a dead version, and tells it as late when later ones were told', async () => {
   const { deps, told, stateOf } = setUp();
   await consume(deps, [event(1, 1), event(1, 2, { value: '{' }), event(1, 3)]);
   await expect(replay(deps, { orderId: 1n, version: 2 })).rejects.toThrow('give its status and moment');

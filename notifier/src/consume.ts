@@ -26,8 +26,8 @@ interface Arrival {
 }
 
 /**
- * Handles events of one partition, in order. Resolves when all of them are stored, so that the log may commit their
- * offsets: as applied, parked or dead versions, or as unreadable events.
+ * Handles events of one partition, in order. Stores each of them as an applied, parked or dead version, or as an
+ * unreadable event. Resolves when all of them are stored, so that the log may commit their offsets.
  *
  * An event that cannot be read is published as a dead letter before it is stored, so that a crash between the two loses
  * nothing. When anything else fails, for example because the database is away, this rejects, and the log delivers the
@@ -44,7 +44,8 @@ export async function consume(
     await storeArrivals(deps, arrivals, signal);
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
-    // The database refuses a value of one event, and stored none of them. Stored one by one, they show which one it is.
+    // The database refused a value of one event, so it stored none of them. It is not known which event that is, so
+    // each of them is stored in a transaction of its own.
     for (const arrival of arrivals) await storeAlone(deps, arrival, signal);
   }
 }
@@ -92,7 +93,11 @@ async function storeArrivals(
   count('duplicate', duplicates);
 }
 
-/** Returns the notification as which an event arrives, or none when the event does not name its order and version. */
+/**
+ * Returns the notification of an event in the state that decideInbox expects: parked when the event reports a status,
+ * and dead when it cannot be read or is the marker of a skipped version. Returns none when the event does not name its
+ * order and version.
+ */
 function toNotification({ logged: { partition, offset }, decoded }: Arrival): Notification[] {
   if (decoded.kind === 'unreadable') return [];
   const { kind, orderId, version, traceparent } = decoded;

@@ -11,7 +11,7 @@ const versionsOf = (notifications: readonly Notification[]) => notifications.map
 const stateOf = (notifications: readonly Notification[], version: number) =>
   notifications.find((candidate) => candidate.version === version)?.state;
 
-/** Decides for arrivals of one order. An event that can be read arrives as parked. */
+/** Decides for arrivals of one order. An event that reports a status arrives as parked, and any other as dead. */
 const decide = (known: Known, arrivals: [version: number, state: 'parked' | 'dead'][]) =>
   decideInbox(
     toKnown(known),

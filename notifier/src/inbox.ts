@@ -37,8 +37,8 @@ interface InboxDecision {
 }
 
 /**
- * Decides what becomes of arrivals, given all versions of their orders that the inbox knows. An event that can be read
- * arrives as parked, and any other as dead.
+ * Decides what becomes of arrivals, given all versions of their orders that the inbox knows. An event that reports a
+ * status arrives as parked. An event that cannot be read and the marker of a skipped version arrive as dead.
  *
  * A parked version is applied as soon as all versions before it have passed. One that comes early stays parked, and
  * does not hold up the partition: the version that it waits for may lie further on in the same partition. A version

@@ -49,7 +49,7 @@ export function createPostgresStore(db: Db): Store {
 
 /**
  * Locks the orders, and returns their notifications. The two statements are sent together and run one after the other,
- * so that the second one sees what a transaction wrote that held the lock before.
+ * so that the second one sees what the previous holder of a lock has committed.
  */
 async function lockAndLoad(tx: Transaction, orderIds: readonly bigint[]): Promise<Notification[]> {
   const sorted = [...new Set(orderIds)].toSorted((a, b) => Number(a - b));

@@ -2,7 +2,10 @@ import { SpanKind, type Log, type Tracer, fromTraceparent } from '@tally/platfor
 
 import type { Notification } from './inbox.ts';
 
-/** Tells the shopper of a notification, before the commit, so that a crash in between tells twice rather than never. */
+/**
+ * Tells the shopper of a notification. It is called before the commit, so that after a crash between the two, the
+ * shopper is told twice rather than never.
+ */
 export type Tell = (notification: Notification, options: { readonly isLate: boolean }) => void;
 
 /** Returns a function that tells by a line of the structured log. The line is written when the function returns. */

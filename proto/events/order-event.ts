@@ -6,12 +6,15 @@ import { ORDER_STATUSES, type OrderStatus } from './order-status.ts';
   order-event.examples.json shows events of both types.
 
   An order's events have the order's id as their key, so that all of them lie in one partition. Each event is delivered
-  at least once. The first occurrences of an order's events lie in the order of their versions, and a repeated event
-  keeps its `ce_id` and `ce_sequence`.
+  at least once. Apart from repeated events, the events of an order lie in ascending order of their versions. A repeated
+  event has the same `ce_id` and `ce_sequence` as its first occurrence.
 */
 
 export const ORDER_EVENTS_TOPIC = 'loms.order-events';
-/** Holds every event that the notifier could not read, unchanged but for headers that say why and where it lies. */
+/**
+ * Holds a copy of every event that the notifier could not read. Further headers say why, and where the event lies in
+ * ORDER_EVENTS_TOPIC.
+ */
 export const DEAD_LETTERS_TOPIC = 'loms.order-events.dlq';
 const PARTITIONS = 6;
 
@@ -181,5 +184,8 @@ function parse(bytes: Uint8Array): { orderId: bigint | undefined; status: unknow
   }
 }
 
-/** Makes foreign text fit for a reason: at most 100 characters, without U+0000, which PostgreSQL does not store. */
+/**
+ * Returns at most 100 characters of a text from outside, for use in a `reason`. Replaces U+0000, which PostgreSQL
+ * cannot store.
+ */
 const shorten = (text: string) => text.replaceAll('\0', '␀').slice(0, 100);

@@ -18,7 +18,8 @@ interface OrderStep {
  * Every step that an order may take. Each step raises the order's version by one and is one event. A status that no
  * step leaves is final.
  *
- * verify compares the orders with this table. loms decides without it, so that a mistake in one is found by the other.
+ * verify compares the orders with this table. loms decides by a table of its own, so that verify finds a mistake in
+ * either table.
  */
 export const ORDER_STEPS: readonly OrderStep[] = [
   { from: null, to: 'new', cause: null },

@@ -68,8 +68,8 @@ function findRefusal(cart: Cart, { sku, count, product, available }: Addition): 
 const lineOf = (cart: Cart, sku: number): CartLine | undefined => cart.lines.find((line) => line.sku === sku);
 
 /**
- * Returns how many units of a line the open checkout froze. loms may have reserved them already, and counts only
- * unreserved units as available. If these units were needed again, they would count twice.
+ * Returns how many units of a line the open checkout froze. loms may have reserved them already, and then does not
+ * count them as available. So the available units must cover only the rest of the line.
  */
 function frozenCount({ openCheckout }: Cart, line: CartLine | undefined): number {
   return openCheckout?.lines.find(({ id }) => id === line?.id)?.count ?? 0;

@@ -203,7 +203,7 @@ describe('every pair of a state and an ending', () => {
   });
 });
 
-test('only a checkout that is done has an order: to ask any other for it throws, and never answers order 0', () => {
+test('orderIdOf returns the order of a checkout that is done, and throws for any other checkout', () => {
   expect(orderIdOf(checkoutIn('done'))).toBe(5n);
   expect(() => orderIdOf(checkoutIn('open'))).toThrow('has no order');
   expect(() => orderIdOf(checkoutIn('refused'))).toThrow('has no order');

@@ -21,9 +21,9 @@ import {
   joins it, and a resumer finishes it. `done` and `refused` are final.
 */
 
-/** Milliseconds after the freeze in which loms may make the order. Later than that, loms makes no order. */
+/** loms may make the order during this many milliseconds after the freeze, and not later. */
 const DECIDE_WITHIN_MS = 60_000;
-/** Milliseconds after its last order in which an empty cart still names that order. */
+/** The refusal of an empty cart names the cart's last order during this many milliseconds after that order. */
 const LAST_ORDER_MS = 600_000;
 
 export type IntentState = 'none' | CheckoutState;
@@ -49,10 +49,10 @@ export type OrderEnding =
 export type Ending = OrderEnding | { readonly kind: 'abandoned' };
 
 /**
- * What each ending does in each state: the next state of an open checkout, and for a closed one whether the ending fits
- * its result. A closed checkout keeps its result in any case, so that several callers can close the same checkout.
- * `alarm` means that the ending contradicts the stored result: loms gave two different answers for one id, or an order
- * turned up after an operator had abandoned the checkout.
+ * What each ending does in each state. An open checkout takes the state that the table names. A closed checkout keeps
+ * its result in any case, so that several callers can close the same checkout. For a closed checkout, `alarm` means
+ * that the ending contradicts the stored result: loms gave two different answers for one id, or an order turned up
+ * after an operator had abandoned the checkout. `keep` means that there is no contradiction.
  */
 export const ON_ENDING = {
   open: { ordered: 'done', refused: 'refused', taken: 'refused', abandoned: 'refused' },

@@ -49,6 +49,6 @@ describe('the caller of Checkout is told', () => {
   });
 });
 
-test('to ask for the order of a checkout that is still open is a bug, which throws', () => {
+test('orderIdOrRefusal throws for a checkout that is still open', () => {
   expect(() => orderIdOrRefusal(checkoutIn('open'))).toThrow('has no order');
 });

@@ -30,7 +30,7 @@ export interface CheckoutWatch {
   /** Is called once for each order request, with what its answer proves. */
   outcome(kind: OrderOutcome['kind']): void;
   /**
-   * Something happened that an operator must look at. `taken`: another program had used the id of the checkout.
+   * Reports something that an operator must look at. `taken`: another program had used the id of the checkout.
    * `contradicted`: the checkout was closed before, with a result that does not fit what loms says now.
    */
   alarm(kind: 'taken' | 'contradicted', fields: Readonly<Record<string, unknown>>): void;
@@ -60,7 +60,7 @@ export interface Checkouts extends AsyncDisposable {
 
 /**
  * Runs checkouts in three steps: freezes the cart or joins its open checkout, asks loms for the order, and closes the
- * checkout. At most one order comes of a frozen cart, however many calls join the checkout, and on whichever instances.
+ * checkout. Any number of calls, on any instances, may join a checkout. Together they make at most one order.
  *
  * A checkout goes on when its caller goes away. The caller can call again to learn the result.
  */
@@ -97,8 +97,8 @@ export function createCheckouts(deps: CheckoutDeps): Checkouts {
  * CHECKOUT_PENDING when the answer proves nothing, or when the database does not confirm that the checkout was closed.
  *
  * From `decideBefore` on, loms is asked without the lines. It then answers with the order that it made earlier, or
- * keeps a failed order, so that no late request can make one any more. In this way even a checkout ends whose lines
- * loms cannot handle.
+ * keeps a failed order, so that no late request can make one any more. In this way, a checkout ends even if loms cannot
+ * handle its lines.
  */
 export async function finishCheckout(
   deps: FinishDeps,

@@ -30,7 +30,8 @@ interface AddItemCommand {
  * lock.
  *
  * The key is looked up twice: first so that a repeated request needs no other service, and again under the lock,
- * because another request with the same key may have been counted meanwhile. Throws what refuses the request.
+ * because another request with the same key may have been counted meanwhile. Throws the refusal when the request is
+ * refused.
  */
 export async function addItem(
   { store, products, orders, clock }: AddItemDeps,

@@ -32,8 +32,8 @@ interface ListedCart {
  * its last name and price.
  *
  * When the limit of product calls refuses a look-up, List lists nothing and rejects with PRODUCT_LIMIT. It first waits
- * for the other look-ups, which fill the cache. So each retry gets further with a cart whose lines are too many for the
- * limit within one deadline. Any other failure ends List at once.
+ * for the other look-ups, which fill the cache. So when a cart has more lines than List can look up before its
+ * deadline, each retry has fewer lines left to look up. Any other failure ends List at once.
  */
 export async function list(
   { store, products, pool, clock }: ListDeps,

@@ -73,7 +73,7 @@ test('a caller whose turn would come after its deadline is refused at once with 
   expect(sent.map(({ sku }) => sku)).not.toContain(99);
 });
 
-test('a caller that joined the flight of one with less time starts its own if that flight is refused', async () => {
+test('a caller that joined the flight of a hurried caller starts its own when that flight is refused', async () => {
   const { clock, lookUp } = createProductWorld();
   const others = Array.from({ length: 5 }, (_, i) => lookUp(i + 1));
   const hurried = lookUp(99, { forMs: 300 });
@@ -168,7 +168,7 @@ describe('a product service that answers RESOURCE_EXHAUSTED', () => {
     expect(sent).toHaveLength(1);
   });
 
-  test('is sent at most one retry for every five calls, and ten more', async () => {
+  test('is sent at most ten retries, and one more for every five calls', async () => {
     const { clock, sent, lookUp } = createProductWorld({ answer: () => Code.RESOURCE_EXHAUSTED });
     for (let sku = 1; sku <= 100; sku += 1) {
       const failed = lookUp(sku);
@@ -179,7 +179,7 @@ describe('a product service that answers RESOURCE_EXHAUSTED', () => {
     expect(sent.length).toBeLessThanOrEqual(100 + 100 / 5 + 10);
   });
 
-  test('only to the first two tries goes unnoticed by the caller', async () => {
+  test('is asked again, and the caller gets the product when the third try succeeds', async () => {
     const { clock, lookUp } = createProductWorld({
       answer: (_, callNumber) => (callNumber < 3 ? Code.RESOURCE_EXHAUSTED : LAMP),
     });
@@ -233,18 +233,18 @@ describe('a product service that is away', () => {
     expect(await Promise.all(next)).toEqual([LAMP, LAMP]);
     expect(sent.map(({ sku }) => sku)).toEqual([1, 2, 3, 4, 5, 6, 8, 9]);
   });
+});
 
-  test('opens the breaker, but one that refuses every call does not', async () => {
-    const { clock, sent, lookUp } = createProductWorld({
-      answer: (sku) => (sku % 2 === 0 ? Code.NOT_FOUND : Code.UNAUTHENTICATED),
-    });
-    for (let sku = 1; sku <= 20; sku += 1) {
-      const asked = lookUp(sku);
-      await clock.advance(150);
-      await asked;
-    }
-    expect(sent).toHaveLength(20);
+test('a product service that refuses every call does not open the breaker', async () => {
+  const { clock, sent, lookUp } = createProductWorld({
+    answer: (sku) => (sku % 2 === 0 ? Code.NOT_FOUND : Code.UNAUTHENTICATED),
   });
+  for (let sku = 1; sku <= 20; sku += 1) {
+    const asked = lookUp(sku);
+    await clock.advance(150);
+    await asked;
+  }
+  expect(sent).toHaveLength(20);
 });
 
 test('a product in the shared cache is not looked up again, except for a caller with its own token', async () => {
@@ -268,8 +268,8 @@ test('a product in the shared cache is not looked up again, except for a caller 
   expect(texts.size).toBe(1);
 });
 
-describe('the token of a caller', () => {
-  test('is sent with the call, which shares neither a flight nor the cache', async () => {
+describe('a caller with its own token', () => {
+  test('sends it with its call, and shares neither a flight nor the cache', async () => {
     const { clock, sent, lookUp } = createProductWorld();
     const all = [lookUp(1), lookUp(1, { token: 'theirs' }), lookUp(1, { token: 'theirs' })];
     await clock.advance(1000);
@@ -277,7 +277,7 @@ describe('the token of a caller', () => {
     expect(sent.map(({ token }) => token).toSorted()).toEqual(['ours', 'theirs', 'theirs']);
   });
 
-  test('does not keep its caller waiting after an abort, and a call that waits for its turn is not sent', async () => {
+  test('does not wait after it aborts, and its call that still waits for a turn is not sent', async () => {
     const { clock, sent, lookUp } = createProductWorld();
     const caller = new AbortController();
     const options = { token: 'theirs', signal: caller.signal };
@@ -289,14 +289,14 @@ describe('the token of a caller', () => {
     expect(sent.map(({ sku }) => sku)).toEqual([1]);
   });
 
-  test('counts as the token of the caller even when it equals the configured one', async () => {
+  test('gets WRONG_PRODUCT_TOKEN even when its token equals the configured one', async () => {
     const { clock, lookUp } = createProductWorld({ answer: () => Code.UNAUTHENTICATED });
     const theirs = lookUp(1, { token: 'ours' });
     await clock.advance(1000);
     expect(await theirs).toBe('unauthenticated WRONG_PRODUCT_TOKEN');
   });
 
-  test('is answered UNAUTHENTICATED when it is wrong, but a wrong configured token is UNAVAILABLE', async () => {
+  test('gets UNAUTHENTICATED for a wrong token, but a wrong configured token is UNAVAILABLE', async () => {
     const { clock, lookUp } = createProductWorld({ answer: () => Code.UNAUTHENTICATED });
     const [theirs, ours] = [lookUp(1, { token: 'theirs' }), lookUp(1)];
     await clock.advance(1000);

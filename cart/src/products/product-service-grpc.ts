@@ -23,7 +23,7 @@ interface ProductServiceDeps {
 // Only RESOURCE_EXHAUSTED is retried, which says that the service has counted more calls than its limit allows. Each
 // retry waits for its turn at the limit like a first call.
 const RETRIES = { maxTries: 3, firstPauseMs: 200, maxPauseMs: 1_000 } as const;
-// Every five calls earn one retry. At most ten are saved up, and as many are there at the start.
+// Every five calls earn one retry. At most ten retries are saved up, and the budget starts with ten.
 const RETRY_SHARE = { callsPerRetry: 5, maxSavedRetries: 10 } as const;
 const RETRY_AFTER_MS = 1_000;
 

@@ -39,7 +39,8 @@ export interface Store {
   findOwner(checkoutId: string): Promise<bigint | undefined>;
   /**
    * Claims up to `limit` open checkouts whose claims have ended, for `claimMs` from now. Those whose claims ended first
-   * come first. Claims are timed by clock_timestamp() of the database, which no test shifts.
+   * come first. Claims are timed by clock_timestamp() of the database, which tests cannot shift as they shift
+   * tally_now().
    */
   claimOpen(limit: number, claimMs: number): Promise<ClaimedCheckout[]>;
   /**

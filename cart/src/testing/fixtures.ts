@@ -19,7 +19,7 @@ export const line = (sku: number, count: number, id = sku): CartLine => ({
 
 let ids = 0;
 
-/** Returns UUIDs that count up. */
+/** Returns a UUID that was not returned before. Its last digits count the calls. */
 export function newId(): string {
   ids += 1;
   return `00000000-0000-4000-8000-${String(ids).padStart(12, '0')}`;

@@ -148,7 +148,7 @@ function describeKeys(open: Open): void {
     expect((await read({ addKey: 'young' })).addKeyHash).toEqual(REQUEST_HASH);
   });
 
-  test('at most as many old keys are deleted at once as the limit allows, and they are counted', async () => {
+  test('deleteOldKeys deletes at most `limit` keys, and resolves with their number', async () => {
     const { store, write, advance, deleteAllOldKeys } = await setUp(open);
     await advance(100_000_000);
     await deleteAllOldKeys();

@@ -193,7 +193,7 @@ test('a command whose caller goes away while it is queued is not decided', async
   expect(state.orders.size).toBe(0);
 });
 
-test('a command whose caller goes away while its batch waits for locks is not decided, the others are', async () => {
+test('when callers go away while their batch waits for locks, only the other commands are decided', async () => {
   const { batcher, clock, state, lock } = setUp();
   const unlock = lock();
   const caller = new AbortController();

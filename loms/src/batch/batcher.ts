@@ -49,8 +49,9 @@ export interface Batcher extends AsyncDisposable {
    * the limit of the queue.
    *
    * Rejects with NOT_DECIDED when the signal aborts, or the command's deadline is about to pass, before the command is
-   * decided. The batcher checks both when it forms a batch and again when the batch has its locks, so this answer can
-   * come late while the database is slow. It also answers NOT_DECIDED to every new command once it is disposed.
+   * decided. The batcher checks the signal and the deadline twice: when it forms a batch, and when the batch has its
+   * locks. So this answer can come late while the database is slow. Once the batcher is disposed, every new command is
+   * rejected with NOT_DECIDED too.
    */
   submit<C extends Command>(command: C, signal?: AbortSignal): Promise<OutcomeOf<C>>;
   readonly queuedCommands: number;
@@ -95,7 +96,7 @@ export function startBatcher(deps: BatcherDeps, limits: BatcherLimits): Batcher 
   }
 
   function wake(): void {
-    // One turn of the event loop passes first, so that commands that arrived in one read share a batch.
+    // One turn of the event loop passes first, so that commands which came in one read of a socket share a batch.
     running ??= new Promise<void>((resolve) => clock.schedule(0, resolve)).then(run).finally(() => {
       running = undefined;
       if (queue.length > 0) wake();

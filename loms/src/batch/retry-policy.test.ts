@@ -33,7 +33,7 @@ test('pauses double up to 500 ms, and begin anew after a success', () => {
   expect(failWith(policy, 1, ['lost'])).toEqual([20]);
 });
 
-test('a pause is between half of its length and all of it', () => {
+test('a pause is shortened at random by up to a half', () => {
   expect(createRetryPolicy(8, () => 0).onFailure('lost', 1)).toBe(10);
 });
 

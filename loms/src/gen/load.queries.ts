@@ -114,13 +114,14 @@ export interface IFindKeysQuery {
   result: IFindKeysResult;
 }
 
-const findKeysIR: any = {"usedParamSet":{"userIds":true,"keys":true},"params":[{"name":"userIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":321,"b":329},{"a":463,"b":471}]},{"name":"keys","required":true,"transform":{"type":"scalar"},"locs":[{"a":342,"b":347}]}],"statement":"-- Runs after the locks were taken, in a statement of its own, so that it sees what was committed while they were waited\n-- for. The condition on user_id makes this an index scan even in a plan that was made while the table was empty.\nselect k.user_id, k.key, k.request_hash, k.order_id\n  from order_keys k\n  join unnest(:userIds!::bigint[], :keys!::text[]) as wanted (user_id, key)\n    on k.user_id = wanted.user_id and k.key = wanted.key\n where k.user_id = any(:userIds!::bigint[])"};
+const findKeysIR: any = {"usedParamSet":{"userIds":true,"keys":true},"params":[{"name":"userIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":348,"b":356},{"a":490,"b":498}]},{"name":"keys","required":true,"transform":{"type":"scalar"},"locs":[{"a":369,"b":374}]}],"statement":"-- Runs after the locks were taken, in a statement of its own, so that it sees what other transactions committed while\n-- this one waited for its locks. The condition on user_id makes this an index scan even in a plan that was made while\n-- the table was empty.\nselect k.user_id, k.key, k.request_hash, k.order_id\n  from order_keys k\n  join unnest(:userIds!::bigint[], :keys!::text[]) as wanted (user_id, key)\n    on k.user_id = wanted.user_id and k.key = wanted.key\n where k.user_id = any(:userIds!::bigint[])"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- Runs after the locks were taken, in a statement of its own, so that it sees what was committed while they were waited
- * -- for. The condition on user_id makes this an index scan even in a plan that was made while the table was empty.
+ * -- Runs after the locks were taken, in a statement of its own, so that it sees what other transactions committed while
+ * -- this one waited for its locks. The condition on user_id makes this an index scan even in a plan that was made while
+ * -- the table was empty.
  * select k.user_id, k.key, k.request_hash, k.order_id
  *   from order_keys k
  *   join unnest(:userIds!::bigint[], :keys!::text[]) as wanted (user_id, key)
@@ -158,13 +159,13 @@ export interface IFindKnownQuery {
   result: IFindKnownResult;
 }
 
-const findKnownIR: any = {"usedParamSet":{"userIds":true,"keys":true,"requestIds":true},"params":[{"name":"userIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":797,"b":805},{"a":987,"b":995}]},{"name":"keys","required":true,"transform":{"type":"scalar"},"locs":[{"a":818,"b":823}]},{"name":"requestIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":1118,"b":1129}]}],"statement":"-- Finds orders by their request ids, and by the keys that findKeys looks up. Like findKeys, it runs after the locks\n-- were taken, so that it finds an order that was committed while they were waited for. An order that is committed even\n-- later makes applyChanges violate the constraint on request_id or the primary key of order_keys, and the batch is\n-- retried.\nselect o.id, o.user_id, o.status, o.cause, o.request_id, o.refusal, o.pay_before, o.version,\n       array(select l.sku   from order_lines l where l.order_id = o.id order by l.sku) as \"skus!\",\n       array(select l.count from order_lines l where l.order_id = o.id order by l.sku) as \"counts!\"\n  from orders o\n where o.id = any(array(select k.order_id\n                          from order_keys k\n                          join unnest(:userIds!::bigint[], :keys!::text[]) as wanted (user_id, key)\n                            on k.user_id = wanted.user_id and k.key = wanted.key\n                         where k.user_id = any(:userIds!::bigint[])\n                         union all\n                        select r.id from orders r where r.request_id = any(:requestIds!::uuid[])))"};
+const findKnownIR: any = {"usedParamSet":{"userIds":true,"keys":true,"requestIds":true},"params":[{"name":"userIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":795,"b":803},{"a":985,"b":993}]},{"name":"keys","required":true,"transform":{"type":"scalar"},"locs":[{"a":816,"b":821}]},{"name":"requestIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":1116,"b":1127}]}],"statement":"-- Finds orders by their request ids, and by the keys that findKeys looks up. Like findKeys, it runs after the locks\n-- were taken, so that it finds an order that was committed during the wait for them. An order that is committed even\n-- later makes applyChanges violate the constraint on request_id or the primary key of order_keys, and the batch is\n-- retried.\nselect o.id, o.user_id, o.status, o.cause, o.request_id, o.refusal, o.pay_before, o.version,\n       array(select l.sku   from order_lines l where l.order_id = o.id order by l.sku) as \"skus!\",\n       array(select l.count from order_lines l where l.order_id = o.id order by l.sku) as \"counts!\"\n  from orders o\n where o.id = any(array(select k.order_id\n                          from order_keys k\n                          join unnest(:userIds!::bigint[], :keys!::text[]) as wanted (user_id, key)\n                            on k.user_id = wanted.user_id and k.key = wanted.key\n                         where k.user_id = any(:userIds!::bigint[])\n                         union all\n                        select r.id from orders r where r.request_id = any(:requestIds!::uuid[])))"};
 
 /**
  * Query generated from SQL:
  * ```
  * -- Finds orders by their request ids, and by the keys that findKeys looks up. Like findKeys, it runs after the locks
- * -- were taken, so that it finds an order that was committed while they were waited for. An order that is committed even
+ * -- were taken, so that it finds an order that was committed during the wait for them. An order that is committed even
  * -- later makes applyChanges violate the constraint on request_id or the primary key of order_keys, and the batch is
  * -- retried.
  * select o.id, o.user_id, o.status, o.cause, o.request_id, o.refusal, o.pay_before, o.version,
@@ -200,12 +201,12 @@ export interface IDrawIdsQuery {
   result: IDrawIdsResult;
 }
 
-const drawIdsIR: any = {"usedParamSet":{"count":true},"params":[{"name":"count","required":true,"transform":{"type":"scalar"},"locs":[{"a":205,"b":211}]}],"statement":"-- Runs last, so that a batch which waited for its locks does not decide by the time from before the wait.\nselect tally_now() as \"moment!\",\n       array(select nextval('order_ids') from generate_series(1, :count!::integer)) as \"ids!\""};
+const drawIdsIR: any = {"usedParamSet":{"count":true},"params":[{"name":"count","required":true,"transform":{"type":"scalar"},"locs":[{"a":196,"b":202}]}],"statement":"-- Runs last, so that the moment of a batch that waited for its locks is the time after the wait.\nselect tally_now() as \"moment!\",\n       array(select nextval('order_ids') from generate_series(1, :count!::integer)) as \"ids!\""};
 
 /**
  * Query generated from SQL:
  * ```
- * -- Runs last, so that a batch which waited for its locks does not decide by the time from before the wait.
+ * -- Runs last, so that the moment of a batch that waited for its locks is the time after the wait.
  * select tally_now() as "moment!",
  *        array(select nextval('order_ids') from generate_series(1, :count!::integer)) as "ids!"
  * ```

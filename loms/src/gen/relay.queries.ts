@@ -69,13 +69,13 @@ export interface IMarkPublishedQuery {
   result: IMarkPublishedResult;
 }
 
-const markPublishedIR: any = {"usedParamSet":{"positions":true,"logPartitions":true,"logOffsets":true},"params":[{"name":"positions","required":true,"transform":{"type":"scalar"},"locs":[{"a":290,"b":300}]},{"name":"logPartitions","required":true,"transform":{"type":"scalar"},"locs":[{"a":313,"b":327}]},{"name":"logOffsets","required":true,"transform":{"type":"scalar"},"locs":[{"a":341,"b":352}]}],"statement":"-- Two relays may mark the same rows at once. The rows are locked in order, so the relays wait and do not deadlock. The\n-- log has the event at both places, and the mark that was written first stays.\nwith acknowledged as (\n  select e.position, a.log_partition, a.log_offset\n    from unnest(:positions!::bigint[], :logPartitions!::integer[], :logOffsets!::bigint[])\n      as a (position, log_partition, log_offset)\n    join order_events e on e.position = a.position\n   where e.log_offset is null\n   order by e.position\n     for no key update of e\n)\nupdate order_events e\n   set log_partition = a.log_partition, log_offset = a.log_offset, quarantine = null\n  from acknowledged a\n where e.position = a.position"};
+const markPublishedIR: any = {"usedParamSet":{"positions":true,"logPartitions":true,"logOffsets":true},"params":[{"name":"positions","required":true,"transform":{"type":"scalar"},"locs":[{"a":308,"b":318}]},{"name":"logPartitions","required":true,"transform":{"type":"scalar"},"locs":[{"a":331,"b":345}]},{"name":"logOffsets","required":true,"transform":{"type":"scalar"},"locs":[{"a":359,"b":370}]}],"statement":"-- Two relays may mark the same rows at once. The rows are locked in order, so the relays wait and do not deadlock. Each\n-- relay has then appended the event to the log. The row keeps the place that was written first.\nwith acknowledged as (\n  select e.position, a.log_partition, a.log_offset\n    from unnest(:positions!::bigint[], :logPartitions!::integer[], :logOffsets!::bigint[])\n      as a (position, log_partition, log_offset)\n    join order_events e on e.position = a.position\n   where e.log_offset is null\n   order by e.position\n     for no key update of e\n)\nupdate order_events e\n   set log_partition = a.log_partition, log_offset = a.log_offset, quarantine = null\n  from acknowledged a\n where e.position = a.position"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- Two relays may mark the same rows at once. The rows are locked in order, so the relays wait and do not deadlock. The
- * -- log has the event at both places, and the mark that was written first stays.
+ * -- Two relays may mark the same rows at once. The rows are locked in order, so the relays wait and do not deadlock. Each
+ * -- relay has then appended the event to the log. The row keeps the place that was written first.
  * with acknowledged as (
  *   select e.position, a.log_partition, a.log_offset
  *     from unnest(:positions!::bigint[], :logPartitions!::integer[], :logOffsets!::bigint[])

@@ -1,8 +1,8 @@
 /** What every command carries. */
 export interface CommandFrame {
   /**
-   * When the caller stops waiting, in milliseconds since the epoch. The batcher gives up a command that is not decided
-   * shortly before this moment.
+   * When the caller stops waiting, in milliseconds since the epoch. Shortly before this moment, the batcher gives up a
+   * command that is not decided yet.
    */
   readonly deadlineMs: number;
   /** The trace of the call that brought the command. Its events carry it on. */

@@ -32,7 +32,7 @@ const isCreate = (command: Command): command is CreateOrder => command.kind === 
  * Returns what the store has to lock and load for these commands.
  *
  * `retried` holds the commands whose earlier attempt may have been committed. All of their request ids are looked up.
- * On a first attempt only checkout ids are, because no order can have an id that loms has just drawn.
+ * For the other commands, only checkout ids are looked up, because no order can have an id that loms has just drawn.
  */
 export function wantedBy(commands: readonly Command[], retried: ReadonlySet<Command> = new Set()): Wanted {
   const creates = commands.filter(isCreate);
@@ -47,7 +47,8 @@ export function wantedBy(commands: readonly Command[], retried: ReadonlySet<Comm
 }
 
 /**
- * Decides the commands in their order, each on what the ones before it left. Returns one answer for each command.
+ * Decides the commands one after another. Each command sees the changes of the commands before it. Returns one answer
+ * for each command, in the same order.
  *
  * A refusal is an answer too. What its decision changed is written all the same, such as an order that failed. Any
  * other error is a bug. It fails the whole batch, and the batcher then finds the command that caused it.

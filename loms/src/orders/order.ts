@@ -5,7 +5,7 @@ import type { MovementKind } from './stock.ts';
 interface Transition {
   /** What the transition does to the stock of each line. Absent when it moves no stock. */
   readonly movement?: MovementKind;
-  /** The causes of which each such transition names one. Absent when it has no cause. */
+  /** The possible causes. The transition must name one of them. Absent when the transition has no cause. */
   readonly causes?: readonly OrderCause[];
 }
 

@@ -13,7 +13,7 @@ const EVENT: readonly Operand[] = [
 const group: CommandGroup = {
   name: 'outbox',
   purpose:
-    'shows events that the log refused, and retries or skips them. The later events of their orders wait until then.',
+    'shows events that the log refused, and retries or skips them. Until then, the later events of their orders wait.',
   commands: [
     command('list', 'shows the events that the log refused, and why.', [], async (db) =>
       (await listQuarantine(db)).join('\n'),

@@ -33,8 +33,8 @@ interface RelayLimits {
  *
  * The relay remembers no position: each round reads the unpublished events again. When a relay is killed between
  * sending and marking, the next one sends the same events with the same ids. A relay that was paused while another took
- * over may send events a second time. Both places in the log then hold the event, and the mark that was written first
- * stays.
+ * over may send events a second time. The log then holds such an event twice, and the mark keeps the place that was
+ * written first.
  */
 export function startRelay(deps: RelayDeps, { intervalMs, minPauseMs, maxEvents }: RelayLimits): Loop {
   const { lease, outbox, onError } = deps;

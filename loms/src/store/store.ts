@@ -17,7 +17,10 @@ export interface Store {
   findOrder(id: bigint, timeoutMs: number): Promise<OrderView | undefined>;
   /** Reads the stock of a sku without a lock. Fails after `timeoutMs`. */
   findStock(sku: number, timeoutMs: number): Promise<Stock | undefined>;
-  /** Returns at most `limit` orders that are unpaid at their deadline by tally_now(), the longest due first. */
+  /**
+   * Returns the ids of at most `limit` orders that are unpaid at their deadline by tally_now(). Those with the earliest
+   * deadlines come first.
+   */
   findDueOrders(limit: number): Promise<bigint[]>;
   /** Deletes at most `limit` idempotency keys older than `maxAgeMs`. Returns how many it deleted. */
   deleteOldKeys(maxAgeMs: number, limit: number): Promise<number>;
@@ -27,7 +30,7 @@ export interface Store {
 export type OrderView = Pick<Order, 'userId' | 'status' | 'lines'>;
 
 /**
- * Why an update failed, by what its caller should do.
+ * Why an update failed. Each kind calls for another reaction of the caller:
  *
  * - `conflict`: another transaction was first. Run it again.
  * - `timeout`: a lock or the server took too long. Run it again with fewer commands.

@@ -31,14 +31,15 @@ export interface ILockOrdersQuery {
   result: ILockOrdersResult;
 }
 
-const lockOrdersIR: any = {"usedParamSet":{"orderIds":true},"params":[{"name":"orderIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":371,"b":380}]}],"statement":"-- Locking is a statement of its own, before findKnown, because a statement does not see what was committed after it\n-- began. In one statement, the look-up would miss the rows of a transaction for whose lock it waited, and a version\n-- could stay parked for ever. The ids are sorted, so that two batches cannot deadlock.\nselect pg_advisory_xact_lock(o.id)\n  from unnest(:orderIds!::bigint[]) as o (id)\n order by o.id"};
+const lockOrdersIR: any = {"usedParamSet":{"orderIds":true},"params":[{"name":"orderIds","required":true,"transform":{"type":"scalar"},"locs":[{"a":420,"b":429}]}],"statement":"-- Locking is a statement of its own, before findKnown, because a statement does not see what was committed after it\n-- began. If one statement did both, it would wait for the transaction that holds the lock and then miss the rows which\n-- that transaction committed. A version could then stay parked for ever. The ids are sorted, so that two batches cannot\n-- deadlock.\nselect pg_advisory_xact_lock(o.id)\n  from unnest(:orderIds!::bigint[]) as o (id)\n order by o.id"};
 
 /**
  * Query generated from SQL:
  * ```
  * -- Locking is a statement of its own, before findKnown, because a statement does not see what was committed after it
- * -- began. In one statement, the look-up would miss the rows of a transaction for whose lock it waited, and a version
- * -- could stay parked for ever. The ids are sorted, so that two batches cannot deadlock.
+ * -- began. If one statement did both, it would wait for the transaction that holds the lock and then miss the rows which
+ * -- that transaction committed. A version could then stay parked for ever. The ids are sorted, so that two batches cannot
+ * -- deadlock.
  * select pg_advisory_xact_lock(o.id)
  *   from unnest(:orderIds!::bigint[]) as o (id)
  *  order by o.id
@@ -206,12 +207,12 @@ export interface IReviveDeadQuery {
   result: IReviveDeadResult;
 }
 
-const reviveDeadIR: any = {"usedParamSet":{"state":true,"status":true,"moment":true,"orderId":true,"version":true},"params":[{"name":"state","required":true,"transform":{"type":"scalar"},"locs":[{"a":86,"b":92},{"a":223,"b":229}]},{"name":"status","required":true,"transform":{"type":"scalar"},"locs":[{"a":128,"b":135}]},{"name":"moment","required":true,"transform":{"type":"scalar"},"locs":[{"a":170,"b":177}]},{"name":"orderId","required":true,"transform":{"type":"scalar"},"locs":[{"a":302,"b":310}]},{"name":"version","required":true,"transform":{"type":"scalar"},"locs":[{"a":326,"b":334}]}],"statement":"-- A status and a moment that are known are kept.\nupdate notifications\n   set state = :state!, status = coalesce(status, nullif(:status!, '')), moment = coalesce(moment, :moment!),\n       reason = null, told_at = case when :state! = 'applied'::notification_state then tally_now() end\n where order_id = :orderId! and version = :version! and state = 'dead'"};
+const reviveDeadIR: any = {"usedParamSet":{"state":true,"status":true,"moment":true,"orderId":true,"version":true},"params":[{"name":"state","required":true,"transform":{"type":"scalar"},"locs":[{"a":99,"b":105},{"a":236,"b":242}]},{"name":"status","required":true,"transform":{"type":"scalar"},"locs":[{"a":141,"b":148}]},{"name":"moment","required":true,"transform":{"type":"scalar"},"locs":[{"a":183,"b":190}]},{"name":"orderId","required":true,"transform":{"type":"scalar"},"locs":[{"a":315,"b":323}]},{"name":"version","required":true,"transform":{"type":"scalar"},"locs":[{"a":339,"b":347}]}],"statement":"-- Sets the status and the moment only where the row has none.\nupdate notifications\n   set state = :state!, status = coalesce(status, nullif(:status!, '')), moment = coalesce(moment, :moment!),\n       reason = null, told_at = case when :state! = 'applied'::notification_state then tally_now() end\n where order_id = :orderId! and version = :version! and state = 'dead'"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- A status and a moment that are known are kept.
+ * -- Sets the status and the moment only where the row has none.
  * update notifications
  *    set state = :state!, status = coalesce(status, nullif(:status!, '')), moment = coalesce(moment, :moment!),
  *        reason = null, told_at = case when :state! = 'applied'::notification_state then tally_now() end

@@ -259,8 +259,8 @@ export const StockInfoResponseSchema: GenMessage<StockInfoResponse> = /*@__PURE_
  * An order must be paid before a deadline, by default 10 minutes after it was created. When the deadline passes, the
  * order is cancelled, and its reservation is released.
  *
- * A refusal carries google.rpc.ErrorInfo with the domain `loms`, a reason in capitals, and the values that it is about.
- * These refusals are possible at every call:
+ * A refusal carries google.rpc.ErrorInfo. Its domain is `loms`, its reason is written in capitals, and its metadata
+ * holds the values that the refusal is about, such as `orderId`. These refusals are possible at every call:
  *
  * - INVALID_ARGUMENT, INVALID_REQUEST: a field breaks a rule of this file. BadRequest lists at most 20 of the fields.
  * - INVALID_ARGUMENT, MALFORMED_REQUEST: the bytes are not a request.
@@ -280,9 +280,9 @@ export const Loms: GenService<{
    * When a line cannot be reserved, the order is kept as `failed`, and the call is refused.
    *
    * A repeated call creates no second order when it has the `checkout_id` or the `idempotency-key` (gRPC metadata or
-   * HTTP header, 1 to 255 visible ASCII characters) of the first one. It returns the outcome of the first order: its
-   * id, whatever became of the order since, or the refusal. A checkout id is known for ever, a key for 24 hours. Keys
-   * belong to their user.
+   * HTTP header, 1 to 255 visible ASCII characters) of the first one. It gets the answer of the first call: the id of
+   * the order, even if the order was paid or cancelled since, or the refusal. A checkout id is known for ever, a key
+   * for 24 hours. Keys belong to their user.
    *
    * Refused with:
    *
@@ -304,7 +304,10 @@ export const Loms: GenService<{
   /**
    * Returns an order as it is now.
    *
-   * Refused with NOT_FOUND, UNKNOWN_ORDER.
+   * Refused with:
+   *
+   * - NOT_FOUND, UNKNOWN_ORDER.
+   * - UNAVAILABLE, DATABASE_UNAVAILABLE: the database does not answer.
    *
    * @generated from rpc loms.Loms.OrderInfo
    */
@@ -350,7 +353,10 @@ export const Loms: GenService<{
   /**
    * Returns how many units of a sku can be ordered now. The answer reserves nothing.
    *
-   * Refused with NOT_FOUND, UNKNOWN_SKU when the sku has no stock.
+   * Refused with:
+   *
+   * - NOT_FOUND, UNKNOWN_SKU: the sku has no stock.
+   * - UNAVAILABLE, DATABASE_UNAVAILABLE: the database does not answer.
    *
    * @generated from rpc loms.Loms.StockInfo
    */

@@ -1,6 +1,6 @@
 /*
-  Deletes old idempotency keys. Locked rows are skipped, so that instances wait neither for each other nor for a press
-  that moves a key to another checkout.
+  Deletes old idempotency keys. Locked rows are skipped, so that instances wait neither for each other nor for a call
+  of Checkout that moves a key to another checkout.
 */
 
 /* @name deleteOldAddKeys */

@@ -21,8 +21,8 @@ select i.id, i.sku, i.count, i.name, i.price
  order by i.sku;
 
 /* @name findCheckouts */
--- Finds four checkouts: the open one, the one to which the key belongs, the one with the id, and the one that became
--- done last. Their ids are put into an array first, because the planner then looks the checkouts up by index.
+-- Finds up to four checkouts: the open one, the one to which the key belongs, the one with the id, and the one that
+-- became done last. Their ids are put into an array first, because the planner then looks the checkouts up by index.
 select c.id, c.state, c.decide_before, c.closed_at, c.order_id, c.refusal,
        coalesce(c.id = (select k.checkout_id
                           from checkout_keys k

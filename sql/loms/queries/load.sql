@@ -24,8 +24,9 @@ select s.sku, s.total, s.held, s.reserved
    for no key update of s;
 
 /* @name findKeys */
--- Runs after the locks were taken, in a statement of its own, so that it sees what was committed while they were waited
--- for. The condition on user_id makes this an index scan even in a plan that was made while the table was empty.
+-- Runs after the locks were taken, in a statement of its own, so that it sees what other transactions committed while
+-- this one waited for its locks. The condition on user_id makes this an index scan even in a plan that was made while
+-- the table was empty.
 select k.user_id, k.key, k.request_hash, k.order_id
   from order_keys k
   join unnest(:userIds!::bigint[], :keys!::text[]) as wanted (user_id, key)
@@ -34,7 +35,7 @@ select k.user_id, k.key, k.request_hash, k.order_id
 
 /* @name findKnown */
 -- Finds orders by their request ids, and by the keys that findKeys looks up. Like findKeys, it runs after the locks
--- were taken, so that it finds an order that was committed while they were waited for. An order that is committed even
+-- were taken, so that it finds an order that was committed during the wait for them. An order that is committed even
 -- later makes applyChanges violate the constraint on request_id or the primary key of order_keys, and the batch is
 -- retried.
 select o.id, o.user_id, o.status, o.cause, o.request_id, o.refusal, o.pay_before, o.version,
@@ -50,6 +51,6 @@ select o.id, o.user_id, o.status, o.cause, o.request_id, o.refusal, o.pay_before
                         select r.id from orders r where r.request_id = any(:requestIds!::uuid[])));
 
 /* @name drawIds */
--- Runs last, so that a batch which waited for its locks does not decide by the time from before the wait.
+-- Runs last, so that the moment of a batch that waited for its locks is the time after the wait.
 select tally_now() as "moment!",
        array(select nextval('order_ids') from generate_series(1, :count!::integer)) as "ids!";

@@ -15,8 +15,8 @@ select e.position, e.order_id, e.version, e.status, e.moment, e.traceparent, e.s
  limit :limit!::integer;
 
 /* @name markPublished */
--- Two relays may mark the same rows at once. The rows are locked in order, so the relays wait and do not deadlock. The
--- log has the event at both places, and the mark that was written first stays.
+-- Two relays may mark the same rows at once. The rows are locked in order, so the relays wait and do not deadlock. Each
+-- relay has then appended the event to the log. The row keeps the place that was written first.
 with acknowledged as (
   select e.position, a.log_partition, a.log_offset
     from unnest(:positions!::bigint[], :logPartitions!::integer[], :logOffsets!::bigint[])

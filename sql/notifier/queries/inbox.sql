@@ -1,7 +1,8 @@
 /* @name lockOrders */
 -- Locking is a statement of its own, before findKnown, because a statement does not see what was committed after it
--- began. In one statement, the look-up would miss the rows of a transaction for whose lock it waited, and a version
--- could stay parked for ever. The ids are sorted, so that two batches cannot deadlock.
+-- began. If one statement did both, it would wait for the transaction that holds the lock and then miss the rows which
+-- that transaction committed. A version could then stay parked for ever. The ids are sorted, so that two batches cannot
+-- deadlock.
 select pg_advisory_xact_lock(o.id)
   from unnest(:orderIds!::bigint[]) as o (id)
  order by o.id;
@@ -39,7 +40,7 @@ select u.log_partition, u.log_offset, tally_now(), u.reason
 on conflict do nothing;
 
 /* @name reviveDead */
--- A status and a moment that are known are kept.
+-- Sets the status and the moment only where the row has none.
 update notifications
    set state = :state!, status = coalesce(status, nullif(:status!, '')), moment = coalesce(moment, :moment!),
        reason = null, told_at = case when :state! = 'applied'::notification_state then tally_now() end
