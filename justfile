@@ -1,4 +1,4 @@
-# Tally's commands. `just` alone lists them. Where just is not installed, `npx -y rust-just@1.40.0 COMMAND` runs one.
+# Tally's commands. `just` without a command lists them. Without just, `npx -y rust-just@1.40.0 COMMAND` runs one.
 
 set positional-arguments
 bun := quote(justfile_directory() / ".local/bin/bun")
@@ -12,7 +12,7 @@ default:
 install:
     @sh ops/local/install.sh
 
-# Run all tests, or those of some folders and files. They start the servers that they need.
+# Run all tests, or those in the given folders and files. Tests start the servers that they need.
 [group('develop')]
 [no-exit-message]
 test *ARGS: install
@@ -51,22 +51,23 @@ gen: install
     @{{ bun }} sql/gen.ts
     @{{ bun }} ops/docs/variables.ts
 
-# Bring every database to its newest schema; variables like LOMS_DATABASE_URL name them.
+# Bring every database to its newest schema. Variables like LOMS_DATABASE_URL say where the databases are.
 [group('develop')]
 [no-exit-message]
 migrate: install
     @{{ bun }} sql/migrate.ts
 
-# Installs only if Bun is missing, so that the commands that look and end do not depend on a registry.
+# Installs only if Bun is missing. Commands that end the system or only look at it then work without a registry.
 [private]
 bun:
     @test -x {{ bun }} || sh ops/local/install.sh
 
-# Start the whole system in the background, or repair what does not run. `just up kafka` keeps the event log on Kafka; `just up full` starts all parts.
+# Start the system in the background, or repair it. `just up kafka` has its log on Kafka; `just up full` has all parts.
 [group('run')]
 [no-exit-message]
 up *ARGS:
-    @started="$(date +%s%3N)" && sh ops/local/install.sh && TALLY_STARTED_AT_MS="$started" {{ bun }} ops/local/commands/up.ts "$@"
+    @started="$(date +%s%3N)" && sh ops/local/install.sh && \
+        TALLY_STARTED_AT_MS="$started" {{ bun }} ops/local/commands/up.ts "$@"
 
 # End the whole system. Its data stays, unless --remove is given.
 [group('run')]
@@ -74,13 +75,13 @@ up *ARGS:
 down *ARGS: bun
     @{{ bun }} ops/local/commands/down.ts "$@"
 
-# Show what runs, and whether it is ready.
+# Show which processes run, and whether each is ready.
 [group('run')]
 [no-exit-message]
 status *ARGS: bun
     @{{ bun }} ops/local/commands/status.ts "$@"
 
-# Print the last lines of all logs or of one part's; -f follows.
+# Print the last lines of all logs, or of one part's log. -f follows.
 [group('run')]
 [no-exit-message]
 logs *ARGS: bun
@@ -96,7 +97,8 @@ url *ARGS: bun
 [group('run')]
 [no-exit-message]
 stock *ARGS: install
-    @TALLY_CALLED_FROM="${INIT_CWD:-{{ invocation_directory() }}}" {{ bun }} ops/local/commands/with-addresses.ts ops/stock/main.ts "$@"
+    @TALLY_CALLED_FROM="${INIT_CWD:-{{ invocation_directory() }}}" \
+        {{ bun }} ops/local/commands/with-addresses.ts ops/stock/main.ts "$@"
 
 # Prove that everything adds up, or say what does not. --full looks at all data.
 [group('prove')]
@@ -116,13 +118,13 @@ demo *ARGS: install
 smoke *ARGS: install
     @{{ bun }} ops/smoke/main.ts "$@"
 
-# Measure: `just bench hot` orders a second on one sku, `flow` the parts around it, `list` the worker pool, `verify` the proof over a million orders.
+# Measure: `just bench hot`, `flow`, `list` or `verify`. `just bench --help` says what each of them measures.
 [group('prove')]
 [no-exit-message]
 bench *ARGS: install
     @{{ bun }} ops/bench/main.ts "$@"
 
-# Break a separate system under load and let verify judge: `just faults kafka` kills brokers and instances.
+# Break a separate system under load, and judge it with verify. `just faults kafka` kills brokers and instances.
 [group('prove')]
 [no-exit-message]
 faults *ARGS: install

@@ -8,7 +8,7 @@ import { readProductConfig } from './product/config.ts';
 
 /* This is the list of services. The launcher, smoke, the checks of compose.yaml and the tests read it. */
 
-/** A service, or the stand-in for the product service. Its name is the prefix of its variables and its processes. */
+/** A service, or the stand-in for the product service. The names of its variables and processes begin with its name. */
 interface Service {
   /** Path of its program in the checkout. */
   readonly main: string;
@@ -16,7 +16,7 @@ interface Service {
   readonly readConfig: (reader: ConfigReader) => ListeningPorts;
   /** Default ports of the first instance. `GET /readyz` on the port that is not `GRPC` says whether it is ready. */
   readonly ports: Readonly<Partial<Record<PortKind, number>>>;
-  /** Its own database. Its program gets the URL as `<NAME>_DATABASE_URL`. */
+  /** Its own database, whose URL its program reads from `<NAME>_DATABASE_URL`. */
   readonly database?: DatabaseName;
   /** Whether it can run in several instances at once. */
   readonly hasInstances: boolean;
@@ -25,14 +25,14 @@ interface Service {
    * set by the launcher.
    */
   readonly env: (system: SystemAddresses, instance: string) => Readonly<Record<string, string | undefined>>;
-  /** What `just smoke` asks it. */
+  /** Returns what `just smoke` asks it. */
   readonly smoke: (productToken: string) => SmokeChecks;
 }
 
 /** The kind of a port, as it stands in the name of its variable: `CART_GRPC_PORT`. */
 export type PortKind = 'GRPC' | 'ADMIN' | 'HTTP';
 
-/** Where a program listens, as its configuration says. */
+/** The part of a program's configuration that says where it listens. */
 export interface ListeningPorts {
   readonly host?: string;
   readonly grpcPort?: number;
@@ -40,7 +40,7 @@ export interface ListeningPorts {
   readonly httpPort?: number;
 }
 
-/** What a program can be told about the rest of the system. */
+/** What `Service.env` can tell a program about the rest of the system. */
 export interface SystemAddresses {
   /** Number of instances of each service. */
   readonly instances: number;
@@ -58,7 +58,7 @@ export interface SystemAddresses {
 
 /** What `just smoke` asks a service from outside, and what it must answer. None of the calls changes anything. */
 export interface SmokeChecks {
-  /** Name that gRPC reflection lists. */
+  /** Name of the gRPC service, which reflection must list. */
   readonly service: string;
   /** Paths that answer 200 on the port that is not gRPC. */
   readonly paths: readonly string[];
@@ -73,7 +73,7 @@ export interface CallCheck {
   readonly request: unknown;
   /** `OK` or the name of a status code. */
   readonly code: string;
-  /** Texts that the answer contains. */
+  /** Texts that the answer must contain. */
   readonly words: readonly string[];
 }
 

@@ -24,7 +24,12 @@ export const POSTGRES_SCHEMES = ['postgres', 'postgresql'];
 /** The start of the URL of an event log on Kafka: `kafka://host:port,host:port`. */
 export const KAFKA_SCHEME = 'kafka://';
 
-/** Returns the variable that holds the database's URL: `CART_DATABASE_URL`. */
+/** Returns the brokers that the URL of an event log on Kafka lists; undefined for any other URL. */
+export function toBrokers(url: string): string | undefined {
+  return url.startsWith(KAFKA_SCHEME) ? url.slice(KAFKA_SCHEME.length) : undefined;
+}
+
+/** Returns the name of the variable that holds the URL of a database: `CART_DATABASE_URL`. */
 export function toUrlVariable(name: DatabaseName): string {
   return `${name.toUpperCase()}_DATABASE_URL`;
 }

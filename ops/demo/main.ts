@@ -6,6 +6,7 @@ import { AppError } from '@tally/platform/errors';
 import { RpcError } from '@tally/platform/grpc';
 import { openDb } from '@tally/platform/postgres';
 
+import { findOwnProcesses } from '../local/machine/processes.ts';
 import type { Plan } from '../local/plan/plan.ts';
 import { takeLock } from '../local/run/lock.ts';
 import { raiseSystem } from '../local/run/raise.ts';
@@ -97,8 +98,8 @@ async function setStock(databaseUrl: string): Promise<void> {
   await applyStock({ databaseUrl, entries });
 }
 
-async function killLoms({ findProcesses }: State): Promise<void> {
-  for (const { name, pid } of findProcesses()) if (name === 'loms') process.kill(pid, 'SIGKILL');
+async function killLoms({ config }: State): Promise<void> {
+  for (const { name, pid } of findOwnProcesses(config.stateDir)) if (name === 'loms') process.kill(pid, 'SIGKILL');
 }
 
 /** Compares the answers with the database and prints the result. Returns whether they agree. */

@@ -8,7 +8,7 @@ import { quietPorts } from '@tally/platform/testing';
 
 import { type Clients, openClients } from '../demo/clients.ts';
 import { PORT_VARIABLES } from '../local/config.ts';
-import { type OwnProcess, signal } from '../local/machine/processes.ts';
+import { type OwnProcess, findOwnProcesses, signal } from '../local/machine/processes.ts';
 import type { Plan } from '../local/plan/plan.ts';
 import { takeDown } from '../local/run/end-processes.ts';
 import { follow } from '../local/run/launcher.ts';
@@ -60,10 +60,7 @@ export async function openLaboratory(stack: AsyncDisposableStack, write: (text: 
   const db = { loms: open(urls.loms), notifier: open(urls.notifier) };
   const clients = stack.use(openClients(plan));
   const silent = toLauncherDeps(readState(env), () => {});
-  const find = (name: string) =>
-    readState(env)
-      .findProcesses()
-      .find((found) => found.name === name);
+  const find = (name: string) => findOwnProcesses(stateDir).find((found) => found.name === name);
   return {
     urls,
     db,
@@ -82,7 +79,7 @@ export async function openLaboratory(stack: AsyncDisposableStack, write: (text: 
     async startBrokers() {
       follow(silent, plan);
       const brokers = plan.processes.filter(({ readyUrl }) => readyUrl.startsWith('kafka:'));
-      await waitUntilReady(silent, { ...plan, processes: brokers });
+      await waitUntilReady(silent, brokers);
     },
   };
 }

@@ -12,9 +12,9 @@ export interface LocalConfig {
   readonly root: string;
   /** Folder of everything that the launcher writes. */
   readonly stateDir: string;
-  /** Whether TALLY_STATE_DIR chose the folder. Commands that are printed for another shell then name it. */
+  /** Whether TALLY_STATE_DIR chose the folder. Commands that we print for the user to run then set the variable too. */
   readonly isStateDirChosen: boolean;
-  /** Returns the port that a variable moves. */
+  /** Returns the port that is moved by the variable with this name. */
   readonly port: (variable: string) => PlannedPort;
   readonly maxLogBytes: number;
   readonly drainMs: number;
@@ -29,7 +29,14 @@ export const CHECKOUT = resolve(import.meta.dir, '../..');
 
 const PURPOSES = { GRPC: 'gRPC', ADMIN: 'admin', HTTP: 'HTTP' } as const;
 
-// Every default is below the ephemeral range, and none is the usual port of another program.
+/** The variables that move the ports of each broker: its port for clients, and its port for the other brokers. */
+export const BROKER_PORTS = ['KAFKA', 'KAFKA_2', 'KAFKA_3'].map(
+  (name) => [`TALLY_${name}_PORT`, `TALLY_${name}_CONTROLLER_PORT`] as const,
+);
+
+// Every default is below the range from which Linux takes the ports of outgoing connections. PostgreSQL, pgbouncer,
+// Kafka, Redis and Prometheus do not get their usual ports, because other servers of these kinds may run on the
+// machine.
 const PORTS: readonly PlannedPort[] = [
   ...SERVICE_NAMES.flatMap((name) =>
     (SERVICES[name].hasInstances ? [1, 2] : [1]).flatMap((instance) =>
@@ -41,9 +48,9 @@ const PORTS: readonly PlannedPort[] = [
     { variable: `TALLY_POSTGRES_${name.toUpperCase()}_PORT`, port: 15433 + i, purpose: 'PostgreSQL' },
     { variable: `TALLY_PGBOUNCER_${name.toUpperCase()}_PORT`, port: 16433 + i, purpose: 'pgbouncer' },
   ]),
-  ...['KAFKA', 'KAFKA_2', 'KAFKA_3'].flatMap((name, i) => [
-    { variable: `TALLY_${name}_PORT`, port: 19092 + 2 * i, purpose: 'Kafka' },
-    { variable: `TALLY_${name}_CONTROLLER_PORT`, port: 19093 + 2 * i, purpose: "Kafka's controller" },
+  ...BROKER_PORTS.flatMap(([client, controller], i) => [
+    { variable: client, port: 19092 + 2 * i, purpose: 'Kafka' },
+    { variable: controller, port: 19093 + 2 * i, purpose: "Kafka's controller" },
   ]),
   { variable: 'TALLY_REDIS_PORT', port: 16399, purpose: 'Redis' },
   { variable: 'TALLY_REDIS_CACHE_1_PORT', port: 16400, purpose: 'Redis' },
@@ -72,7 +79,8 @@ export function readLocalVariables(reader: ConfigReader, env: Environment, root:
   );
   const startedAt = reader.optional(
     'TALLY_STARTED_AT_MS',
-    'When the command began, in milliseconds since 1970. just up sets it, so that the time that it prints includes the installation.',
+    'When the command began, in milliseconds since 1970. just up sets it, so that the time that it prints includes ' +
+      'the installation.',
   );
   return {
     root,

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs what is missing into this checkout: Bun from its npm package, then the node packages. It needs no root, runs no
-# installation scripts, and writes nothing outside the checkout. A second run finds its stamps and costs nothing.
+# Installs what is missing into this checkout: Bun from its npm package, then the node packages. It needs no root, runs
+# no installation scripts, and writes nothing outside the checkout. A second run finds that nothing is missing, and
+# ends.
 set -eu
 cd "$(dirname "$0")/../.."
 version=1.4.5
@@ -37,10 +38,11 @@ stamp=.local/packages.stamp
 wanted="$(cat bun.lock package.json ./*/package.json | cksum)"
 if [ "$(cat "$stamp" 2>/dev/null || true)" != "$wanted" ] || [ ! -d node_modules ]; then
   echo "installing the node packages"
-  # The question tells the user early why this takes long: Bun waits for two minutes when a registry does not answer.
+  # Bun would wait in silence for two minutes for a registry that does not answer. npm finds that out earlier.
   npm view bun-types version --fetch-retries 0 --fetch-timeout 15000 >/dev/null 2>&1 ||
     echo "the npm registry did not answer within 15 s; still trying, for two minutes at most" >&2
   timeout 120 "$bun" install --frozen-lockfile --ignore-scripts >.local/packages.log 2>&1 ||
-    fail "the node packages could not be installed; does the npm registry answer? bun said: $(tail -n 3 .local/packages.log)"
+    fail "the node packages could not be installed; does the npm registry answer? bun said:
+$(tail -n 3 .local/packages.log)"
   echo "$wanted" >"$stamp"
 fi

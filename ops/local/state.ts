@@ -4,7 +4,7 @@ import { AppError } from '@tally/platform/errors';
 
 import { CHECKOUT, type LocalConfig, readLocalConfig } from './config.ts';
 import { inWords } from './machine/just-call.ts';
-import { type OwnProcess, findOwnProcesses } from './machine/processes.ts';
+import { findOwnProcesses } from './machine/processes.ts';
 import { brokersDir } from './parts/kafka.ts';
 import { choosePostgresFolder } from './parts/postgres-folder.ts';
 import type { Plan } from './plan/plan.ts';
@@ -13,7 +13,7 @@ import type { LauncherDeps } from './run/launcher-deps.ts';
 import { type RunFiles, readPlan, requireOwn, toRunFiles } from './run/run-files.ts';
 import { createSteps } from './run/steps.ts';
 
-/** A state folder as it is now. */
+/** What a command knows of a state folder. */
 export interface State {
   readonly config: LocalConfig;
   readonly files: RunFiles;
@@ -21,9 +21,7 @@ export interface State {
   readonly shape: Shape;
   /** What `up` planned last; undefined before the first start. */
   readonly plan: Plan | undefined;
-  /** The processes that run. */
-  readonly findProcesses: () => OwnProcess[];
-  /** Folders of the servers' data. */
+  /** Returns the folders with the data of PostgreSQL and Kafka. */
   readonly dataDirs: () => string[];
 }
 
@@ -39,7 +37,6 @@ export function readState(env: Environment): State {
     files,
     shape,
     plan: readPlan(files),
-    findProcesses: () => findOwnProcesses(stateDir),
     dataDirs: () => [
       ...shape.servers.map(({ name }) => choosePostgresFolder(stateDir, name)),
       ...(shape.brokers > 0 ? [brokersDir(stateDir)] : []),
@@ -47,10 +44,10 @@ export function readState(env: Environment): State {
   };
 }
 
-/** Returns whether a PostgreSQL of the system runs. */
-export function isUp({ plan, findProcesses }: State): boolean {
+/** Returns whether the system is up. It counts as up when one of its PostgreSQL servers runs. */
+export function isUp({ plan, config }: State): boolean {
   const servers = plan?.processes.filter(({ postgresData }) => postgresData !== undefined) ?? [];
-  const own = findProcesses();
+  const own = findOwnProcesses(config.stateDir);
   return servers.some(({ name }) => own.some((found) => found.name === name));
 }
 

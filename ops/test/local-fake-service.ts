@@ -1,4 +1,4 @@
-// Behaves like a service towards the launcher: it answers for its health, and drains after SIGTERM.
+// Behaves towards the launcher as a service does: it answers /readyz, and drains after SIGTERM.
 const port = Number(process.env['FAKE_PORT']);
 const drainMs = Number(process.env['FAKE_DRAIN_MS'] ?? 0);
 

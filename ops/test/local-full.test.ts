@@ -97,11 +97,11 @@ describeWith((await missingKafka()) ?? missingPgbouncer, 'the full shape', () =>
     expect(status.out).toMatch(/\nmemory +\d+ MiB in all\n/);
   });
 
-  test('another shape in its state folder is refused in one sentence, and nothing changes', async () => {
+  test('up with another shape in the same state folder is refused, and nothing changes', async () => {
     const { code, error } = await just('up', 'kafka');
     expect([code, error.trim()]).toEqual([
       1,
-      expect.stringMatching(/^up: The data in .* just up goes on with it\. For just up kafka .*$/),
+      expect.stringMatching(/^up: The data in .* just up continues with it\. For just up kafka, .*$/),
     ]);
     expect((await just('status')).code).toBe(0);
   });
@@ -111,11 +111,11 @@ describeWith((await missingKafka()) ?? missingPgbouncer, 'the full shape', () =>
     process.kill(pid, 'SIGSTOP');
     const { code, out } = await just('status');
     expect([code, out]).toEqual([1, expect.stringMatching(/\nkafka-3 +stopped by a signal /)]);
-    expect((await just('up')).out).toMatch(/kafka-3 +process \d+ was stopped by a signal and goes on/);
+    expect((await just('up')).out).toMatch(/kafka-3 +process \d+ was stopped by a signal and continues/);
     expect(find('kafka-3').pid).toBe(pid);
   });
 
-  test('when one of each kind is killed with -9, the supervisor or the next up repairs it, and no order is lost', async () => {
+  test('when a part of each kind is killed, the supervisor or the next up mends it, and no order is lost', async () => {
     const kinds = new Set(KILLED);
     for (const found of findOwnProcesses(stateDir)) if (kinds.has(found.name)) signal(found, 'SIGKILL');
     expect((await just('status')).code).toBe(1);

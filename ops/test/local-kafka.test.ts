@@ -76,7 +76,7 @@ testWith(missing, 'a broker that was killed comes back by itself', async () => {
   await bench.up();
 });
 
-test('a Kafka that cannot be fetched is reported before anything is started', async () => {
+test('if Kafka cannot be fetched, the error says so before anything is started', async () => {
   const root = mkdtempSync(join(tmpdir(), 'tally-no-java-'));
   const module = (path: string) => JSON.stringify(join(CHECKOUT, path));
   const script = `const { readLocalConfig } = await import(${module('ops/local/config.ts')});

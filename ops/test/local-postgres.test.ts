@@ -135,11 +135,11 @@ test('PostgreSQL moves to the port of a new configuration', async () => {
   expect(isListening(bench.find()!.pid, port!)).toBe(true);
 });
 
-test('an incomplete data folder of a start that was broken off is created anew', async () => {
+test('a data folder that a killed start left incomplete is created anew', async () => {
   await using bench = await openBench();
   await bench.up();
   await bench.system.down();
-  // This is what initdb leaves when it is killed: the password, and a folder that has not its final name yet.
+  // A killed initdb leaves the password, and a folder that does not have its final name yet.
   renameSync(join(bench.dir, 'data'), join(bench.dir, 'data.unfinished'));
   rmSync(join(bench.dir, 'data.unfinished/global/pg_control'));
   await bench.up();
@@ -184,7 +184,7 @@ test('a pid file whose pid belongs to another process does not keep PostgreSQL f
   expect(bench.find()?.pid).not.toBe(process.pid);
 });
 
-test('data of another major version, or without its password, is refused in one sentence and kept', async () => {
+test('data of another major version, or data without its password, is refused and kept', async () => {
   await using bench = await openBench();
   await bench.up();
   await bench.system.down();
@@ -195,7 +195,7 @@ test('data of another major version, or without its password, is refused in one 
   expect(existsSync(join(bench.dir, 'data/base'))).toBe(true);
 });
 
-test('if only its owner may enter the state folder, PostgreSQL still runs: as root its data is below /var/tmp', async () => {
+test('PostgreSQL runs if only its owner may enter the state folder, for root with its data in /var/tmp', async () => {
   await using bench = await openBench({ mode: 0o700 });
   expect(bench.dir).toStartWith(process.getuid?.() === 0 ? '/var/tmp/tally-' : bench.system.stateDir);
   await bench.up();

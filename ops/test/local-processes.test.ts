@@ -111,7 +111,7 @@ test('down ends a supervisor that is stopped', async () => {
   expect(system.all()).toEqual([]);
 });
 
-test('ups at the same time start everything once: the others wait and say for which command', async () => {
+test('ups at the same time start everything once: all but one wait, and say for which command', async () => {
   await using system = await openFakeSystem(NAMES);
   await Promise.all([system.up(), system.up(), system.up()]);
   expect(

@@ -103,7 +103,7 @@ test('a second up takes less than 5 seconds and keeps what runs', async () => {
   expect(running().map(({ pid }) => pid)).toEqual(before);
 });
 
-test('another Tally on the same ports is one sentence that says what to do, and nothing is left of the new one', async () => {
+test('if another Tally uses the ports, one sentence says what to do, and nothing of the new one is left', async () => {
   const other = mkdtempSync(join(tmpdir(), 'tally-other-'));
   const { code, error } = await justIn(other, 'up');
   expect([code, error]).toEqual([

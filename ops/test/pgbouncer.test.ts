@@ -62,7 +62,7 @@ describeWith(typeof program === 'string' ? program : undefined, 'a database behi
       (error: unknown) => failureOf(error),
     );
 
-  test('carries a transaction that is sent in one flush, and the failure of its statements', async () => {
+  test('a transaction that is sent in one flush succeeds, or fails with its statement', async () => {
     await db.transaction(async (tx) => {
       const results = await Promise.all([tx.query('select $1::int as n', [1]), tx.query('select $1::int as n', [2])]);
       expect(results.map(({ rows }) => rows[0].n)).toEqual([1, 2]);
@@ -76,7 +76,7 @@ describeWith(typeof program === 'string' ? program : undefined, 'a database behi
     expect(rows).toEqual([{ id: 1 }]);
   });
 
-  test("keeps a caller's deadline within its transaction, the timeouts of the role and the name of the service", async () => {
+  test('the deadline of a caller, the timeouts of the role and the name of the service are kept', async () => {
     expect(await failure(db.within(50).query('select pg_sleep($1)', [1]))).toBe('timeout');
     const { rows } = await db.query(
       `select current_setting('statement_timeout') as statement, current_setting('transaction_timeout') as transaction,

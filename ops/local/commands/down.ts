@@ -24,7 +24,7 @@ const command: Command = {
     if (given.has('--remove')) {
       removeData(state);
       console.log(
-        `Tally is down, its data and logs are removed. What is left: this checkout, and small files in ${files.run} by which commands take turns.`,
+        `Tally is down. Its data and logs are removed. This checkout is left, and the locks in ${files.run}.`,
       );
     } else {
       console.log(ran ? `Tally is down. Its data stays in ${state.dataDirs().join(', ')}.` : 'Nothing was running.');
@@ -33,7 +33,7 @@ const command: Command = {
   },
 };
 
-/** Removes everything but the lock, for which another command may be waiting. */
+/** Removes everything but the locks, because other commands may be waiting for them. */
 function removeData({ config, files, plan, dataDirs }: State): void {
   const settings = (plan?.processes ?? []).flatMap((planned) => Object.keys(planned.files ?? {}));
   const own = [files.logs, files.plan, files.keepings, files.shape, files.gitignore];

@@ -38,7 +38,7 @@ const command: Command = {
     const columns = Math.max(...names.map((name) => name.length));
     const print = (name: string, line: string) =>
       void process.stdout.write(names.length > 1 ? `${name.padEnd(columns)} | ${line}\n` : `${line}\n`);
-    // The sizes are taken before the last lines are read, so that following misses no line.
+    // The sizes are taken before the last lines are read, so that no line is missed in between.
     const tails = logs.map((log) => ({ ...log, offset: sizeOf(log.path) }));
     const last = logs.map(({ name, path }) => ({ name, lines: readLastLines(path, given.number('--lines')) }));
     for (const { name, line } of mergeByTime(last)) print(name, line);
@@ -57,7 +57,7 @@ interface Tail {
 async function follow(tails: readonly Tail[], print: (name: string, line: string) => void): Promise<void> {
   const stopping = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => stopping.abort());
-  // The reader of a pipe may end first, as `head` does.
+  // A program that reads our output through a pipe may end before us, as `head` does.
   process.stdout.on('error', () => stopping.abort());
   while (!stopping.signal.aborted) {
     for (const tail of tails) for (const line of readNewLines(tail)) print(tail.name, line);
@@ -68,7 +68,7 @@ async function follow(tails: readonly Tail[], print: (name: string, line: string
 /** Returns the complete lines after the offset, and moves the offset past them. */
 function readNewLines(tail: Tail): string[] {
   const size = sizeOf(tail.path);
-  // The file was cut, so all of it is new.
+  // If the file is smaller than before, it was cut, and all of it is new.
   if (size < tail.offset) tail.offset = 0;
   if (size === tail.offset) return [];
   const bytes = readBytes(tail.path, tail.offset, MAX_READ_BYTES);

@@ -1,19 +1,18 @@
 import { type Command, runCommand } from '@tally/platform/command-line';
 import { type StartedProcess, listChildren } from '@tally/platform/embedded';
-import { openDb } from '@tally/platform/postgres';
-import { KAFKA_SCHEME } from '@tally/sql/databases';
+import { KAFKA_SCHEME, toBrokers } from '@tally/sql/databases';
 
 import { inWords } from '../machine/just-call.ts';
-import { type OwnProcess, SUPERVISOR, residentBytes, uptimeMs } from '../machine/processes.ts';
+import { type OwnProcess, SUPERVISOR, findOwnProcesses, residentBytes, uptimeMs } from '../machine/processes.ts';
 import { toAge, toMiB, toTable } from '../machine/table.ts';
-import type { PlannedProcess } from '../plan/plan.ts';
-import { type Fault, askReadiness, findVisibleFault } from '../run/health.ts';
-import { describePorts, findKeeping, findPlanned } from '../run/readiness.ts';
+import { type PlannedProcess, findPlanned } from '../plan/plan.ts';
+import { type Fault, askReadiness, findVisibleFault, queryOnce } from '../run/health.ts';
+import { describePorts } from '../run/readiness.ts';
 import { readKeepings } from '../run/run-files.ts';
 import type { Keeping } from '../run/supervisor.ts';
 import { notStarted, readState } from '../state.ts';
 
-/** Long enough for a busy machine, since each process is asked once. */
+/** It is long enough for a busy machine, because each process is asked only once. */
 const ANSWER_LIMIT_MS = 5_000;
 const HEADER = ['', 'health', 'pid', 'up for', 'memory', 'restarts', 'ports'];
 
@@ -28,22 +27,22 @@ const command: Command = {
       console.log(notStarted(config));
       return 1;
     }
-    const own = state.findProcesses();
+    const own = findOwnProcesses(config.stateDir);
     if (own.length === 0) {
       const data = state.dataDirs().join(', ');
       console.log(`Nothing runs here: ${inWords('up', config)} starts it. Its data is in ${data}.`);
       return 1;
     }
-    // Everything that needs no answer is looked at first. While this process is busy, answers would seem late.
+    // /proc is read before any process is asked: while this process is busy reading, answers would seem late.
     const keepings = readKeepings(files);
     const seen = plan.processes.map((planned) => see(planned, own, keepings));
     const isKafka = ({ planned }: Seen) => planned.readyUrl.startsWith(KAFKA_SCHEME);
     const others = await Promise.all(seen.filter((each) => !isKafka(each)).map(describeProcess));
-    // Kafka is asked last, since loading its client takes long.
+    // Kafka is asked last, because loading its client keeps this process busy too.
     const brokers = await Promise.all(seen.filter(isKafka).map(describeProcess));
     const rows = [...others, ...brokers, describeSupervisor(own)];
     console.log(toTable([HEADER, ...rows.map(({ cells }) => cells)]));
-    const databases = Object.entries(plan.urls).filter(([, url]) => !url.startsWith(KAFKA_SCHEME));
+    const databases = Object.entries(plan.urls).filter(([, url]) => toBrokers(url) === undefined);
     const bytes = rows.reduce((sum, row) => sum + row.bytes, 0);
     console.log(`\nmemory      ${toMiB(bytes)} in all`);
     console.log(`databases   ${(await Promise.all(databases.map(describeDatabase))).join(', ')}`);
@@ -70,7 +69,7 @@ interface Seen {
 
 function see(planned: PlannedProcess, own: readonly OwnProcess[], keepings: readonly Keeping[]): Seen {
   const found = findPlanned(own, planned);
-  const { restarts = 0, lastEnd } = findKeeping(keepings, planned) ?? {};
+  const { restarts = 0, lastEnd } = findPlanned(keepings, planned) ?? {};
   const end = lastEnd === undefined || restarts === 0 ? '' : ` (last ${lastEnd})`;
   return { planned, found, fault: findVisibleFault(planned, found), restarts: `${restarts}${end}` };
 }
@@ -87,7 +86,7 @@ function describeSupervisor(own: readonly OwnProcess[]): Row {
   return toRow(SUPERVISOR, health, isWell, found, ['', '']);
 }
 
-/** The memory of a process includes its children's, as those of PostgreSQL. */
+/** The memory includes that of children, but not of the supervisor's children, which have rows of their own. */
 function toRow(
   name: string,
   health: string,
@@ -104,15 +103,9 @@ function toRow(
 
 async function describeDatabase([name, url]: [string, string]): Promise<string> {
   try {
-    await using db = openDb({
-      url,
-      applicationName: 'status',
-      maxConnections: 1,
-      connectTimeoutMs: ANSWER_LIMIT_MS,
-      answerTimeoutMs: ANSWER_LIMIT_MS,
-    });
-    const { rows } = await db.query('select pg_database_size(current_database()) as bytes', []);
-    return `${name} ${toMiB(Number(rows[0].bytes))}`;
+    const text = 'select pg_database_size(current_database()) as bytes';
+    const [row] = await queryOnce(url, ANSWER_LIMIT_MS, text);
+    return `${name} ${toMiB(Number(row.bytes))}`;
   } catch {
     return `${name} does not answer`;
   }

@@ -1,7 +1,7 @@
 import { type Command, runCommand } from '@tally/platform/command-line';
 
 import { PORT_VARIABLES } from '../config.ts';
-import { justCall, statePrefix } from '../machine/just-call.ts';
+import { inWords, justCall } from '../machine/just-call.ts';
 import type { ShapeName } from '../plan/shape.ts';
 import { raiseSystem } from '../run/raise.ts';
 import { toSeconds } from '../run/steps.ts';
@@ -15,29 +15,29 @@ const command: Command = {
     'The shape says what the system consists of:',
     '  light   one PostgreSQL, which also keeps the event log, and one instance of each service (the default)',
     '  kafka   the same, with a Kafka broker as the event log',
-    '  full    three brokers, a PostgreSQL and a pgbouncer for each service, two instances of each service, three Redis,',
-    '          and Prometheus if it is on PATH',
+    '  full    three brokers, a PostgreSQL and a pgbouncer for each service, two instances of each service,',
+    '          three Redis, and Prometheus if it is on PATH',
     'A state folder keeps the shape in which it was first started. Without SHAPE, up continues with that one.',
     '',
-    'TALLY_STATE_DIR is the folder for data and logs (default .local). Variables that begin with CART_, LOMS_, NOTIFIER_,',
-    'PRODUCT_ or OTEL_ reach the services, and so do LOG_LEVEL and DRAIN_LIMIT_MS. LIMITER_REDIS_URL and CACHE_REDIS_URLS',
-    'name other Redis servers than those that up starts. These variables move a port:',
+    'TALLY_STATE_DIR is the folder for data and logs (default .local). A variable that begins with CART_, LOMS_,',
+    'NOTIFIER_ or PRODUCT_ reaches the service of that name. LOG_LEVEL, DRAIN_LIMIT_MS and variables that begin with',
+    'OTEL_ reach every service. LIMITER_REDIS_URL and CACHE_REDIS_URLS let cart use Redis servers of your own instead',
+    'of those that up starts. Each of these variables moves a port:',
     ...PORT_VARIABLES.map((name) => `  ${name}`),
   ],
   run: async (given) => {
     const state = readState(process.env);
-    const { stateDir, isStateDirChosen, startedAtMs } = state.config;
     const shape = given.operand('SHAPE') as ShapeName | undefined;
     await raiseSystem(state, shape, (text) => process.stdout.write(text));
-    const just = `${isStateDirChosen ? statePrefix(stateDir) : ''}${justCall()}`;
+    const call = (words: string) => inWords(words, state.config, justCall());
     console.log(`
-Tally is up after ${toSeconds(Date.now() - startedAtMs)}. Try next:
+Tally is up after ${toSeconds(Date.now() - state.config.startedAtMs)}. Try next:
 
-  ${just} demo       a shopper's orders, and 400 shoppers for 100 units
-  ${just} status     what runs
-  ${just} logs -f    what it does
-  ${just} verify     whether everything adds up
-  ${just} down       ends it; its data stays`);
+  ${call('demo')}       plays a shopper's orders, and 400 shoppers who want 100 units
+  ${call('status')}     shows what runs
+  ${call('logs -f')}    shows what it does
+  ${call('verify')}     checks that everything adds up
+  ${call('down')}       ends it; its data stays`);
     return 0;
   },
 };

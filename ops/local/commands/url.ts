@@ -1,5 +1,5 @@
 import { type Command, runCommand } from '@tally/platform/command-line';
-import { DATABASE_NAMES, type DatabaseName, KAFKA_SCHEME } from '@tally/sql/databases';
+import { DATABASE_NAMES, type DatabaseName, toBrokers } from '@tally/sql/databases';
 
 import { isUp, notUp, readState, requirePlan } from '../state.ts';
 
@@ -11,9 +11,9 @@ const command: Command = {
     const state = readState(process.env);
     const url = requirePlan(state).urls[given.required('DATABASE') as DatabaseName];
     if (!isUp(state)) console.error(notUp(state.config));
-    if (url.startsWith(KAFKA_SCHEME))
-      console.error('The log is on Kafka: these are its brokers, for kcat -b and the like.');
-    console.log(url.startsWith(KAFKA_SCHEME) ? url.slice(KAFKA_SCHEME.length) : url);
+    const brokers = toBrokers(url);
+    if (brokers !== undefined) console.error('The log is on Kafka: these are its brokers, for kcat -b and the like.');
+    console.log(brokers ?? url);
     return 0;
   },
 };

@@ -10,7 +10,7 @@ function openFolder() {
   return { path: join(dir, 'a.log'), [Symbol.dispose]: () => rmSync(dir, { recursive: true }) };
 }
 
-test('a log above its limit moves to .1 and begins again, and one within its limit stays', () => {
+test('a log over its limit moves to .1 and begins again, and a log within its limit stays', () => {
   using folder = openFolder();
   const { path } = folder;
   rotateLog(path, 5);

@@ -8,7 +8,7 @@ interface NamedLine {
   readonly line: string;
 }
 
-/** Merges the lines of several logs in the order of their time. A line without a time follows the line before it. */
+/** Merges the lines of several logs in the order of their times. A line without a time follows the one before it. */
 export function mergeByTime(logs: readonly LogLines[]): NamedLine[] {
   const timed = logs.flatMap(({ name, lines }) => {
     let timeMs = 0;
@@ -20,7 +20,10 @@ export function mergeByTime(logs: readonly LogLines[]): NamedLine[] {
   return timed.toSorted((a, b) => a.timeMs - b.timeMs).map(({ name, line }) => ({ name, line }));
 }
 
-/** The beginnings of a line, with its time: our JSON, Kafka, PostgreSQL and pgbouncer, Redis. The last two are in UTC. */
+/**
+ * How lines begin, with their time: those of our services, of Kafka, of PostgreSQL and pgbouncer, and of Redis. The
+ * times of PostgreSQL, pgbouncer and Redis are in UTC, because the plan sets that.
+ */
 const FORMATS: readonly [pattern: RegExp, toIso: (time: string) => string][] = [
   [/"time":"([^"]+)"/, (time) => time],
   [/^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+(?:Z|[+-]\d\d:\d\d)) /, (time) => time],

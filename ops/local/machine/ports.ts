@@ -2,14 +2,15 @@ import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 
 import { listPids, readCommand } from '@tally/platform/embedded';
 
-/** A socket that listens where a server on 127.0.0.1 would. */
+/** A socket that listens on 127.0.0.1, or on all addresses. A server cannot listen on 127.0.0.1 at the same port. */
 interface Listener {
   readonly port: number;
   readonly userId: number;
   readonly inode: string;
 }
 
-// 0.0.0.0, 127.0.0.1 and ::, and the first two again as IPv6 shows them. Each word is in the byte order of the machine.
+// 0.0.0.0, 127.0.0.1 and ::, and then the first two as addresses of IPv6. The kernel writes each 32-bit word as the
+// machine stores it, so the bytes of a word are reversed.
 const LOCAL_ADDRESSES = new Set([
   '00000000',
   '0100007F',
@@ -25,7 +26,7 @@ function listListeners(port: number): Listener[] {
   return tables.flatMap(parseListeners).filter((listener) => listener.port === port);
 }
 
-/** Reads the format of /proc/net/tcp. */
+/** Returns the listeners in a table that has the format of /proc/net/tcp. */
 export function parseListeners(table: string): Listener[] {
   return table.split('\n').flatMap((line) => {
     const [, local = '', , state, , , , userId, , inode] = line.trim().split(/\s+/);
@@ -47,10 +48,11 @@ function holdsSocket(pid: number, listeners: readonly Listener[]): boolean {
   return files.some((file) => names.has(attempt(() => readlinkSync(`/proc/${pid}/fd/${file}`)) ?? ''));
 }
 
-/** A process that is not ours. */
+/** A process that was not started for the state folder. */
 interface Stranger {
   /** Undefined for a process of another user. */
   readonly pid?: number;
+  /** The process as a message names it. */
   readonly words: string;
 }
 
@@ -59,14 +61,14 @@ export function findStranger(port: number, ownPids: readonly number[]): Stranger
   const listeners = listListeners(port);
   if (listeners.length === 0 || ownPids.some((pid) => holdsSocket(pid, listeners))) return undefined;
   const pid = listPids().find((candidate) => holdsSocket(candidate, listeners));
-  // The open files of another user's process are hidden, the owner of the socket is not.
+  // The kernel hides the open files of another user's process, but it shows the owner of the socket.
   if (pid === undefined) return { words: `a process of user id ${listeners[0]!.userId}` };
   const folder = attempt(() => readlinkSync(`/proc/${pid}/cwd`));
   const where = folder === undefined ? '' : `, in ${folder}`;
   return { pid, words: `process ${pid} (${readCommand(pid) ?? 'unknown'}${where})` };
 }
 
-/** Reads from /proc; undefined when the process has ended meanwhile or belongs to another user. */
+/** Returns what `read` finds in /proc; undefined when the process has ended meanwhile or belongs to another user. */
 function attempt<T>(read: () => T): T | undefined {
   try {
     return read();

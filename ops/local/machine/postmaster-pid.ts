@@ -8,9 +8,10 @@ const SHARED_MEMORY_LINE = 6;
 const ATTACHED_FIELD = 6;
 
 /**
- * Removes the pid file of a PostgreSQL server that is gone. PostgreSQL refuses to start when the pid in it belongs to any
- * living process, and to the remains of a killed server, which stay for ever in a container without an init process. The
- * file is kept while a process of that server still uses its shared memory: it would write to the same data.
+ * Removes the pid file of a PostgreSQL server that is gone. Left in place, it could keep PostgreSQL from starting for
+ * ever: the pid in it may by now be that of another program, or of a zombie, which nobody collects in a container
+ * without an init process. While any process of the old server still uses its shared memory, the file stays, because
+ * that process could write to the same data as a new server.
  */
 export function clearPidFile(dataDir: string): void {
   const pidFile = join(dataDir, 'postmaster.pid');
@@ -22,7 +23,7 @@ export function clearPidFile(dataDir: string): void {
   if (!isServer && !isAttached(segment)) rmSync(pidFile, { force: true });
 }
 
-/** Returns whether any process is attached to this segment of System V shared memory. */
+/** Returns whether any process is attached to the segment of System V shared memory with this id. */
 function isAttached(segment: string | undefined): boolean {
   const rows = readFileSync('/proc/sysvipc/shm', 'utf8').split('\n');
   const fields = rows.map((row) => row.trim().split(/\s+/)).find(([, id]) => id !== undefined && id === segment);

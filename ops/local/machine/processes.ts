@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 
 import {
   type ProcessStat,
@@ -11,11 +11,14 @@ import {
 } from '@tally/platform/embedded';
 import { AppError } from '@tally/platform/errors';
 
+import type { Plan, PlannedProcess } from '../plan/plan.ts';
+
 /**
  * A process that the launcher started, as /proc shows it now.
  *
- * Each carries a mark in its environment: its name, the fingerprint of what it was started from, and its state folder. What
- * runs is therefore read from the system itself, and no pid file can be stale, missing or about another process.
+ * Every such process carries a mark in its environment: its name, the fingerprint of what it was started from, and its
+ * state folder. The launcher finds its processes by this mark, so it needs no pid files, which could be missing or name
+ * a process that has ended.
  */
 export interface OwnProcess extends StartedProcess, ProcessStat {
   readonly name: string;
@@ -26,7 +29,7 @@ export const MARK = 'TALLY_PROCESS';
 /** The name of the process that keeps the others running. */
 export const SUPERVISOR = 'supervisor';
 
-// /proc reports times in this unit, whatever the tick of the kernel is.
+// /proc reports times in this unit, whatever the kernel's own tick is.
 const TICKS_PER_SECOND = 100;
 const PAGE_BYTES = 4096;
 
@@ -35,13 +38,14 @@ export function toMark(name: string, fingerprint: string, stateDir: string): str
   return `${name}:${fingerprint}:${stateDir}`;
 }
 
-/** Finds every living process that was started for this state folder, without the children that such a process forked. */
+/** Finds the living processes that were started for this state folder, without the children that they forked. */
 export function findOwnProcesses(stateDir: string): OwnProcess[] {
   const marked = listPids().flatMap((pid) => {
     const mark = readMark(pid);
     const stat = mark?.stateDir === stateDir ? readStat(pid) : undefined;
     return mark === undefined || stat === undefined ? [] : [{ pid, ...mark, ...stat }];
   });
+  // A forked child has the environment of its parent, and so the same mark.
   const names = new Map(marked.map(({ pid, name }) => [pid, name]));
   return marked
     .filter(({ parentPid, name }) => names.get(parentPid) !== name)
@@ -69,7 +73,7 @@ export function uptimeMs({ startTicks }: Pick<StartedProcess, 'startTicks'>): nu
   return Math.max(0, Math.round((sinceBootSeconds - startTicks / TICKS_PER_SECOND) * 1000));
 }
 
-/** Returns the memory of processes in bytes. Pages that they share are counted once. */
+/** Returns the memory of processes in bytes. The shared pages of the process that has most of them are counted once. */
 export function residentBytes(pids: readonly number[]): number {
   let ownPages = 0;
   let sharedPages = 0;
@@ -81,7 +85,29 @@ export function residentBytes(pids: readonly number[]): number {
   return (ownPages + sharedPages) * PAGE_BYTES;
 }
 
-/** Signals this process, and no later process with the same pid. Throws an AppError when it belongs to another user. */
+/** Starts a process that has a mark, and appends its output to its log. */
+export function spawnMarked(
+  { root, stateDir }: Pick<Plan, 'root' | 'stateDir'>,
+  { name, fingerprint, command, env, logPath }: Omit<PlannedProcess, 'ports' | 'readyUrl' | 'stopLimitMs'>,
+  detached = false,
+) {
+  // The log is opened for appending. So when it has been cut, the process continues at its new end.
+  const log = openSync(logPath, 'a');
+  try {
+    return Bun.spawn([...command], {
+      cwd: root,
+      env: { ...env, [MARK]: toMark(name, fingerprint, stateDir) },
+      stdin: 'ignore',
+      stdout: log,
+      stderr: log,
+      detached,
+    });
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** Sends a signal to this process, never to a later one with its pid. Throws an AppError if another user owns it. */
 export function signal(target: StartedProcess, name: NodeJS.Signals): void {
   if (!isAlive(target)) return;
   try {
@@ -90,19 +116,21 @@ export function signal(target: StartedProcess, name: NodeJS.Signals): void {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ESRCH') return;
     if (code !== 'EPERM') throw error;
-    const message = `process ${target.pid} of this system was started by another user: run this command as that user, or as root.`;
-    throw new AppError('failed-precondition', message);
+    throw new AppError(
+      'failed-precondition',
+      `process ${target.pid} of this system was started by another user: run this command as that user, or as root.`,
+    );
   }
 }
 
-/** Ends a process: sends the signal, and SIGKILL when it has not ended within the limit. Returns how it ended. */
+/** Ends a process: sends it the signal, and SIGKILL when it has not ended within the limit. Returns how it ended. */
 export async function end(
   target: OwnProcess,
   limitMs: number,
   stopSignal: NodeJS.Signals = 'SIGTERM',
 ): Promise<'ended' | 'killed'> {
   signal(target, stopSignal);
-  // A stopped process handles the signal only after it continues.
+  // A process that is stopped (state T) handles the signal only when it continues.
   signal(target, 'SIGCONT');
   if (await hasEnded(target, limitMs)) return 'ended';
   signal(target, 'SIGKILL');

@@ -7,12 +7,12 @@ export function toTable(rows: readonly (readonly string[])[]): string {
   return rows.map((row) => toLine(row).trimEnd()).join('\n');
 }
 
-/** `85 MiB` */
+/** Returns a size in words: `85 MiB`. */
 export function toMiB(bytes: number): string {
   return `${Math.round(bytes / MIB)} MiB`;
 }
 
-/** `42 s`, `7 min`, `3 h 20 min`, `2 d 5 h` */
+/** Returns a duration in words: `42 s`, `7 min`, `3 h 20 min`, `2 d 5 h`. */
 export function toAge(durationMs: number): string {
   const minutes = Math.floor(durationMs / 60_000);
   if (minutes < 1) return `${Math.floor(durationMs / 1000)} s`;

@@ -47,7 +47,8 @@ async function migrateDatabase(name: DatabaseName, url: string, dir: string): Pr
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new AppError(
       'failed-precondition',
-      `The schema of database ${name} cannot be brought up to date: ${reason}. If its data is from another version of this checkout and may go: just down --remove.`,
+      `The schema of database ${name} cannot be brought up to date: ${reason}. If its data is from another version ` +
+        'of this checkout and is not needed any more, remove it with just down --remove.',
       { cause },
     );
   }

@@ -2,29 +2,27 @@ import { join } from 'node:path';
 
 import { type EmbeddedKafkaOptions, fetchKafka, isKafkaFetched, toBrokerCommand } from '@tally/platform/embedded';
 
-import type { LocalConfig } from '../config.ts';
+import { BROKER_PORTS, type LocalConfig } from '../config.ts';
 import type { PlannedProcess } from '../plan/plan.ts';
 import type { Shape } from '../plan/shape.ts';
 import type { Steps } from '../run/steps.ts';
 import { planPart } from './part.ts';
 
-/** A broker hands its partitions over before it ends. */
+/** A broker hands its partitions over to the others before it ends, which takes time. */
 const STOP_LIMIT_MS = 20_000;
 
-/** The variables that move the ports of each broker: for clients, and for the other brokers. */
-const PORTS = ['KAFKA', 'KAFKA_2', 'KAFKA_3'].map(
-  (name) => [`TALLY_${name}_PORT`, `TALLY_${name}_CONTROLLER_PORT`] as const,
-);
-
-/** Returns `kafka`, or `kafka-1`, `kafka-2`, and so on. */
+/** Returns the names of the brokers' processes: `kafka`, or `kafka-1`, `kafka-2`, and so on. */
 export function brokerNames({ brokers }: Shape): string[] {
-  return PORTS.slice(0, brokers).map((_, i) => (brokers === 1 ? 'kafka' : `kafka-${i + 1}`));
+  return BROKER_PORTS.slice(0, brokers).map((_, i) => (brokers === 1 ? 'kafka' : `kafka-${i + 1}`));
 }
 
 /** Returns the folder of the brokers' data and settings. */
 export const brokersDir = (stateDir: string) => join(stateDir, 'brokers');
 
-/** Returns the cluster of a shape with brokers. Fetches Kafka once for a checkout. Throws an AppError that names what is missing. */
+/**
+ * Fetches Kafka, once for a checkout, and returns the cluster of this shape. Throws an AppError that says what is
+ * missing.
+ */
 export async function openKafka(config: LocalConfig, shape: Shape, steps: Steps): Promise<EmbeddedKafkaOptions> {
   const { root, stateDir } = config;
   const source = { pom: join(root, 'ops/local/kafka/pom.xml'), dir: join(root, '.local/kafka') };
@@ -34,7 +32,7 @@ export async function openKafka(config: LocalConfig, shape: Shape, steps: Steps)
       return `fetched into ${source.dir}`;
     });
   }
-  const nodes = PORTS.slice(0, shape.brokers).map(([port, controllerPort], i) => ({
+  const nodes = BROKER_PORTS.slice(0, shape.brokers).map(([port, controllerPort], i) => ({
     id: i + 1,
     port: config.port(port).port,
     controllerPort: config.port(controllerPort).port,
@@ -51,7 +49,7 @@ export function planKafka(config: LocalConfig, shape: Shape, kafka: EmbeddedKafk
       command,
       env,
       files,
-      ports: PORTS[i]!.map(config.port),
+      ports: BROKER_PORTS[i]!.map(config.port),
       readyUrl: `kafka://127.0.0.1:${node.port}/?brokers=${shape.brokers}`,
       stopLimitMs: STOP_LIMIT_MS,
     });

@@ -5,13 +5,13 @@ import { toFingerprint } from '../plan/fingerprint.ts';
 import type { PlannedProcess } from '../plan/plan.ts';
 import { toRunFiles } from '../run/run-files.ts';
 
-/** What tells a part from the others. */
+/** A planned process without what follows from the rest of its description. */
 interface Part extends Omit<PlannedProcess, 'logPath' | 'fingerprint'> {
-  /** Files and folders of the checkout that it runs. It is replaced when one of them changes. */
+  /** Files and folders of the checkout that hold its code. Their contents are a part of its fingerprint. */
   readonly code?: readonly string[];
 }
 
-/** Describes a part completely: its log lies in the folder of logs, and its fingerprint covers all that it starts from. */
+/** Completes the description of a part with the path of its log and with its fingerprint. */
 export function planPart({ root, stateDir }: LocalConfig, { code = [], ...part }: Part): PlannedProcess {
   const { name, command, env, files } = part;
   return {
@@ -21,6 +21,7 @@ export function planPart({ root, stateDir }: LocalConfig, { code = [], ...part }
   };
 }
 
+/** Returns the path of the log of a process. */
 export function toLogPath(stateDir: string, name: string): string {
   return join(toRunFiles(stateDir).logs, `${name}.log`);
 }

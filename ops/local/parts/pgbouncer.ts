@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import { type DebianProgram, type Program, fetchProgram, findProgram } from '@tally/platform/embedded';
+import type { DebianProgram, Program } from '@tally/platform/embedded';
 import { AppError } from '@tally/platform/errors';
 import type { DatabaseName } from '@tally/sql/databases';
 
@@ -9,6 +9,7 @@ import type { PlannedProcess } from '../plan/plan.ts';
 import { toRunFiles } from '../run/run-files.ts';
 import type { Steps } from '../run/steps.ts';
 import { planPart } from './part.ts';
+import { prepareProgram } from './program.ts';
 
 const PACKAGE: DebianProgram = { packages: ['pgbouncer'], path: 'usr/sbin/pgbouncer' };
 const MISSING = 'pgbouncer is missing: install it (on Debian: apt-get install pgbouncer).';
@@ -17,20 +18,14 @@ const ROOT = 0;
 
 export const bouncerOf = (database: DatabaseName) => `pgbouncer-${database}`;
 
-/** Returns a pgbouncer, fetched once for a checkout. Throws an AppError that says what to install where there is none. */
-export async function preparePgbouncer({ root }: LocalConfig, steps: Steps): Promise<Program> {
-  const dir = join(root, '.local/pgbouncer');
-  let program = findProgram(PACKAGE, dir);
-  if (program !== undefined) return program;
-  await steps.run('pgbouncer', async () => {
-    program = await fetchProgram(PACKAGE, dir);
-    return program === undefined ? 'is not available' : `comes from ${program.origin}`;
-  });
+/** Returns a pgbouncer. Where none is available, throws an AppError that says what to install. */
+export async function preparePgbouncer(config: LocalConfig, steps: Steps): Promise<Program> {
+  const program = await prepareProgram('pgbouncer', PACKAGE, config, steps, 'is not available');
   if (program === undefined) throw new AppError('failed-precondition', MISSING);
   return program;
 }
 
-/** Plans the pgbouncer in front of the database at this URL. Clients use the same user and password at its own port. */
+/** Plans the pgbouncer in front of a database. Its URL is that of the database, except for the port. */
 export function planPgbouncer(
   { path, env }: Program,
   database: DatabaseName,
@@ -56,8 +51,9 @@ export function planPgbouncer(
 }
 
 /**
- * A connection to the server belongs to a client for one transaction. A database that is down is tried again every second,
- * not every 15, and a client waits for a connection no longer than for any other answer.
+ * Returns the text of the settings. pgbouncer lends a connection to a client for one transaction. It tries a database
+ * that is down again after one second instead of 15, and refuses a client that has waited for a connection for 3 s,
+ * since our services wait no longer for any answer of a database.
  */
 function toSettings(database: DatabaseName, port: number, databaseUrl: string, users: string): string {
   const url = new URL(databaseUrl);

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 
 import { AppError } from '@tally/platform/errors';
 
-// Everybody may enter this folder, and its files survive a restart of the machine.
+// Every user may enter this folder, and its files survive a restart of the machine.
 const OPEN_FOLDER = '/var/tmp';
 const PASSWORD_BYTES = 18;
 const ROOT = 0;
@@ -12,8 +12,10 @@ const ROOT = 0;
 const SHELL_CHARACTERS = /["$`\\]/;
 
 /**
- * Returns the folder for the files of a PostgreSQL server, which is in the state folder. For root, PostgreSQL runs as
- * `nobody`; if `nobody` cannot enter the state folder, the files lie in a folder below /var/tmp named after it.
+ * Returns the folder for the files of a PostgreSQL server. It lies in the state folder, with one exception. PostgreSQL
+ * refuses to run as root, so for root it runs as `nobody`. If `nobody` cannot enter the state folder when the data is
+ * created, the files lie below /var/tmp, in a folder whose name is a hash of the state folder's path. Data that was
+ * created there stays there.
  */
 export function choosePostgresFolder(stateDir: string, name: string): string {
   const inside = join(stateDir, name);
@@ -31,7 +33,7 @@ export function choosePostgresFolder(stateDir: string, name: string): string {
   );
 }
 
-/** Returns the topmost folder on the path that not everybody may enter. */
+/** Returns the topmost folder on the path that other users may not enter; undefined when they may enter all of them. */
 function findClosedFolder(dir: string): string | undefined {
   const above = dirname(dir) === dir ? undefined : findClosedFolder(dirname(dir));
   if (above !== undefined) return above;
@@ -39,19 +41,20 @@ function findClosedFolder(dir: string): string | undefined {
   return (mode & 0o001) === 0 ? dir : undefined;
 }
 
-/** Creates the folder of a server with a new password where there is none. Returns the password. */
+/** Creates the folder of a server and a password where they are missing. Returns the password. */
 export function preparePostgresFolder(dir: string): string {
   const character = SHELL_CHARACTERS.exec(dir)?.[0];
   if (character !== undefined) {
-    const message = `PostgreSQL cannot run in ${dir}, because its name contains ${character}. Choose another folder with TALLY_STATE_DIR.`;
-    throw new AppError('failed-precondition', message);
+    const message = `PostgreSQL cannot run in ${dir}, because its name contains ${character}.`;
+    throw new AppError('failed-precondition', `${message} Choose another folder with TALLY_STATE_DIR.`);
   }
   mkdirSync(dir, { recursive: true });
   const { uid } = lstatSync(dir);
   if (uid !== process.getuid?.()) {
     throw new AppError('failed-precondition', `${dir} belongs to another user (uid ${uid}): move it away.`);
   }
-  // PostgreSQL's user must be able to enter, whatever the umask is. The data folder inside is closed.
+  // The user of PostgreSQL must be able to enter, whatever the umask is. Only that user may enter the data folder
+  // inside.
   chmodSync(dir, 0o755);
   const password = join(dir, 'password');
   if (existsSync(password)) return readFileSync(password, 'utf8');

@@ -23,10 +23,10 @@ export interface PostgresServer {
   readonly process: PlannedProcess;
 }
 
-/** A server that must write much at its end gets this long. */
+/** Before a server ends, it writes its buffers to the disk, which can be much. */
 const STOP_LIMIT_MS = 60_000;
 
-/** Creates the folders and passwords of the servers of a shape where they are missing. */
+/** Plans the servers of a shape. Creates the folder and the password of each where they are missing. */
 export function openPostgresServers(config: LocalConfig, shape: Shape): PostgresServer[] {
   return shape.servers.map((server) => openServer(config, server));
 }
@@ -36,16 +36,16 @@ export function toDatabaseUrl({ password, process }: PostgresServer, database: D
   return `postgres://tally:${password}@127.0.0.1:${process.ports[0]?.port}/${database}`;
 }
 
-/** Creates the data folder of a server that has none. The state folder owns its initdb, so `down` can end it. */
+/** Creates the data folder of a server that has none. initdb gets a mark of the state folder, so `down` can end it. */
 export async function createPostgresData({ dir, password }: PostgresServer, stateDir: string): Promise<void> {
   const env = { [MARK]: toMark('initdb', 'none', stateDir) };
   await preparePostgres({ dir, programsDir: programsOf(dir), password }, env);
 }
 
-function openServer(config: LocalConfig, { name, port: variable, databases }: ServerShape): PostgresServer {
+function openServer(config: LocalConfig, { name, portVariable, databases }: ServerShape): PostgresServer {
   const dir = choosePostgresFolder(config.stateDir, name);
   const password = preparePostgresFolder(dir);
-  const planned = config.port(variable);
+  const planned = config.port(portVariable);
   const { port } = planned;
   const adminUrl = toAdminUrl({ port, password });
   const process = planPart(config, {
@@ -55,7 +55,7 @@ function openServer(config: LocalConfig, { name, port: variable, databases }: Se
     postgresData: join(dir, 'data'),
     ports: [planned],
     readyUrl: adminUrl,
-    // SIGTERM would wait for every client to leave.
+    // With SIGTERM, PostgreSQL would wait until every client has left.
     stopSignal: 'SIGINT',
     stopLimitMs: STOP_LIMIT_MS,
   });

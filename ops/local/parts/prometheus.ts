@@ -13,7 +13,10 @@ const STOP_LIMIT_MS = 10_000;
 /** Returns the folder of the metrics that Prometheus has scraped. */
 export const prometheusDir = (stateDir: string) => join(stateDir, PROMETHEUS);
 
-/** Returns the Prometheus on PATH. It is never installed: without it, the metrics are still at the admin ports. */
+/**
+ * Returns the path of the Prometheus on PATH, or undefined. It is never installed, because the metrics can be read at
+ * the admin ports without it.
+ */
 export function findPrometheus(env: LocalConfig['env'], steps: Steps): string | undefined {
   const path = Bun.which(PROMETHEUS, { PATH: env['PATH'] ?? '' }) ?? undefined;
   if (path === undefined) steps.say(PROMETHEUS, 'is not on PATH: nothing scrapes the /metrics of the admin ports');
@@ -45,7 +48,7 @@ export function planPrometheus(path: string, config: LocalConfig, services: read
   });
 }
 
-/** JSON is valid YAML. */
+/** Returns the settings as JSON, which is valid YAML. */
 function toSettings(services: readonly PlannedProcess[]): string {
   const targets = services.flatMap(({ name, ports }) =>
     ports

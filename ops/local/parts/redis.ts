@@ -1,24 +1,16 @@
-import { join } from 'node:path';
-
-import {
-  type EmbeddedRedisOptions,
-  type Program,
-  REDIS,
-  fetchProgram,
-  findProgram,
-  toRedisCommand,
-} from '@tally/platform/embedded';
+import { type EmbeddedRedisOptions, type Program, REDIS, toRedisCommand } from '@tally/platform/embedded';
 
 import type { LocalConfig } from '../config.ts';
 import type { PlannedProcess } from '../plan/plan.ts';
 import type { RedisShape } from '../plan/shape.ts';
 import type { Steps } from '../run/steps.ts';
 import { planPart } from './part.ts';
+import { prepareProgram } from './program.ts';
 
 const MAX_MEMORY_MIB = 64;
 const STOP_LIMIT_MS = 5_000;
 
-/** What a full server drops. On a server for both, only keys with a TTL are dropped, and the limit has no TTL. */
+/** What a server drops when its memory is full. One for both drops only keys with a TTL, and the limit has none. */
 const EVICTIONS: Record<RedisShape['holds'], EmbeddedRedisOptions['eviction']> = {
   limit: 'noeviction',
   cache: 'allkeys-lru',
@@ -26,34 +18,26 @@ const EVICTIONS: Record<RedisShape['holds'], EmbeddedRedisOptions['eviction']> =
 };
 
 /**
- * Returns a redis-server, fetched once for a checkout. Returns undefined where none is available, and where the environment
- * names other servers for both the limit and the cache; the instances then share less.
+ * Returns a redis-server. Returns undefined where none is available, so that each instance has a limit and a cache of
+ * its own, and where none is needed, because the environment names other servers for both the limit and the cache.
  */
-export async function prepareRedis({ root, env }: LocalConfig, steps: Steps): Promise<Program | undefined> {
-  if (env['LIMITER_REDIS_URL'] && env['CACHE_REDIS_URLS']) return undefined;
-  const dir = join(root, '.local/redis');
-  const found = findProgram(REDIS, dir);
-  if (found !== undefined) return found;
-  let fetched: Program | undefined;
-  await steps.run('redis', async () => {
-    fetched = await fetchProgram(REDIS, dir);
-    if (fetched === undefined) return 'no redis-server is available: limit and cache stay in each process';
-    return `redis-server comes from ${fetched.origin}`;
-  });
-  return fetched;
+export async function prepareRedis(config: LocalConfig, steps: Steps): Promise<Program | undefined> {
+  if (config.env['LIMITER_REDIS_URL'] && config.env['CACHE_REDIS_URLS']) return undefined;
+  const missing = 'no redis-server is available: limit and cache stay in each process';
+  return await prepareProgram('redis', REDIS, config, steps, missing);
 }
 
 export function planRedis(
   program: Program,
-  { name, port: variable, holds }: RedisShape,
+  { name, portVariable, holds }: RedisShape,
   config: LocalConfig,
 ): PlannedProcess {
-  const port = config.port(variable);
+  const port = config.port(portVariable);
   const options = { program, port: port.port, maxMemoryMib: MAX_MEMORY_MIB, eviction: EVICTIONS[holds] };
   return planPart(config, {
     name,
     command: toRedisCommand(options),
-    // The log's times are in UTC, as those of the other parts.
+    // Redis then writes the times of its log in UTC, as the other parts do.
     env: { ...program.env, TZ: 'UTC' },
     ports: [port],
     readyUrl: `redis://127.0.0.1:${port.port}`,

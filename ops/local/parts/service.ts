@@ -8,19 +8,19 @@ import { planPart } from './part.ts';
 
 const HOST = '127.0.0.1';
 const SHARED_CODE = ['platform/src', 'proto/gen', 'bun.lock'];
-// Every process gets these variables, and those that begin with its own name.
+// Every service gets these variables, and those that begin with its own name.
 const SHARED_VARIABLES = /^(TALLY_MODE|LOG_LEVEL|DRAIN_LIMIT_MS|OTEL_.+)$/;
-// Variables of a single instance (LOMS_2_GRPC_PORT) are for the launcher alone.
+// A variable of one instance (LOMS_2_GRPC_PORT) is read by the launcher, and reaches no service.
 const INSTANCE_VARIABLES = /^[A-Z]+_\d+_/;
-// A service closes its connections after the drain.
+// After the drain, a service needs some time to close its connections.
 const STOP_MARGIN_MS = 5_000;
 
-/** The numbers of a service's instances, from 1. */
+/** Returns the numbers of a service's instances, which begin at 1. */
 export function instancesOf(name: ServiceName, instances: number): number[] {
   return Array.from({ length: SERVICES[name].hasInstances ? instances : 1 }, (_, i) => i + 1);
 }
 
-/** Returns `loms`, `loms-2`, and so on. */
+/** Returns the name of an instance's process: `loms`, `loms-2`, and so on. */
 export const toInstanceName = (name: ServiceName, instance: number) => (instance === 1 ? name : `${name}-${instance}`);
 
 /** Returns the addresses at which the instances of a service answer gRPC, separated by commas. */
@@ -52,7 +52,7 @@ export function planService(
       TALLY_MODE: 'production',
       ...userVariables(name, config),
       TALLY_HOST: HOST,
-      // Every instance reads its ports from the variables of the first.
+      // Every instance reads its ports from variables with the names that the first instance's variables have.
       ...Object.fromEntries(listPorts(name).map(({ variable }, i) => [variable, String(ports[i]!.port.port)])),
       ...database,
       ...definedOnly(service.env(system, processName)),
@@ -75,6 +75,6 @@ function userVariables(name: ServiceName, { env }: LocalConfig): Record<string, 
       !INSTANCE_VARIABLES.test(entry[0]) &&
       (entry[0].startsWith(prefix) || SHARED_VARIABLES.test(entry[0])),
   );
-  // The order of variables in a shell must not look like a change.
+  // They are sorted, because another order would change the fingerprint.
   return Object.fromEntries(passed.toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -6,9 +6,9 @@ import { type LocalConfig, PORT_VARIABLES } from '../config.ts';
 import { type Plan, serviceOf } from './plan.ts';
 
 /**
- * Reads the plan's variables with the configuration readers of the services, before anything is started or replaced, so
- * that a wrong value never takes a running system down. Throws an AppError with every fault; a variable with the prefix of
- * a service that no service reads counts as one.
+ * Checks the variables of a plan with the configuration readers of the services. This happens before anything is
+ * started or replaced, so that a wrong value never takes a running system down. Throws an AppError that lists every
+ * fault. A variable in `env` that has the prefix of a service (`LOMS_`) but is not read by any is a fault too.
  */
 export function checkVariables(plan: Plan, { env }: Pick<LocalConfig, 'env'>): void {
   const readers = new Map(Object.entries(SERVICES).map(([name, { readConfig: read }]) => [name, read]));

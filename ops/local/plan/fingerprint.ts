@@ -2,8 +2,9 @@ import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * Returns a short text that changes when one of the values changes or the content of one of the files. A path below `root`
- * may be a folder: it stands for all files in it, except for tests.
+ * Returns a hash of the values and of the contents of files, as a short text. The paths are relative to `root`. A
+ * folder stands for all files in it, except for tests and for what lies in node_modules. A path that does not exist is
+ * left out.
  */
 export function toFingerprint(values: unknown, root: string, paths: readonly string[]): string {
   const hash = new Bun.CryptoHasher('sha256').update(JSON.stringify(values));

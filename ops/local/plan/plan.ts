@@ -7,11 +7,17 @@ export interface Plan {
   readonly stateDir: string;
   /** Size at which a log is cut. */
   readonly maxLogBytes: number;
-  /** Where the data is, without pgbouncer: URLs of PostgreSQL, and for a log on Kafka `kafka://host:port,host:port`. */
+  /**
+   * URL of each database on its own server, not on a pgbouncer. That of a log on Kafka is
+   * `kafka://host:port,host:port`.
+   */
   readonly urls: Readonly<Record<DatabaseName, string>>;
-  /** In the order of their start. They end in the reverse order, so that callers end first; instances end together. */
+  /**
+   * In the order in which they start. They end in the reverse order, so that a caller ends before what it calls; the
+   * instances of a service end together.
+   */
   readonly processes: readonly PlannedProcess[];
-  /** Names of processes that stay down when they end. Fault experiments use it. */
+  /** Names of processes that are not restarted when they end. Fault experiments set it. */
   readonly held?: readonly string[];
 }
 
@@ -20,19 +26,22 @@ export interface PlannedProcess {
   readonly name: string;
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Settings that it reads, as a text by path. They are written before each start. */
+  /** Files with its settings: the text of each by its path. They are written before each start. */
   readonly files?: Readonly<Record<string, string>>;
   /** Folder of PostgreSQL's data. A pid file that a killed server left there is removed before each start. */
   readonly postgresData?: string;
   readonly ports: readonly PlannedPort[];
-  /** What it answers when it is ready: `http://` with 200, `redis://` a PING, `postgres://` a query, `kafka://` a call. */
+  /**
+   * Where to ask whether it is ready. The scheme says how: `http://` must answer 200, `redis://` a PING, `postgres://`
+   * a query, and `kafka://` a request that every broker of the cluster is known.
+   */
   readonly readyUrl: string;
   readonly logPath: string;
   /** The signal that asks it to end; SIGTERM by default. */
   readonly stopSignal?: NodeJS.Signals;
   /** Time from that signal to SIGKILL. */
   readonly stopLimitMs: number;
-  /** Changes with its command, environment, settings and code. A process with another fingerprint is replaced. */
+  /** A hash of its command, environment, settings and code. A running process with another fingerprint is replaced. */
   readonly fingerprint: string;
 }
 
@@ -43,6 +52,14 @@ export interface PlannedPort {
   readonly purpose: string;
 }
 
+/** Finds what belongs to a process as it is planned now. What was started from an earlier configuration does not. */
+export function findPlanned<T extends Pick<PlannedProcess, 'name' | 'fingerprint'>>(
+  candidates: readonly T[],
+  planned: Pick<PlannedProcess, 'name' | 'fingerprint'>,
+): T | undefined {
+  return candidates.find(({ name, fingerprint }) => name === planned.name && fingerprint === planned.fingerprint);
+}
+
 /** Returns the addresses at which the instances of a service answer gRPC. */
 export function grpcAddresses({ processes }: Plan, service: string): string[] {
   const instances = processes.filter(({ name }) => serviceOf(name) === service);
@@ -50,7 +67,7 @@ export function grpcAddresses({ processes }: Plan, service: string): string[] {
   return ports.map(({ port }) => `127.0.0.1:${port}`);
 }
 
-/** Groups neighbours that are instances of the same program, which may end at the same time. */
+/** Groups neighbours in the list that are instances of the same program. The processes of a group may end together. */
 export function groupInstances<T extends { readonly name: string }>(processes: readonly T[]): T[][] {
   const groups: T[][] = [];
   for (const each of processes) {
@@ -61,7 +78,7 @@ export function groupInstances<T extends { readonly name: string }>(processes: r
   return groups;
 }
 
-/** Returns the service of an instance: `loms` for `loms` and `loms-2`. */
+/** Returns the name of a service by the name of one of its instances: `loms` for `loms` and for `loms-2`. */
 export function serviceOf(processName: string): string {
   return processName.replace(/-\d+$/, '');
 }

@@ -27,17 +27,19 @@ test('a new state folder takes any shape, and keeps the first one', () => {
   }
 });
 
-test('the refusal of another shape says in one sentence what to do', () => {
+test('the refusal of another shape says which one the folder has, and what the user can do', () => {
   using state = openState();
   rememberShape(state.files, 'full');
   expect(() => requireSameShape(state.files, state.stateDir, 'kafka')).toThrow(
-    `The data in ${state.stateDir} lies in a PostgreSQL for each service and three Kafka brokers: just up goes on with it. For just up kafka choose another folder with TALLY_STATE_DIR, or remove this data for ever with just down --remove.`,
+    `The data in ${state.stateDir} is held by a PostgreSQL for each service and three Kafka brokers: ` +
+      'just up continues with it. For just up kafka, choose another folder with TALLY_STATE_DIR, ' +
+      'or remove this data for ever with just down --remove.',
   );
 });
 
-test('a state folder without a recorded shape is a light one', () => {
+test('a state folder with a plan but without a recorded shape has the light one', () => {
   using state = openState();
   writeFileSync(state.files.plan, '{}');
   expect(readShapeName(state.files)).toBe('light');
-  expect(() => requireSameShape(state.files, state.stateDir, 'kafka')).toThrow('lies in one PostgreSQL:');
+  expect(() => requireSameShape(state.files, state.stateDir, 'kafka')).toThrow('is held by one PostgreSQL:');
 });

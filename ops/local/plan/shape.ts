@@ -10,7 +10,7 @@ import type { RunFiles } from '../run/run-files.ts';
 export interface Shape {
   /** The command that starts it. */
   readonly call: string;
-  /** Where its data lies, in words. */
+  /** The servers that hold its data, in words. */
   readonly data: string;
   readonly servers: readonly ServerShape[];
   /** Number of Kafka brokers. Without any, PostgreSQL keeps the event log. */
@@ -28,7 +28,7 @@ export interface Shape {
 export interface ServerShape {
   readonly name: string;
   /** The variable that moves its port. */
-  readonly port: string;
+  readonly portVariable: string;
   readonly databases: readonly DatabaseName[];
 }
 
@@ -36,7 +36,7 @@ export interface ServerShape {
 export interface RedisShape {
   readonly name: string;
   /** The variable that moves its port. */
-  readonly port: string;
+  readonly portVariable: string;
   readonly holds: 'limit' | 'cache' | 'both';
 }
 
@@ -45,11 +45,11 @@ export type ShapeName = keyof typeof SHAPES;
 const LIGHT: Shape = {
   call: 'just up',
   data: 'one PostgreSQL',
-  servers: [{ name: 'postgres', port: 'TALLY_POSTGRES_PORT', databases: DATABASE_NAMES }],
+  servers: [{ name: 'postgres', portVariable: 'TALLY_POSTGRES_PORT', databases: DATABASE_NAMES }],
   brokers: 0,
   instances: 1,
   hasBouncers: false,
-  redis: [{ name: 'redis', port: 'TALLY_REDIS_PORT', holds: 'both' }],
+  redis: [{ name: 'redis', portVariable: 'TALLY_REDIS_PORT', holds: 'both' }],
   hasPrometheus: false,
 };
 
@@ -57,7 +57,7 @@ const KAFKA: Shape = {
   ...LIGHT,
   call: 'just up kafka',
   data: 'one PostgreSQL and one Kafka broker',
-  servers: [{ name: 'postgres', port: 'TALLY_POSTGRES_PORT', databases: SERVICE_DATABASES }],
+  servers: [{ name: 'postgres', portVariable: 'TALLY_POSTGRES_PORT', databases: SERVICE_DATABASES }],
   brokers: 1,
 };
 
@@ -66,21 +66,21 @@ const FULL: Shape = {
   data: 'a PostgreSQL for each service and three Kafka brokers',
   servers: SERVICE_DATABASES.map((name) => ({
     name: `postgres-${name}`,
-    port: `TALLY_POSTGRES_${name.toUpperCase()}_PORT`,
+    portVariable: `TALLY_POSTGRES_${name.toUpperCase()}_PORT`,
     databases: [name],
   })),
   brokers: 3,
   instances: 2,
   hasBouncers: true,
   redis: [
-    { name: 'redis-limiter', port: 'TALLY_REDIS_PORT', holds: 'limit' },
-    { name: 'redis-cache-1', port: 'TALLY_REDIS_CACHE_1_PORT', holds: 'cache' },
-    { name: 'redis-cache-2', port: 'TALLY_REDIS_CACHE_2_PORT', holds: 'cache' },
+    { name: 'redis-limiter', portVariable: 'TALLY_REDIS_PORT', holds: 'limit' },
+    { name: 'redis-cache-1', portVariable: 'TALLY_REDIS_CACHE_1_PORT', holds: 'cache' },
+    { name: 'redis-cache-2', portVariable: 'TALLY_REDIS_CACHE_2_PORT', holds: 'cache' },
   ],
   hasPrometheus: true,
 };
 
-/** For `just faults`: only the parts that its experiments need. */
+/** The shape for `just faults`. It has only the parts that the experiments need. */
 const FAULTS: Shape = {
   ...KAFKA,
   call: 'just faults kafka',
@@ -98,20 +98,22 @@ export function readShapeName(files: RunFiles): ShapeName | undefined {
     const name = readFileSync(files.shape, 'utf8');
     return Object.hasOwn(SHAPES, name) ? (name as ShapeName) : 'light';
   }
-  // Early versions had only the light shape and did not record it.
+  // Early versions had only the light shape, and did not record it.
   return existsSync(files.plan) ? 'light' : undefined;
 }
 
 /**
- * Throws an AppError if the data of a state folder was created in another shape. That data lies in other servers, and the
- * databases record the position of each event in one particular log.
+ * Throws an AppError if the data of a state folder was created in another shape. The servers of the new shape would not
+ * have that data, and the databases record the position of each event in the log of the old shape.
  */
 export function requireSameShape(files: RunFiles, stateDir: string, asked: ShapeName): void {
   const name = readShapeName(files);
   if (name === undefined || name === asked) return;
+  const { data } = SHAPES[name];
   throw new AppError(
     'failed-precondition',
-    `The data in ${stateDir} lies in ${SHAPES[name].data}: just up goes on with it. For ${SHAPES[asked].call} choose another folder with TALLY_STATE_DIR, or remove this data for ever with just down --remove.`,
+    `The data in ${stateDir} is held by ${data}: just up continues with it. For ${SHAPES[asked].call}, choose ` +
+      'another folder with TALLY_STATE_DIR, or remove this data for ever with just down --remove.',
   );
 }
 

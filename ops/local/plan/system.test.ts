@@ -15,7 +15,7 @@ const programs = { path: '/bin/redis-server', env: { LD_LIBRARY_PATH: '/lib' }, 
 
 /** Servers that need no folder on the disk, all on port 1. */
 function fakeServers({ servers }: Shape): PostgresServer[] {
-  return servers.map(({ name, port: variable, databases }) => ({
+  return servers.map(({ name, portVariable, databases }) => ({
     name,
     databases,
     dir: '/nowhere',
@@ -25,7 +25,7 @@ function fakeServers({ servers }: Shape): PostgresServer[] {
       name,
       command: ['postgres'],
       env: {},
-      ports: [{ port: 1, variable, purpose: 'PostgreSQL' }],
+      ports: [{ port: 1, variable: portVariable, purpose: 'PostgreSQL' }],
       readyUrl: toUrl('postgres'),
       logPath: '/nowhere/log',
       stopLimitMs: 1,
@@ -58,7 +58,7 @@ function plan(env: Env = {}) {
   return Object.fromEntries(planOf(SHAPES.light, env).processes.map((planned) => [planned.name, planned]));
 }
 
-test('without variables the ports are the documented ones, and every service is told where the others are', () => {
+test('without variables, the ports are the documented ones, and every service is told where the others are', () => {
   const { cart, loms, notifier, product } = plan();
   expect(cart?.env).toEqual({
     TALLY_MODE: 'production',
@@ -134,7 +134,7 @@ function planFull(env: Env = {}) {
   return planOf(SHAPES.full, env, { redis: programs, pgbouncer, prometheus: '/bin/prometheus' });
 }
 
-test('the full shape has two instances of each service with ports and a name of their own, and callers know both', () => {
+test('in the full shape both instances of a service have a name and ports of their own, and callers know both', () => {
   const full = planFull();
   expect(full.processes.map(({ name }) => name).toSorted()).toEqual(processNames(SHAPES.full).toSorted());
   const env = (name: string) => full.processes.find((planned) => planned.name === name)?.env;
@@ -201,7 +201,7 @@ test('Prometheus scrapes the admin port of every instance of every service', () 
   ]);
 });
 
-test('one error names every bad variable with what is allowed', () => {
+test('one error names every bad variable and says what is allowed', () => {
   const read = () => readLocalConfig({ CART_GRPC_PORT: '80x', TALLY_POSTGRES_PORT: '70000' }, CHECKOUT);
   expect(read).toThrow(/CART_GRPC_PORT is '80x'.*from 1 to 65535.*TALLY_POSTGRES_PORT is '70000'/s);
   expect(() => readLocalConfig({ CART_GRPC_PORT: '9083' }, CHECKOUT)).toThrow(

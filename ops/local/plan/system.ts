@@ -1,6 +1,6 @@
 import { SERVICES, SERVICE_DATABASES, SERVICE_NAMES, type SystemAddresses } from '@tally/ops/services.ts';
 import type { EmbeddedKafkaOptions, Program } from '@tally/platform/embedded';
-import { type DatabaseName, KAFKA_SCHEME, forEachDatabase, toUrlVariable } from '@tally/sql/databases';
+import { type DatabaseName, KAFKA_SCHEME, forEachDatabase, toBrokers, toUrlVariable } from '@tally/sql/databases';
 
 import type { LocalConfig } from '../config.ts';
 import { brokerNames, planKafka } from '../parts/kafka.ts';
@@ -27,7 +27,7 @@ export interface SystemParts {
 
 const MIN_INSYNC_REPLICAS = { 0: 0, 1: 1, 3: 2 } as const;
 
-/** Returns the plan of a system. The servers of its data come first, so that they start first and end last. */
+/** Returns the plan of a system. The servers that hold its data come first, so that they start first and end last. */
 export function planSystem(config: LocalConfig, parts: SystemParts): Plan {
   const { shape, servers, kafka, redis, pgbouncer, prometheus } = parts;
   const urls = toUrls(parts);
@@ -79,6 +79,7 @@ export function processNames(shape: Shape): string[] {
   ];
 }
 
+/** Returns the URLs of the databases on their servers. The log is on Kafka when no server has it. */
 function toUrls({ servers, kafka }: SystemParts): Record<DatabaseName, string> {
   const brokers = (kafka?.nodes ?? []).map(({ port }) => `127.0.0.1:${port}`);
   return forEachDatabase((name) => {
@@ -87,16 +88,20 @@ function toUrls({ servers, kafka }: SystemParts): Record<DatabaseName, string> {
   });
 }
 
-function toLogVariables({ brokers }: Shape, urls: Plan['urls']): SystemAddresses['log'] {
-  if (brokers === 0) return { LOG_DATABASE_URL: urls.log };
+function toLogVariables(shape: Shape, urls: Plan['urls']): SystemAddresses['log'] {
+  const brokers = toBrokers(urls.log);
+  if (brokers === undefined) return { LOG_DATABASE_URL: urls.log };
   return {
-    KAFKA_BROKERS: urls.log.slice(KAFKA_SCHEME.length),
-    KAFKA_REPLICATION_FACTOR: String(brokers),
-    KAFKA_MIN_INSYNC_REPLICAS: String(MIN_INSYNC_REPLICAS[brokers]),
+    KAFKA_BROKERS: brokers,
+    KAFKA_REPLICATION_FACTOR: String(shape.brokers),
+    KAFKA_MIN_INSYNC_REPLICAS: String(MIN_INSYNC_REPLICAS[shape.brokers]),
   };
 }
 
-/** Names the database, or its pgbouncer. Statements have no names there, since Debian 12's pgbouncer is older than 1.21. */
+/**
+ * Returns the variables that name a service's database or its pgbouncer. Through pgbouncer, prepared statements have no
+ * names: pgbouncer carries named ones only since 1.21, and Debian 12 has an older one.
+ */
 function toDatabaseVariables(database: DatabaseName, urls: Plan['urls'], bouncer: PlannedProcess | undefined) {
   const variable = toUrlVariable(database);
   if (bouncer === undefined) return { [variable]: urls[database] };

@@ -8,18 +8,19 @@ import { readPlan } from './run-files.ts';
 import { toSeconds } from './steps.ts';
 
 const POLL_MS = 20;
-// For the supervisor itself, and for a process that is not in the plan.
+// The limit of the supervisor itself, and of a process that is not in the plan.
 const DEFAULT_LIMIT_MS = 15_000;
 
 /**
- * Ends everything that was started for this state folder. The services drain, callers before the services that they call;
- * the servers of the data end last. A process that exceeds its limit is killed. Returns whether anything was running.
+ * Ends everything that was started for this state folder. A service ends before the services that it calls, and the
+ * servers that hold the data end last. A process that has not ended within its limit is killed. Returns whether
+ * anything was running.
  */
 export async function takeDown(deps: LauncherDeps): Promise<boolean> {
   return await endProcesses(deps, findOwnProcesses(deps.stateDir));
 }
 
-/** Ends these processes. A supervisor among them ends its own processes first. Returns whether there were any. */
+/** Ends these processes, first a supervisor with all that it keeps. Returns whether there were any. */
 export async function endProcesses(deps: LauncherDeps, processes: readonly OwnProcess[]): Promise<boolean> {
   const plan = readPlan(deps.files);
   for (const supervisor of processes.filter(({ name }) => name === SUPERVISOR)) {
@@ -48,7 +49,7 @@ async function endSupervisor(deps: LauncherDeps, supervisor: OwnProcess, plan: P
     const isFamily = ({ pid, parentPid }: OwnProcess) => pid === supervisor.pid || parentPid === supervisor.pid;
     return inOrderOfEnd(plan, findOwnProcesses(stateDir).filter(isFamily));
   };
-  // Listed before the signal, so that a process that ends at once has its line too.
+  // They are listed before the signal is sent, so that a process that ends at once gets its line too.
   let running = findFamily();
   for (const name of ['SIGTERM', 'SIGCONT'] as const) signal(supervisor, name);
   while (running.length > 0 && clock.nowMs() - startedAtMs < limitMs) {
@@ -59,11 +60,11 @@ async function endSupervisor(deps: LauncherDeps, supervisor: OwnProcess, plan: P
     }
     running = next;
   }
-  // A living supervisor would restart the processes that are ended next.
+  // If the supervisor lived on, it would restart the processes that our caller ends next.
   if (running.length > 0) signal(supervisor, 'SIGKILL');
 }
 
-/** The process that started last comes first, and the supervisor comes last. */
+/** Sorts processes so that the one that started last comes first, and the supervisor comes last. */
 function inOrderOfEnd(plan: Plan | undefined, processes: readonly OwnProcess[]): OwnProcess[] {
   const placeOf = ({ name }: OwnProcess) => plan?.processes.findIndex((planned) => planned.name === name) ?? -1;
   return processes.toSorted((a, b) => placeOf(b) - placeOf(a));

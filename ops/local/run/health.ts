@@ -8,7 +8,7 @@ import type { PlannedProcess } from '../plan/plan.ts';
 /** Why a process is not ready, in a few words; undefined when it is ready. */
 export type Fault = string | undefined;
 
-/** Short, because the answer is asked for again and again. */
+/** It is short, because a caller that waits for a process asks again and again. */
 const ANSWER_LIMIT_MS = 1500;
 
 /** Looks at a process and asks it whether it is ready. */
@@ -16,7 +16,7 @@ export async function findFault(planned: PlannedProcess, own: OwnProcess | undef
   return findVisibleFault(planned, own) ?? (await askReadiness(planned.readyUrl, ANSWER_LIMIT_MS));
 }
 
-/** Looks at a process without asking it. The process itself must listen, since another program may use its port. */
+/** Looks at a process without asking it. It must listen on its ports itself, since another program could hold them. */
 export function findVisibleFault(planned: PlannedProcess, own: OwnProcess | undefined): Fault {
   if (own === undefined) return 'not running';
   if (own.state === 'T') return `stopped by a signal (kill -CONT ${own.pid} continues it)`;
@@ -24,7 +24,7 @@ export function findVisibleFault(planned: PlannedProcess, own: OwnProcess | unde
   return silent && `does not listen on its ${silent.purpose} port ${silent.port} yet`;
 }
 
-/** Asks the server at a URL in its own protocol: HTTP, Redis, PostgreSQL or Kafka. */
+/** Asks the server at this URL whether it is ready, in its own protocol: HTTP, Redis, PostgreSQL or Kafka. */
 export async function askReadiness(url: string, limitMs: number): Promise<Fault> {
   const { protocol, port, searchParams } = new URL(url);
   if (protocol === 'postgres:') return await askDatabase(url, limitMs);
@@ -42,8 +42,17 @@ export async function askReadiness(url: string, limitMs: number): Promise<Fault>
   }
 }
 
-/** Asks a PostgreSQL, or the pgbouncer in front of one. */
 async function askDatabase(url: string, limitMs: number): Promise<Fault> {
+  try {
+    await queryOnce(url, limitMs, 'select 1');
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : 'does not answer';
+  }
+}
+
+/** Returns the rows of one query on a connection of its own, to a PostgreSQL or to the pgbouncer in front of one. */
+export async function queryOnce(url: string, limitMs: number, text: string) {
   await using db = openDb({
     url,
     applicationName: 'health',
@@ -52,10 +61,5 @@ async function askDatabase(url: string, limitMs: number): Promise<Fault> {
     answerTimeoutMs: limitMs,
     namedStatements: false,
   });
-  try {
-    await db.query('select 1');
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message : 'does not answer';
-  }
+  return (await db.query(text)).rows;
 }

@@ -15,7 +15,7 @@ function openFolder() {
 const lock = (path: string, waitLimitMs: number, waited: string[] = []) =>
   takeLock(systemClock, { path, purpose: 'just test', waitLimitMs, onWait: (holder) => waited.push(holder) });
 
-test('a second holder waits, and is told for whom', async () => {
+test('who wants a lock that is held waits, and is told the name of the holder', async () => {
   using folder = openFolder();
   const first = await lock(folder.path, 0);
   const waited: string[] = [];

@@ -6,19 +6,20 @@ import { AppError } from '@tally/platform/errors';
 
 interface LockOptions {
   readonly path: string;
-  /** The command that takes the lock, for those that wait: `just up`. */
+  /** The command that takes the lock, such as `just up`. It is named to the commands that wait. */
   readonly purpose: string;
-  /** Maximum wait for another holder. */
+  /** How long to wait while another process holds the lock. */
   readonly waitLimitMs: number;
-  /** Called once when another command holds the lock. */
+  /** Called once, with the name of the holder, if the lock is not free. */
   readonly onWait: (holder: string) => void;
 }
 
 const POLL_MS = 100;
 
 /**
- * Takes a lock that one process on this machine can hold. It is SQLite's exclusive lock on an empty database, so the kernel
- * releases it as soon as its holder ends, even by SIGKILL. Throws an AppError when the wait is too long.
+ * Takes a lock that only one process on this machine can hold. It is SQLite's exclusive lock on an empty database,
+ * which the kernel releases as soon as the holder ends, even by SIGKILL. Throws an AppError when the lock is not free
+ * in time.
  */
 export async function takeLock(clock: Clock, options: LockOptions): Promise<Disposable> {
   const untilMs = clock.nowMs() + options.waitLimitMs;

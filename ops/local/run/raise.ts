@@ -14,8 +14,8 @@ import { type State, toLauncherDeps } from '../state.ts';
 import { bringUp, lockState } from './launcher.ts';
 
 /**
- * Brings the system up, whatever state it is in, and returns its plan. Without a shape, a state folder keeps its own, and a
- * new one becomes light. `write` gets the lines of the steps.
+ * Brings the system up, whatever state it is in, and returns its plan. If no shape is asked for, it is that of the
+ * state folder, or `light` in a new folder. `write` gets the lines that tell what is done.
  */
 export async function raiseSystem(
   state: State,

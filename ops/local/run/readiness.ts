@@ -2,8 +2,8 @@ import { sleep } from '@tally/platform/concurrency';
 import { AppError } from '@tally/platform/errors';
 
 import { readLastLines } from '../machine/log-file.ts';
-import { type OwnProcess, findOwnProcesses } from '../machine/processes.ts';
-import type { Plan, PlannedProcess } from '../plan/plan.ts';
+import { findOwnProcesses } from '../machine/processes.ts';
+import { type PlannedProcess, findPlanned } from '../plan/plan.ts';
 import { findFault } from './health.ts';
 import type { LauncherDeps } from './launcher-deps.ts';
 import { readKeepings } from './run-files.ts';
@@ -15,26 +15,27 @@ const MAX_FAILED_STARTS = 3;
 const SHOWN_LOG_LINES = 10;
 
 /**
- * Waits until every process of the plan is ready, and prints a line for each that is not in `announced`. Throws an
- * AppError with the last lines of its log when a process is not ready in time, or has ended three times meanwhile.
+ * Waits until all of these processes are ready. Prints a line for each when it is ready, unless `announced` has its
+ * name. Throws an AppError with the last lines of a process's log when the process is not ready within a minute, or has
+ * ended three times while this function waited.
  */
 export async function waitUntilReady(
-  { clock, steps, files }: LauncherDeps,
-  plan: Plan,
+  { clock, steps, files, stateDir }: LauncherDeps,
+  processes: readonly PlannedProcess[],
   announced: readonly string[] = [],
 ): Promise<void> {
   const untilMs = clock.nowMs() + READY_LIMIT_MS;
   const before = readKeepings(files);
-  let pending = plan.processes;
+  let pending = processes;
   while (pending.length > 0) {
-    const own = findOwnProcesses(plan.stateDir);
+    const own = findOwnProcesses(stateDir);
     const faults = await Promise.all(pending.map((planned) => findFault(planned, findPlanned(own, planned))));
     const keepings = readKeepings(files);
     for (const [index, planned] of pending.entries()) {
       const fault = faults[index];
       const failures = restartsOf(keepings, planned) - restartsOf(before, planned);
       if (fault !== undefined && failures >= MAX_FAILED_STARTS) {
-        const { lastEnd } = findKeeping(keepings, planned) ?? {};
+        const { lastEnd } = findPlanned(keepings, planned) ?? {};
         throw doesNotStart(planned, `ended ${failures} times, last with ${lastEnd}`);
       }
       if (fault !== undefined && clock.nowMs() >= untilMs) {
@@ -49,22 +50,13 @@ export async function waitUntilReady(
   }
 }
 
-/** Returns the living process of this plan, not one that was started from an earlier configuration. */
-export function findPlanned(own: readonly OwnProcess[], planned: PlannedProcess): OwnProcess | undefined {
-  return own.find(({ name, fingerprint }) => name === planned.name && fingerprint === planned.fingerprint);
-}
-
-export function findKeeping(keepings: readonly Keeping[], planned: PlannedProcess): Keeping | undefined {
-  return keepings.find(({ name, fingerprint }) => name === planned.name && fingerprint === planned.fingerprint);
-}
-
-/** `gRPC 8083, admin 8081` */
+/** Returns the ports of a process in words: `gRPC 8083, admin 8081`. */
 export function describePorts({ ports }: PlannedProcess): string {
   return ports.map(({ port, purpose }) => `${purpose} ${port}`).join(', ');
 }
 
 const restartsOf = (keepings: readonly Keeping[], planned: PlannedProcess) =>
-  findKeeping(keepings, planned)?.restarts ?? 0;
+  findPlanned(keepings, planned)?.restarts ?? 0;
 
 function doesNotStart({ name, logPath }: PlannedProcess, what: string): AppError {
   const lines = readLastLines(logPath, SHOWN_LOG_LINES).map((line) => `  ${line}`);

@@ -12,7 +12,7 @@ export interface RunFiles {
   readonly logs: string;
   /** The plan. `up` writes it, and the supervisor follows it. */
   readonly plan: string;
-  /** What the supervisor knows of the processes. */
+  /** What the supervisor knows of each process that it keeps running. */
   readonly keepings: string;
   readonly lock: string;
   /** The shape in which the data was created. */
@@ -36,50 +36,41 @@ export function toRunFiles(stateDir: string): RunFiles {
   };
 }
 
-/** Throws an AppError unless the folder is ours or does not exist. Only the user who started a system may act on it. */
+/** Throws an AppError when the folder belongs to another user. Only the user who started a system may act on it. */
 export function requireOwn(dir: string): void {
   const uid = statSync(dir, { throwIfNoEntry: false })?.uid;
   if (uid === undefined || uid === process.getuid?.()) return;
   throw new AppError(
     'failed-precondition',
-    `${dir} belongs to user id ${uid}, so the system here is theirs: run this command as that user, or remove the folder.`,
+    `${dir} belongs to user id ${uid}, who started the system here: ` +
+      'run this command as that user, or remove the folder.',
   );
 }
 
 /** Returns the plan of the last `up`; undefined before the first one, or when an earlier version wrote it. */
 export function readPlan(files: RunFiles): Plan | undefined {
-  const text = readPlanText(files);
-  const plan = text === undefined ? undefined : parsePlan(text);
+  const plan = readJson(files.plan) as Plan | undefined;
   return plan?.urls === undefined ? undefined : plan;
 }
 
-export function readPlanText({ plan }: RunFiles): string | undefined {
-  return readText(plan);
-}
-
-export function parsePlan(text: string): Plan {
-  return JSON.parse(text) as Plan;
-}
-
 export function writePlan({ plan }: RunFiles, next: Plan): void {
-  replaceFile(plan, JSON.stringify(next, null, 2));
+  replaceJson(plan, next);
 }
 
 export function readKeepings({ keepings }: RunFiles): readonly Keeping[] {
-  const text = readText(keepings);
-  return text === undefined ? [] : (JSON.parse(text) as readonly Keeping[]);
+  return (readJson(keepings) as readonly Keeping[] | undefined) ?? [];
 }
 
 export function writeKeepings({ keepings }: RunFiles, next: readonly Keeping[]): void {
-  replaceFile(keepings, JSON.stringify(next, null, 2));
+  replaceJson(keepings, next);
 }
 
-function readText(path: string): string | undefined {
-  return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+function readJson(path: string): unknown {
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
 }
 
 // A reader sees the old text or the new one, never a part of it. Only the owner may read it, since URLs hold passwords.
-function replaceFile(path: string, text: string): void {
-  writeFileSync(`${path}.part`, text, { mode: 0o600 });
+function replaceJson(path: string, value: unknown): void {
+  writeFileSync(`${path}.part`, JSON.stringify(value, null, 2), { mode: 0o600 });
   renameSync(`${path}.part`, path);
 }

@@ -2,7 +2,7 @@ import type { Clock } from '@tally/platform/concurrency';
 
 /** Prints what a command does, one line for each step. */
 export interface Steps {
-  /** Prints the name, runs the step, and completes the line with the outcome that it returns and the time that it took. */
+  /** Prints the name, runs the step, and completes the line with the outcome that the step returns and its duration. */
   run(name: string, work: () => Promise<string>): Promise<void>;
   /** Prints a line. */
   say(name: string, text: string): void;
@@ -34,7 +34,7 @@ export function createSteps(clock: Clock, write: (text: string) => void): Steps 
   };
 }
 
-/** `1.2 s` */
+/** Returns a duration in words: `1.2 s`. */
 export function toSeconds(durationMs: number): string {
   return `${(durationMs / 1000).toFixed(1)} s`;
 }

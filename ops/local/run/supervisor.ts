@@ -1,7 +1,7 @@
 import { type Clock, sleep } from '@tally/platform/concurrency';
 import type { Log } from '@tally/platform/telemetry';
 
-import { type Plan, type PlannedProcess, groupInstances } from '../plan/plan.ts';
+import { type Plan, type PlannedProcess, findPlanned, groupInstances } from '../plan/plan.ts';
 
 /** A process that the supervisor started. */
 export interface Child {
@@ -24,7 +24,7 @@ interface SupervisorDeps {
 export interface Keeping {
   readonly name: string;
   readonly fingerprint: string;
-  /** How often it was restarted after it had ended by itself. */
+  /** How often it ended by itself. A restart follows each time. */
   readonly restarts: number;
   /** How it ended last: `exit code 1`, `SIGKILL`. */
   readonly lastEnd: string | undefined;
@@ -49,10 +49,10 @@ interface Keeper {
 
 const FIRST_BACKOFF_MS = 200;
 const MAX_BACKOFF_MS = 10_000;
-/** A process that ran this long ended for a new reason, so its back-off begins again. */
+/** When a process that ran for this long ends, the cause is taken to be a new one, and its back-off begins again. */
 const STABLE_MS = 30_000;
 
-/** Returns the pause before the start after this many failures in a row. It doubles up to a limit, without end. */
+/** Returns the pause before the next start, after this many failures in a row. It doubles with each, up to a limit. */
 export function backoffMs(failures: number): number {
   return Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1));
 }
@@ -71,9 +71,7 @@ export function createSupervisor(deps: SupervisorDeps): Supervisor {
 
   return {
     async follow(plan) {
-      const isPlanned = ({ planned }: Keeper) =>
-        plan.processes.some(({ name, fingerprint }) => name === planned.name && fingerprint === planned.fingerprint);
-      await endAll(keepers.filter((keeper) => !isPlanned(keeper)));
+      await endAll(keepers.filter(({ planned }) => findPlanned(plan.processes, planned) === undefined));
       keepers = plan.processes.map(
         (planned) => keepers.find((keeper) => keeper.name === planned.name) ?? startKeeper(deps, plan, planned, report),
       );
@@ -108,6 +106,7 @@ function startKeeper(deps: SupervisorDeps, plan: Plan, planned: PlannedProcess, 
       log('warn', { end: lastEnd, delayMs }, 'the process ended by itself and is restarted');
       restarts += 1;
       report();
+      // While it is held, the pause begins again each time that it has passed.
       do await sleep(clock, delayMs, stopping.signal).catch(() => {});
       while (isHeld && !stopping.signal.aborted);
     }
@@ -129,7 +128,10 @@ function startKeeper(deps: SupervisorDeps, plan: Plan, planned: PlannedProcess, 
   };
 }
 
-/** Starts a process and waits until it ends. On abort it gets its stop signal, and SIGKILL after its limit. */
+/**
+ * Starts a process, waits until it has ended, and returns how it ended. When `signal` aborts, the process gets its stop
+ * signal, and SIGKILL when it has not ended within its limit.
+ */
 async function runOnce(
   { clock, log, spawn }: SupervisorDeps,
   plan: Plan,
@@ -147,7 +149,7 @@ async function runOnce(
   let cancelKill = () => {};
   const onAbort = () => {
     child.kill(planned.stopSignal ?? 'SIGTERM');
-    // A stopped process handles the signal only after it continues.
+    // A process that is stopped (state T) handles the signal only when it continues.
     child.kill('SIGCONT');
     cancelKill = clock.schedule(planned.stopLimitMs, () => {
       log.warn(
