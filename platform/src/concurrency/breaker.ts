@@ -77,7 +77,7 @@ export function createBreaker({ clock, judge, onChange }: BreakerDeps, limits: B
 
   function check(): void {
     const leftMs = openUntilMs - clock.nowMs();
-    // More than openMs can only be left when the clock was set back, which must not keep the breaker open.
+    // If more than openMs is left, the clock was set back. That must not keep the breaker open.
     if (state === 'open' && (leftMs <= 0 || leftMs > limits.openMs)) on('waited');
     if (state === 'open') throw new BreakerOpenError(leftMs);
     if (isProbing) throw new BreakerOpenError(limits.openMs);

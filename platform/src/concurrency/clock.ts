@@ -1,10 +1,10 @@
 /** Time as a dependency, so that a test or a simulation can control it. */
 export interface Clock {
-  /** Returns the milliseconds since the epoch. The clock of the machine may be set, even back. */
+  /** Returns the milliseconds since the epoch. Somebody may set this clock forward or back. */
   nowMs(): number;
   /** Returns the milliseconds since some fixed moment. Nobody sets this clock; it may stop while the machine sleeps. */
   monotonicMs(): number;
-  /** Runs `work` once, after `delayMs`. Returns a function that cancels it, and does nothing after the run. */
+  /** Runs `work` once, after `delayMs`. Returns a function that cancels the run, unless it has begun already. */
   schedule(delayMs: number, work: () => void): () => void;
 }
 

@@ -13,7 +13,7 @@ export interface EveryDeps {
 interface EveryOptions {
   /** Milliseconds between two runs. They vary at random by up to a tenth, so that instances drift apart. */
   readonly intervalMs: number;
-  /** Milliseconds after a run in which no other begins, even when `wake` is called or work is left. 0 by default. */
+  /** Shortest pause after a run, in milliseconds. It holds even if `wake` is called or work is left. 0 by default. */
   readonly minPauseMs?: number;
 }
 

@@ -11,8 +11,9 @@ export interface Flight {
 /** Runs work at most once at a time for each key. */
 interface SingleFlight<K, V> {
   /**
-   * Runs `work`, or joins the run of the same key that is in progress. When `signal` aborts, this caller stops waiting
-   * with its reason; the others go on. A failure reaches all callers that wait; the next caller starts a new run.
+   * Runs `work`, or joins the run of the same key that is in progress. When `signal` aborts, this call rejects with the
+   * signal's reason, and other callers keep waiting. When the run fails, all callers that wait get its error, and the
+   * next caller starts a new run.
    */
   run(key: K, work: (flight: Flight) => Promise<V>, signal?: AbortSignal): Promise<V>;
 }

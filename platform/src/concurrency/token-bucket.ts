@@ -37,9 +37,9 @@ interface TokenBucketLimits {
  * I.371), with a queue.
  *
  * Tokens are due at points in time that are an interval of 1 / rate apart. A timer that fires late delays its own
- * token. It does not delay the following ones if it is late by at most a quarter of the interval; otherwise a busy
- * process would hand out less than its rate. With a burst of 1, any window of one second therefore has at most rate + 1
- * tokens, and waiting callers get the full rate.
+ * token. If it is late by at most a quarter of the interval, it does not delay the following tokens, because a busy
+ * process would otherwise hand out less than its rate. If it is later, the excess delays them too. With a burst of 1,
+ * any window of one second therefore has at most rate + 1 tokens, and waiting callers get the full rate.
  */
 export function createTokenBucket(clock: Clock, { ratePerSecond, burst, maxWaiting }: TokenBucketLimits): TokenBucket {
   const intervalMs = 1000 / ratePerSecond;

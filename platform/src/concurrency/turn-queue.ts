@@ -29,7 +29,7 @@ export interface Reservation {
 interface TurnQueueLimits {
   /** Maximum number of callers that wait. Further callers are refused. */
   readonly maxWaiting: number;
-  /** A reserved turn that nobody took this long after it was due is discarded, and a new one is reserved. */
+  /** Milliseconds for which a due turn is kept. If nobody takes it by then, it is discarded and another is reserved. */
   readonly maxLateMs: number;
 }
 

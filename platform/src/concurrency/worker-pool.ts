@@ -180,8 +180,8 @@ function startCall<T, R>(
    * run.
    *
    * Aborted once: `stop.signal.aborted` says whether the call has failed. It is true before a listener of the work
-   * runs, so an error that a listener causes is not the first one. The items are dropped before, because a listener may
-   * call `map`, and they must not take its room in the queue.
+   * runs, so an error that a listener causes is not the first one. The waiting items are dropped before the abort,
+   * because a listener may call `map`, and the new items need the places of the dropped ones in the queue.
    */
   const fail = (error: unknown) => {
     if (stop.signal.aborted) return;

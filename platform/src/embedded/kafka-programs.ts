@@ -56,8 +56,8 @@ function areJarsFetched(pom: string, dir: string): boolean {
 }
 
 /**
- * Downloads the jars. Maven writes into a temporary folder, which is renamed then, because another process may do the
- * same at the same moment.
+ * Downloads the jars. Maven writes into a temporary folder, which is renamed at the end, because another process may
+ * download them at the same moment.
  */
 async function fetchJars(maven: Program, pom: string, dir: string): Promise<void> {
   const temporary = join(dir, `jars.${randomUUID().slice(0, 8)}`);
@@ -80,7 +80,8 @@ async function fetchJars(maven: Program, pom: string, dir: string): Promise<void
 }
 
 /**
- * Starts a broker and stops it, because it writes the archive when it ends. Without one, Kafka only starts more slowly.
+ * Makes the archive of classes: starts a broker and stops it, because a broker writes the archive when it ends. Without
+ * the archive, brokers still start, only more slowly.
  */
 async function makeArchive(programs: KafkaPrograms, dir: string): Promise<void> {
   const temporary = join(dir, `making.${randomUUID().slice(0, 8)}`);

@@ -59,7 +59,7 @@ export const POSTGRES_ENV: Readonly<Record<string, string>> = { LANG: 'C.UTF-8' 
 
 const MAJOR_VERSION = '18';
 
-// They suit a small machine that runs much else. fsync stays on unless a caller's settings turn it off.
+// These settings suit a small machine that runs much else. fsync stays on unless a caller's settings turn it off.
 const SETTINGS = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
@@ -89,7 +89,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
     async kill() {
       const children = listChildren(server.pid);
       await server.kill();
-      // The children notice the end of their parent only after a moment, and a new server does not start before.
+      // The children notice the end of their parent only after a moment, and no new server starts while they run.
       for (const child of children) await hasEnded(child, POSTGRES.stopLimitMs);
       // Another process may get the pid in this file, and the next server would take it for the old server.
       rmSync(join(toDataDir(dir), 'postmaster.pid'), { force: true });
@@ -210,7 +210,7 @@ function requireVersion(data: string): void {
   const version = readFileSync(join(data, 'PG_VERSION'), 'utf8').trim();
   if (version !== MAJOR_VERSION) {
     const fault = `${data} was created by PostgreSQL ${version}, and this is PostgreSQL ${MAJOR_VERSION}`;
-    const message = `${fault}: move it away, or dump it there and load it here`;
+    const message = `${fault}: move it away, or dump it with version ${version} and load the dump here`;
     throw new AppError('failed-precondition', message);
   }
 }

@@ -74,7 +74,7 @@ export function launchServer(
 
 /**
  * Waits until `isReady` returns true. An error that `isReady` throws counts as false. Throws an AppError `unavailable`
- * if one of the servers ends first, for the reason that `explainEnd` returns, or if the start limit passes.
+ * if one of the servers ends first, with the reason that `explainEnd` returns, or if the start limit passes.
  */
 export async function untilReady(
   { name, startLimitMs }: ServerKind,

@@ -34,7 +34,7 @@ export async function callHandler(
   }
 }
 
-/** Throws the error that `toRefusal` returns when the value of an event exceeds MAX_VALUE_BYTES. */
+/** Throws a refusal (see `toRefusal`) if the value of an event exceeds MAX_VALUE_BYTES. */
 export function requireValueSize({ value }: NewEvent, batchSize: number): void {
   if (value.length <= MAX_VALUE_BYTES) return;
   throw toRefusal(`the value has ${value.length} bytes; the limit is ${MAX_VALUE_BYTES}`, batchSize);

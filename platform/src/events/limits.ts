@@ -11,7 +11,8 @@ const MIN_RETRY_PAUSE_MS = 100;
 const MAX_RETRY_PAUSE_MS = 5_000;
 
 /**
- * Returns the pause before a failed handler is called again: from 100 ms to 5 s, by the number of failures in a row.
+ * Returns the pause before a failed handler is called again: `backoffMs` with 100 ms after the first failure in a row,
+ * and at most 5 s.
  */
 export function retryPauseMs(failures: number, random: () => number): number {
   return backoffMs(failures, MIN_RETRY_PAUSE_MS, MAX_RETRY_PAUSE_MS, random);

@@ -11,10 +11,11 @@ const FIRST_ATTEMPT_LIMIT_MS = 1_000;
 const RETRY_INTERVAL_MS = 2_000;
 
 /**
- * Creates the topics and returns the log. When the log is unavailable, this takes at most a second: the topics are then
- * created in the background, and publishing to one that is still missing throws `unavailable`. Throws
- * `failed-precondition` when the log answers within that second that a topic exists with other settings. A later answer
- * of this kind goes to `onError`, like all failures in the background, and the topic counts as missing.
+ * Creates the topics and returns the log, within a second even if the log is unavailable. Topics that are missing then
+ * are created in the background, and publishing to one of them throws `unavailable` until it exists.
+ *
+ * Throws `failed-precondition` if the log answers within that second that a topic exists with other settings. If it
+ * answers so later, the error goes to `onError`, like every failure in the background, and the topic stays missing.
  */
 export async function withTopics(
   { clock, onError }: Pick<EveryDeps, 'clock' | 'onError'>,

@@ -3,8 +3,9 @@ import type { ClientInterceptor } from './client-interceptor.ts';
 import { Code, RpcError } from './rpc-error.ts';
 
 /**
- * Fails calls at once with BreakerOpenError while the breaker is open. List it before an interceptor that lets calls
- * wait, such as `limit`, and list `watch` after that one: it tells the breaker the outcome of the calls.
+ * Fails calls at once with BreakerOpenError while the breaker is open. List it before the interceptors that let calls
+ * wait, such as `limit`, so that a call that would fail does not wait first. List `watch`, which tells the breaker the
+ * outcome of the calls, after them.
  */
 export function refuseWhileOpen(breaker: Breaker): ClientInterceptor {
   return (next) => async (request, options) => {

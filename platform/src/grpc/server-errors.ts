@@ -12,8 +12,8 @@ export class InternalError extends Error {
  * Translates every error to AppError or InternalError. An AppError stays as it is. A failed call to a dependency
  * becomes `unavailable`. Any other error is logged with its stack and becomes InternalError.
  *
- * When the call's signal has aborted, every error becomes `deadline-exceeded` or `cancelled`, apart from an AppError of
- * a kind other than `unavailable`.
+ * After the call's signal has aborted, an AppError still stays as it is, unless it is `unavailable`. Every other error
+ * becomes `deadline-exceeded` or `cancelled`, and is not logged here.
  */
 export function errors(log: Log, nowMs: () => number): Interceptor {
   return (next, method) => async (request, call) => {

@@ -8,9 +8,10 @@ import { toStatus, toTrailers } from './status.ts';
   in the metrics nor in the log. Two of these answers are INTERNAL although the caller is at fault. `mendStatus`
   corrects them.
 
-  Others stay as they are because gRPC specifies them: RESOURCE_EXHAUSTED above the size limit (before or after
-  decompression), and UNIMPLEMENTED for an unknown encoding and for no message or several. One stays because only
-  grpc-js could correct it: it counts a timeout in 32 bits, so a call with a timeout of 25 to 49 days ends at once.
+  Others stay as they are because gRPC specifies them: RESOURCE_EXHAUSTED for a message above the size limit (before or
+  after decompression), and UNIMPLEMENTED for an unknown encoding and for a call that sends no message or more than one.
+  One answer stays because only grpc-js could correct it: grpc-js counts a timeout in 32 bits, so a call with a timeout
+  of 25 to 49 days ends at once.
 */
 type PartialStatus = Parameters<grpc.ServerInterceptingCallInterface['sendStatus']>[0];
 

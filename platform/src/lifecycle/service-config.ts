@@ -32,7 +32,7 @@ export function readServiceConfig(reader: ConfigReader, name: string, ports: Def
     name,
     mode: reader.oneOf(
       'TALLY_MODE',
-      'Whether the service refuses to start while the clock of its database is shifted (production).',
+      'In production, the service refuses to start while the clock of its database is shifted.',
       ['production', 'development'],
       'production',
     ),

@@ -2,8 +2,8 @@ import pg from 'pg';
 
 /**
  * Timeouts of the role `tally`, so that a suspended instance cannot hold a lock for long. Each is longer than the one
- * before: the holder of a lock times out before those who wait for the lock. The first three do not run while a
- * pipelined flush is incomplete; transaction_timeout does.
+ * before: the holder of a lock times out before those who wait for the lock. While a client has sent only a part of its
+ * pipelined statements, transaction_timeout runs, and the first three do not.
  */
 export const ROLE_TIMEOUTS = {
   idle_in_transaction_session_timeout: '1s',

@@ -20,9 +20,9 @@ export type { QueryResult, Queryable, Transaction, TransactionOptions } from './
 /**
  * A pool of pipelined connections: queries that are started together are sent in one flush.
  *
- * Results have int8 as bigint. A database that cannot be reached or does not answer in time is AppError `unavailable`,
- * with the driver's error as its cause, which `failureOf` classifies. Disposing the pool closes its connections when
- * their queries have ended.
+ * An int8 in a result is a bigint. A query throws AppError `unavailable` when the database cannot be reached or does
+ * not answer in time. Its cause is the driver's error, which `failureOf` classifies. Disposing the pool closes its
+ * connections when their queries have ended.
  */
 export interface Db extends Queryable, AsyncDisposable {
   /** Returns a pool whose queries each end after `timeoutMs`, or at the role's own limit if that is shorter. */
@@ -132,8 +132,9 @@ export function createDb(pool: Pool, toStatement: ToStatement): Db {
 }
 
 /**
- * Opens a socket that sends everything written in one turn of the event loop in one system call. The driver writes each
- * statement by itself. One of the services answered a twelfth more calls a second with it.
+ * Opens a socket that collects what is written during one turn of the event loop and sends it in one system call. The
+ * driver writes each statement separately, and a plain socket makes a system call for each. With this socket, one of
+ * the services answered a twelfth more calls a second.
  */
 function openSocket(): Socket {
   const socket = new Socket();

@@ -3,7 +3,8 @@ import type pg from 'pg';
 /** Turns a query into what the driver sends. */
 export type ToStatement = (text: string, values?: any[]) => pg.QueryConfig;
 
-// Queries that spread a list have a text for each length of the list. Texts above this number are sent without a name.
+// A query that takes each element of a list as a parameter has another text for each length of the list, so there may
+// be very many texts. Once this many texts have a name, further ones are sent without one.
 const MAX_NAMED_STATEMENTS = 256;
 
 /**

@@ -26,7 +26,7 @@ export interface Transaction extends Queryable {
 
 /** Options of a transaction. */
 export interface TransactionOptions {
-  /** Milliseconds that the caller has left. If it is less than the role's statement_timeout, it replaces that. */
+  /** Milliseconds that the caller has left. They replace the role's statement_timeout if that is longer. */
   readonly timeoutMs?: number;
   /** Reads everything from one snapshot: REPEATABLE READ, READ ONLY. */
   readonly snapshot?: boolean;

@@ -4,7 +4,7 @@ import { DEFAULT_MAX_BATCH_EVENTS, retryPauseMs } from '../limits.ts';
 import type { LoggedEvent, SubscribeOptions } from '../port.ts';
 import type { FetchedRecords, PartitionOffset } from './topic-client.ts';
 
-/** A partition from its assignment to its revocation. */
+/** The state of a partition between its assignment and its revocation. */
 export interface AssignedPartition {
   readonly partition: number;
   /** The offset to fetch next. */
@@ -64,7 +64,10 @@ const MAX_BUFFERED_BYTES = 1024 * 1024;
 export function createAssignedPartitions(deps: AssignedPartitionsDeps, options: SubscribeOptions): AssignedPartitions {
   const { maxBatchEvents = DEFAULT_MAX_BATCH_EVENTS } = options;
   const current = new Map<number, AssignedPartition>();
-  /** Running handlers by partition. A partition that is assigned again waits for the handler of its last assignment. */
+  /**
+   * Running handlers by partition. They may outlive the assignment of their partition. When the partition is assigned
+   * again, its next handler starts only after the old one has ended.
+   */
   const running = new Map<number, Promise<void>>();
   let isDraining = false;
   let notifyRoom = () => {};
@@ -105,7 +108,8 @@ export function createAssignedPartitions(deps: AssignedPartitionsDeps, options: 
     append(assigned, { events, fetchOffset, nextOffset }) {
       // After a change of leader, fetches from the old and the new one may both bring the same records.
       if (fetchOffset !== assigned.fetchOffset) return;
-      // Offsets without events, such as transaction markers, count as handled once everything before them is.
+      // Some offsets hold no event, such as that of a transaction marker. They count as handled as soon as all events
+      // before them have been handled.
       if (events.length === 0 && assigned.buffer.length === 0) assigned.handledOffset = nextOffset;
       assigned.buffer.push(...events);
       assigned.fetchOffset = nextOffset;

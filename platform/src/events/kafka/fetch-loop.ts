@@ -15,7 +15,8 @@ interface FetchLoop {
 }
 
 const MAX_WAIT_MS = 500;
-// A fetch leaves out the partitions without room. They can be fetched only when it has ended, so it must not wait long.
+// While a fetch waits for records, a partition that gets room again cannot be fetched from the same broker. So a fetch
+// that leaves out partitions without room must not wait long.
 const MAX_WAIT_WITH_FULL_BUFFER_MS = 25;
 const FAILURE_PAUSE_MS = 200;
 

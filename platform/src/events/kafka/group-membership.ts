@@ -103,8 +103,8 @@ export function createGroupMembership(
       await withTimeout(clock, JOIN_REQUESTS * limits.sessionMs, `joining group ${group}`, consumer.joinGroup({}));
     },
     isCurrent: () => answeredRequestAge() <= limits.maxHeartbeatAgeMs,
-    // A join is answered late when the group waits for a dead member. Then the membership is not current, because the
-    // request is old, but not silent either, and the next heartbeat makes it current.
+    // The group answers a join late while it waits for a dead member. The membership is then not current, because the
+    // request was sent long ago, but it is not silent either: an answer came. The next heartbeat makes it current.
     isSilent: () => answerAge() > limits.maxHeartbeatAgeMs,
     async commit(offsets, limitMs) {
       const rows = offsets.map(({ partition, offset }) => ({ topic, partition, offset, leaderEpoch: -1 }));
@@ -135,7 +135,8 @@ function createConsumer(
     heartbeatInterval: heartbeatMs,
     heartbeatStallTimeout: sessionMs,
     autocommit: false,
-    // The client asks for this before each join and waits for it, which is the only chance to revoke partitions.
+    // The client calls this function before each join and waits for its result. Nothing else tells the member to give
+    // up its partitions before it joins again.
     protocolsMetadata: async () => {
       await beforeJoin();
       return Buffer.alloc(0);

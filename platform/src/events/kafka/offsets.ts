@@ -22,9 +22,9 @@ export async function commitHandled(
 }
 
 /**
- * Returns where to read partitions from: the committed offset, or the first one when the group never read the
- * partition. A committed offset that the partition no longer holds is reported to `onError`, and the first one is used
- * instead.
+ * Returns the offsets from which to read the partitions: the committed offset of each, or the first offset that the
+ * partition holds if the group never read it. A committed offset outside of what the partition holds is reported to
+ * `onError`, and the partition is read from its first offset instead.
  */
 export async function findStartOffsets(
   membership: GroupMembership,

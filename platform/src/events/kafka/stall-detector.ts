@@ -1,4 +1,4 @@
-// At an interval of 3 s between two looks, a partition is stalled after about 9 s.
+// With a look every 3 s, a partition counts as stalled 9 to 12 s after its last progress.
 const MAX_IDLE_LOOKS = 4;
 
 /** The progress of a partition at one moment. */

@@ -16,8 +16,8 @@
   read there. The fetch loop asks each broker for the partitions whose buffers have room. A partition with a full buffer
   is not fetched, which is the backpressure. Each partition has at most one handler running, on up to
   `maxBatchEvents` events. When the handler succeeds, the partition's handled offset advances, and every 200 ms the
-  session commits the handled offsets. When it fails, its events stay at the head of the buffer and are handled again
-  after a pause of 0.1 to 5 s. So a commit never covers an event that was not handled.
+  session commits the handled offsets. When the handler fails, its events stay at the head of the buffer and are handled
+  again after a pause, which grows up to 5 s. So a commit never covers an event that was not handled.
 
   Rebalance. When members come or go, the group asks all members to join again. The session first lets go of its
   partitions: it starts no more handlers, waits up to 2.5 s for running ones, aborts the signals of the rest, commits,
@@ -33,11 +33,13 @@
   Failure. The client's own recovery cannot be relied on: after a broker's outage some of its calls never settle. So
   every call has a time limit, and a session that fails is replaced as a whole. It fails when a commit, a join, or an
   offset request fails or takes too long, when the group does not answer for 5 s, when partitions were added to the
-  topic, and when a partition has unread records but brings none. A failed fetch only replaces the topic client. The
-  failed session stops as in a rebalance, but aborts its handlers at once, and leaves the group; after a pause of 0.1 to
-  2 s the next one joins. When it cannot leave the group within 15 s, its client might rejoin on its own and hold
-  partitions that nobody reads. Nothing in the process can prevent that, so `giveUp` is called, and the process must
-  exit.
+  topic, and when a partition has unread records but brings none. A failed fetch does not end the session: it only
+  replaces the topic client.
+
+  A failed session stops as in a rebalance, but aborts its handlers at once, and leaves the group. After a pause of 0.1
+  to 2 s the next session joins. When the failed session cannot leave the group within 15 s, its client might rejoin on
+  its own and hold partitions that nobody reads. Nothing in the process can prevent that, so `giveUp` is called, and the
+  process must exit.
 
   Closing. The session stops as in a rebalance, but its handlers get 10 s. Then it has 3 s to leave the group, which
   gives its partitions to others at once. When it cannot leave, they wait until its session of 6 s is over.
