@@ -10,8 +10,8 @@ export interface HotResult extends LoadResult {
 /** The results of all rounds, by the name of the load. */
 type HotResults = ReadonlyMap<string, readonly HotResult[]>;
 
-// Lowest acceptable ratios of orders a second to the best rate of the usual transaction, with 64 callers: alone, and
-// beside 64 payers.
+// Lowest acceptable ratios of Tally's orders a second to the best rate of the usual transaction. Both are for 64
+// callers: `alone` is without payers, and `beside` is with 64 payers next to them.
 const BUDGETS = { alone: 3.5, beside: 1.8 } as const;
 
 /** Prints the medians of the rounds next to the usual transaction, and whether the budgets hold. */

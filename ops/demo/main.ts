@@ -57,7 +57,7 @@ const command: Command = {
 async function play(state: State, plan: Plan): Promise<number> {
   const { urls } = plan;
   await using clients = openClients(plan);
-  // Nobody else uses user ids of this size, and each run gets others.
+  // Nobody else uses user ids of this size, and no two runs of the demo use the same ones.
   const firstUser = BigInt(Date.now() - 20_000 * MS_PER_DAY) * 1000n;
 
   await setStock(urls.loms);

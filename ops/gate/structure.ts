@@ -85,7 +85,7 @@ export function findBusinessWords(root: string): string[] {
 const README_LINES = 150;
 const README_COLUMNS = 120;
 
-/** Finds long lines in the README, and too many of them: it must be readable in one sitting. */
+/** Finds lines of the README that are too long, and a README of too many lines: it must be readable in one sitting. */
 export function findLongReadme(readme: string): string[] {
   const lines = readme.trimEnd().split('\n');
   const faults = lines.flatMap((line, i) =>

@@ -129,7 +129,10 @@ async function runBunTest(
   return code;
 }
 
-/** Prints the coverage. Returns false if it is too low and all tests ran: skipped ones would have covered more. */
+/**
+ * Prints the coverage and returns whether it is enough. If tests were skipped, returns true, because they would have
+ * covered more.
+ */
 function reportCoverage(reports: string, skippedCount: number): boolean {
   const lcov = (part: string) => join(reports, part, 'lcov.info');
   const verdicts = [

@@ -1,7 +1,7 @@
 import net from 'node:net';
 
 /*
-  Is loaded before the unit tests. It makes a test that opens a socket fail with a message that says so.
+  This file is loaded before the unit tests. It makes a test that opens a socket fail with a message that says so.
 */
 
 function refuse(): never {

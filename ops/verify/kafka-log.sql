@@ -1,6 +1,6 @@
 /* @name create tables */
--- The tables that the log has on PostgreSQL, for one transaction. The column first_offset, where a partition begins, is
--- added, because not all records of a partition are fetched.
+-- Creates the tables that the log has on PostgreSQL, for one transaction. The table partitions has one more column,
+-- first_offset, which says where a partition begins. The records cannot say that here, because not all are fetched.
 create temporary table partitions (
   topic        text    not null,
   partition    integer not null,

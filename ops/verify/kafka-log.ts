@@ -31,9 +31,9 @@ export async function openReaders(url: string): Promise<KafkaReaders> {
 }
 
 /**
- * A log on Kafka as it was at one moment. Its queries see only the records that were fetched, which copies them into
- * tables. This may happen at any later time, because records below the ends of the partitions do not change any more.
- * Fetching a record a second time does nothing.
+ * A log on Kafka as it was at one moment. To fetch a record is to copy it from Kafka into a table; queries see only the
+ * records that were fetched. Records may be fetched at any later time, because those below the ends of the partitions
+ * do not change any more. Fetching a record a second time does nothing.
  */
 export interface KafkaLog {
   /**
@@ -114,7 +114,7 @@ interface Range {
   readonly below: bigint;
 }
 
-/** Returns the ranges that hold all places which the rows name. Places that lie close together share a range. */
+/** Returns ranges that together hold every place that the rows name. Places that lie close together share a range. */
 function toRanges(json: string): (Range & { readonly partition: number })[] {
   // Offsets stay far below 2^53, so that a JavaScript number holds them exactly.
   const rows = JSON.parse(json) as { log_partition: number | null; log_offset: number | null }[];

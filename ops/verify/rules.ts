@@ -93,7 +93,7 @@ export const RULES: readonly Rule[] = [
   {
     name: 'paid in time',
     meaning:
-      'the deadline of an order is at most a day away, and the order expires unless it is paid or cancelled before',
+      'the deadline of an order is at most a day away, and the order expires unless it is paid or cancelled by then',
     over: 'orders',
     at: 'loms',
     query: query('paid in time'),
@@ -239,7 +239,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     name: 'checkouts are decided',
-    meaning: 'no checkout is open 30 s after the moment before which it had to be decided',
+    meaning: 'no checkout is still open 30 s after its decide_before, by which it had to be decided',
     over: 'system',
     at: 'cart',
     query: query('checkouts are decided'),
@@ -284,7 +284,7 @@ export const RULES: readonly Rule[] = [
     at: 'offsets',
     query: query('events are read'),
     broken: 'late',
-    advice: 'check with just status that the log and the service of the group (notifier: the notifier) run',
+    advice: 'check with just status that the log runs, and the service that reads it as this group',
     figure: ({ records }) => count(records, 'record'),
   },
   {

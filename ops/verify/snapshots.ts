@@ -6,10 +6,10 @@ import { type KafkaLog, type KafkaReaders, openReaders, takeKafkaLog } from './k
 import { bind } from './queries.ts';
 
 /**
- * The snapshots and their databases, in the order in which they are taken. The system goes on meanwhile, and this order
- * keeps it from raising false alarms. When a rule compares two databases, the one that the system writes last is read
- * first. Whatever it shows had been written to the other one before, and what happens between the two snapshots can
- * only add to the other one.
+ * The snapshots and their databases, in the order in which they are taken. The system keeps working meanwhile, and in
+ * another order verify would raise false alarms. When a rule compares two databases, the one that the system writes
+ * last is read first. Whatever the first snapshot shows was written to the other database even earlier, so the second
+ * snapshot shows it too. The second one may show more, because the system went on between the two.
  *
  * - `offsets` before `notifier`: a group commits an offset after the transaction that stored the events below it. So
  *   every event below a committed offset is among the notifications.
@@ -68,8 +68,8 @@ const SETTINGS = `
   set local plan_cache_mode = force_custom_plan`;
 
 /**
- * Takes all snapshots in their order, and resolves with the result of `work`, for which all of them are kept. `onTaken`
- * is awaited after each snapshot. Rejects before the first one when a database cannot be read.
+ * Takes all snapshots in their order, keeps them until `work` has ended, and resolves with its result. `onTaken` is
+ * awaited after each snapshot. If a database cannot be read, rejects before it takes any snapshot.
  */
 export async function withSnapshots<T>(
   urls: DatabaseUrls,
@@ -110,7 +110,7 @@ export async function withSnapshots<T>(
   return await takeFrom(0, {});
 }
 
-/** Takes a snapshot by the first query of a transaction, which also reads the clock. */
+/** Takes a snapshot, which begins with the first query of the transaction. That query also reads the clock. */
 async function takeSnapshot(
   tx: Transaction,
   database: DatabaseName,

@@ -16,7 +16,8 @@ interface Fact {
 
 export type Facts = Partial<Record<FactName, Fact>>;
 
-// What verify looks at without --full. The limit of orders is one for each kind, such as open, unpublished or newest.
+// How much verify looks at without --full. The limit of orders applies to each kind of order by itself: to open orders,
+// to those with unpublished events, to the newest ones, and so on.
 const MAX_RECENT_ORDERS = 10_000;
 const MAX_RECENT_CHECKOUTS = 10_000;
 const MAX_RECENT_DEAD = 10_000;
@@ -74,7 +75,7 @@ async function* recentOrders(loms: Snapshot, notifier: Snapshot): AsyncGenerator
   for (let start = 0; start < ids.length; start += CHUNK_ROWS) yield ids.slice(start, start + CHUNK_ROWS);
 }
 
-/** Every order id that loms or the notifier has, in ascending order. */
+/** Yields every order id that loms or the notifier has, in ascending order. */
 async function* allOrders(loms: Snapshot, notifier: Snapshot): AsyncGenerator<bigint[]> {
   for (let after = 0n; ;) {
     const [known, told] = await Promise.all([

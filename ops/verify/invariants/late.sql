@@ -60,7 +60,7 @@ select format('partition %s', r.partition) as id,
 
 /* @name nothing stays parked */
 select format('order %s version %s', order_id, version) as id,
-       format('%s is parked since %s, and waits for a version before it', status, received_at) as what
+       format('%s has been parked since %s; a version before it is missing', status, received_at) as what
   from notifications
  where state = 'parked'
    and received_at < :moment::timestamptz - interval '60 seconds'

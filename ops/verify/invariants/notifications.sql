@@ -6,7 +6,7 @@ select format('order %s version %s', e.order_id, e.version) as id,
        case when n.version is null
             then format('%s was read (partition %s, offset %s), but there is no notification', e.status,
                         e.log_partition, e.log_offset)
-            else format('%s is %s as %s', e.status, n.state, n.status)
+            else format('the event says %s; the notification is %s and says %s', e.status, n.state, n.status)
        end as what
   from json_to_recordset(:events) as e (order_id bigint, version integer, status text, log_partition integer,
                                         log_offset bigint)

@@ -36,7 +36,7 @@ select 'order ' || given.id,
     or o.status = 'new'
     or (o.version, o.status::text, o.cause::text) is distinct from (h.version, h.status, h.cause)
 union all
--- A refused order keeps the refusal, with which OrderCreate is refused again when it is repeated.
+-- A refused order keeps its refusal, because a repeated OrderCreate must be refused with the same one.
 select 'order ' || o.id,
        format('is %s because of %s, and its refusal is %s of order %s', o.status, o.cause,
               coalesce(o.refusal ->> 'reason', 'without a reason'),
@@ -52,7 +52,7 @@ select 'order ' || o.id,
 -- deadline lies within a day after the first event. An order that stops awaiting payment has expired if and only if its
 -- deadline had passed.
 select 'order ' || o.id as id,
-       format('was made at %s with the deadline %s; it is %s since %s (cause %s)', made.moment, o.pay_before,
+       format('was made at %s with the deadline %s; it has been %s since %s (cause %s)', made.moment, o.pay_before,
               coalesce(next.status, o.status), coalesce(next.moment, made.moment),
               coalesce(next.cause::text, 'none')) as what
   from json_to_recordset(:chosen) as given (id bigint)

@@ -15,7 +15,7 @@ interface SeedOptions {
 const REFUSAL = `jsonb_build_object('reason', 'INSUFFICIENT_STOCK', 'message', '',
                                     'values', jsonb_build_object('orderId', n::text))`;
 
-/** The statements that fill each database. history.sql is put in front of each of them, and has the tables it uses. */
+/** The statements that fill each database. Each follows the text of history.sql, which defines what it selects from. */
 const STATEMENTS: Record<DatabaseName, readonly string[]> = {
   loms: [
     `insert into orders (id, user_id, status, cause, request_id, refusal, pay_before, version)
