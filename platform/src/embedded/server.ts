@@ -60,7 +60,12 @@ export function launchServer(
     child.kill(signal);
     // A process that SIGSTOP stopped handles other signals only when it continues.
     child.kill('SIGCONT');
-    if ((await Promise.race([child.exited, Bun.sleep(stopLimitMs)])) !== undefined) return;
+    const { promise: late, resolve } = Promise.withResolvers<undefined>();
+    const timer = setTimeout(resolve, stopLimitMs, undefined);
+    const exitCode = await Promise.race([child.exited, late]);
+    // A timer that is left would keep this process running until the limit.
+    clearTimeout(timer);
+    if (exitCode !== undefined) return;
     throw new AppError('unavailable', `${name} (pid ${child.pid}) did not end within ${stopLimitMs / 1000} s`);
   };
   return {
