@@ -7,6 +7,7 @@ import { findBrokenLinks } from './documents.ts';
 import { readImports } from './imports.ts';
 import { ROOMS } from './rooms.ts';
 import {
+  findAllHidden,
   findBusinessWords,
   findEmbedded,
   findForeignServices,
@@ -122,6 +123,7 @@ async function checkStructure(): Promise<string> {
     ...findEmbedded(graph),
     ...findUpwardImports(graph, ROOMS),
     ...findBusinessWords(ROOT),
+    ...findAllHidden(ROOT, graph),
   ].join('\n');
 }
 
@@ -136,7 +138,7 @@ async function checkDocuments(): Promise<string> {
 async function findOnly(): Promise<string> {
   const found: string[] = [];
   for await (const file of new Bun.Glob(`{${WORKSPACES.join()}}/**/*.test.ts`).scan({ cwd: ROOT })) {
-    if (!file.includes('node_modules') && /\b(test|describe)\.only\(/.test(textOf(join(ROOT, file)) ?? ''))
+    if (!file.includes('node_modules') && /\b(test|it|describe)\.only\b/.test(textOf(join(ROOT, file)) ?? ''))
       found.push(file);
   }
   return found.join('\n');

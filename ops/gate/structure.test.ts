@@ -2,7 +2,14 @@ import { describe, expect, test } from 'bun:test';
 
 import { toAnchor } from './documents.ts';
 import { type ImportGraph, findPath, findSpecifiers } from './imports.ts';
-import { findEmbedded, findForeignServices, findLongReadme, findUpwardImports } from './structure.ts';
+import {
+  findBusinessWord,
+  findEmbedded,
+  findForeignServices,
+  findHidden,
+  findLongReadme,
+  findUpwardImports,
+} from './structure.ts';
 
 const graphOf = (imports: Record<string, string[]>): ImportGraph => new Map(Object.entries(imports));
 
@@ -61,6 +68,44 @@ describe('services', () => {
       1,
     );
     expect(findUpwardImports(graphOf({ 'loms/src/attic/x.ts': [] }), rooms)).toHaveLength(1);
+  });
+});
+
+describe('what hides from the rules', () => {
+  const hidden = [
+    "import { env } from 'node:process';",
+    'const { env } = process;',
+    'const { argv, env: variables } = process;',
+    'const { LOG_LEVEL } = Bun.env;',
+    "import.meta.env['LOG_LEVEL']",
+    "globalThis.process.env['LOG_LEVEL']",
+    'import(`../../../loms/src/app.ts`)',
+    "import(/* loms */ '../../../loms/src/app.ts')",
+    'import(path)',
+    "require('../../../loms/src/app.ts')",
+  ];
+  for (const source of hidden) {
+    test(`${source} is reported`, () => {
+      expect(findHidden('cart/src/app.ts', source)).toHaveLength(1);
+    });
+  }
+
+  test('process.env and an import by a literal are left to the other rules', () => {
+    expect(findHidden('a.ts', "process.env['CI'];\nawait import('./b.ts');\nconst { env } = config;")).toEqual([]);
+  });
+
+  test('a word of the business is found in a compound name too', () => {
+    const names = [
+      'cartId',
+      'loadStock',
+      'shopper_id',
+      'MAX_SKUS',
+      'order_events',
+      'OrderCreate',
+      'the cart of a user',
+    ];
+    expect(names.map(findBusinessWord)).not.toContain(undefined);
+    expect(['cartridge', 'stockpile', 'order', 'toWords'].map(findBusinessWord)).toEqual(Array(4).fill(undefined));
   });
 });
 

@@ -65,7 +65,15 @@ export function findUpwardImports(graph: ImportGraph, rooms: Rooms): string[] {
 const roomOf = (file: string) => /^[^/]+\/src\/([^/]+)\//.exec(file)?.[1] ?? '';
 
 // Words of the business. "Order" is not among them, because the library speaks of the order of things.
-const BUSINESS = /\b(carts?|checkouts?|skus?|shoppers?|stocks?|loms|notifier|payed|OrderCreate|order_events)\b/i;
+const BUSINESS = /\b(carts?|checkouts?|skus?|shoppers?|stocks?|loms|notifier|payed|order create|order events)\b/i;
+
+/** Parts compound names into words: `cartId`, `CART_ID` and `cart_id` each become `cart id`, in their own case. */
+const toWords = (text: string) => text.replaceAll(/([a-z\d])([A-Z])/g, '$1 $2').replaceAll('_', ' ');
+
+/** Returns the first word of the business in a text. */
+export function findBusinessWord(text: string): string | undefined {
+  return BUSINESS.exec(toWords(text))?.[0];
+}
 
 /** Finds words of the business in platform, which must know nothing of shops. */
 export function findBusinessWords(root: string): string[] {
@@ -76,10 +84,33 @@ export function findBusinessWords(root: string): string[] {
       readFileSync(join(root, file), 'utf8')
         .split('\n')
         .flatMap((line, i) => {
-          const word = BUSINESS.exec(line)?.[0];
+          const word = findBusinessWord(line);
           return word === undefined ? [] : [`${file}:${i + 1} says '${word}': platform has no business word`];
         }),
     );
+}
+
+// The linter finds `process.env` itself. These are the other ways to the environment.
+const ENVIRONMENT =
+  /\b(Bun|import\.meta)\.env\b|\bglobalThis\.process\b|\benv\b[^{}]*\} = process\b|\bfrom '(node:)?process'/;
+// A dynamic import must name a file by a plain literal, because the import graph is read from the text.
+const OPAQUE_IMPORT = /\bimport\((?!'[^']+'\))|\brequire\(/;
+
+/** Finds reads of the environment that the linter overlooks, and imports that the import graph overlooks. */
+export function findHidden(file: string, source: string): string[] {
+  return source
+    .split('\n')
+    .flatMap((line, i) => [
+      ...(ENVIRONMENT.test(line) ? [`${file}:${i + 1} must read the environment as process.env`] : []),
+      ...(OPAQUE_IMPORT.test(line) ? [`${file}:${i + 1} must import a file by a literal: import('./file.ts')`] : []),
+    ]);
+}
+
+/** Finds what hides from the other rules in the files that run in production. */
+export function findAllHidden(root: string, graph: ImportGraph): string[] {
+  return [...graph.keys()]
+    .filter((file) => isShipped(file) && !file.includes('/gen/'))
+    .flatMap((file) => findHidden(file, readFileSync(join(root, file), 'utf8')));
 }
 
 const README_LINES = 150;
