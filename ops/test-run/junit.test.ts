@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { readJunit } from './junit.ts';
+import { isEmpty, readJunit } from './junit.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'tally-junit-'));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -24,6 +24,9 @@ test('counts passed, failed and skipped tests, also where a case without a body 
   expect(readJunit(path)).toEqual({ passed: 3, failed: 2, skipped: ['outer > inner > five < six: no "java"'] });
 });
 
-test('a missing report counts as no test', () => {
-  expect(readJunit(join(dir, 'none.xml'))).toEqual({ passed: 0, failed: 0, skipped: [] });
+test('a missing report counts as no test, so a process that ended in the middle is noticed', () => {
+  const missing = readJunit(join(dir, 'none.xml'));
+  expect(missing).toEqual({ passed: 0, failed: 0, skipped: [] });
+  expect(isEmpty(missing)).toBe(true);
+  expect(isEmpty({ ...missing, skipped: ['one'] })).toBe(false);
 });

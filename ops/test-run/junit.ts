@@ -11,6 +11,11 @@ export function addTotals(a: Totals, b: Totals): Totals {
   return { passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: [...a.skipped, ...b.skipped] };
 }
 
+/** Returns whether no test was counted. */
+export function isEmpty({ passed, failed, skipped }: Totals): boolean {
+  return passed + failed + skipped.length === 0;
+}
+
 /** Counts the test cases of a JUnit report as Bun writes it. A missing report counts as no test. */
 export function readJunit(path: string): Totals {
   const text = existsSync(path) ? readFileSync(path, 'utf8') : '';

@@ -8,7 +8,7 @@ import { readConfig } from '@tally/platform/config';
 import { SERVICE_PACKAGES, WORKSPACES } from '../workspaces.ts';
 import { readTestRunConfig } from './config.ts';
 import { type CoverageRule, judgeCoverage } from './coverage.ts';
-import { type Totals, addTotals, readJunit } from './junit.ts';
+import { type Totals, addTotals, isEmpty, readJunit } from './junit.ts';
 
 /*
   Runs the tests and ends with `N passed, N failed`. Unit tests lie next to what they test. Integration tests lie in
@@ -74,8 +74,9 @@ async function main(wanted: Mode, paths: readonly string[]): Promise<number> {
     for (const part of parts) {
       const code = await runBunTest(part, join(reports, part.name));
       const counted = readJunit(join(reports, part.name, 'junit.xml'));
-      // If it fails without a failed test, the process crashed, or a hook or an import failed.
-      isBroken ||= code !== 0 && counted.failed === 0;
+      // If it fails without a failed test, the process crashed, or a hook or an import failed. If it reports no test
+      // at all, it ended in the middle of them.
+      isBroken ||= (code !== 0 && counted.failed === 0) || isEmpty(counted);
       totals = addTotals(totals, counted);
     }
     const isCovered = paths.length > 0 || wanted !== 'all' || reportCoverage(reports, totals.skipped.length);
