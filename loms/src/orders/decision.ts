@@ -1,4 +1,4 @@
-import type { Order, OrderEvent } from './order.ts';
+import type { Order } from './order.ts';
 import type { Movement, Stock } from './stock.ts';
 
 /** What a batch of commands asks the store to lock and load. */
@@ -55,8 +55,10 @@ export interface Changes {
   readonly keys: readonly StoredKey[];
 }
 
-/** An event with the trace of the call that caused it. */
-export interface RecordedEvent extends OrderEvent {
+/** One status change of an order. The versions of an order's events are 1, 2, 3 and so on, without gaps. */
+export interface RecordedEvent extends Pick<Order, 'version' | 'status' | 'cause'> {
+  readonly orderId: bigint;
+  /** The trace of the call that caused the change. */
   readonly traceparent: string | undefined;
 }
 

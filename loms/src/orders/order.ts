@@ -60,14 +60,6 @@ export interface Order {
   readonly lines: readonly OrderLine[];
 }
 
-/** One status change. The versions of an order's events are 1, 2, 3 and so on, without gaps. */
-export interface OrderEvent {
-  readonly orderId: bigint;
-  readonly version: number;
-  readonly status: OrderStatus;
-  readonly cause: OrderCause | null;
-}
-
 /**
  * Returns the order in its next status, one version later, and the movement that each of its lines makes.
  *
