@@ -49,6 +49,12 @@ export interface Checkout {
   readonly lines: readonly CartLine[];
 }
 
+/** Returns the order of a checkout that is done. */
+export function orderIdOf({ id, state, orderId }: Checkout): bigint {
+  if (state !== 'done' || orderId === null) throw new Error(`checkout ${id} is ${state} and has no order`);
+  return orderId;
+}
+
 /**
  * What a decision about one cart reads. The cart is locked, so nobody else changes it before the decision is written.
  */

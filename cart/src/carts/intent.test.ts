@@ -1,16 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 
 import { MOMENT, cartWith, checkoutIn, line, newId } from '../testing/fixtures.ts';
-import type { Cart, CheckoutState } from './cart.ts';
-import {
-  type Ending,
-  type IntentState,
-  ON_ENDING,
-  ON_PRESS,
-  closeCheckout,
-  orderIdOf,
-  pressCheckout,
-} from './intent.ts';
+import { type Cart, type CheckoutState, orderIdOf } from './cart.ts';
+import { type Ending, type IntentState, ON_ENDING, ON_PRESS, closeCheckout, pressCheckout } from './intent.ts';
 
 const later = (ms: number) => new Date(MOMENT.getTime() + ms);
 const pressWith = (key?: string) => ({ key, newCheckoutId: newId(), claimMs: 6000 });

@@ -5,6 +5,7 @@ import {
   type CheckoutRefusal,
   type CheckoutState,
   type Decision,
+  orderIdOf,
   unchanged,
 } from './cart.ts';
 
@@ -204,10 +205,4 @@ function refusalOf(ending: Ending, checkoutId: string): CheckoutRefusal {
       : `an operator closed checkout ${checkoutId} without an order: call Checkout again`,
     values: { checkoutId },
   };
-}
-
-/** Returns the order of a checkout that is done. */
-export function orderIdOf({ id, state, orderId }: Checkout): bigint {
-  if (state !== 'done' || orderId === null) throw new Error(`checkout ${id} is ${state} and has no order`);
-  return orderId;
 }

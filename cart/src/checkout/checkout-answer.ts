@@ -1,7 +1,6 @@
 import { AppError } from '@tally/platform/errors';
 
-import type { Checkout } from '../carts/cart.ts';
-import { orderIdOf } from '../carts/intent.ts';
+import { type Checkout, orderIdOf } from '../carts/cart.ts';
 import type { Undecided } from '../orders/orders.ts';
 
 /*
