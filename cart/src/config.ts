@@ -8,7 +8,10 @@ export interface CartConfig extends ServiceConfig {
   readonly productToken: string;
   /** Maximum rate of calls to the product service, over all instances. */
   readonly productCallsPerSecond: number;
-  /** Maximum number of calls to the product service that go out together after a pause, over all instances. */
+  /**
+   * Maximum number of calls to the product service that go out together after a pause. It applies to all instances
+   * together if `limiterRedisUrl` is set, and otherwise to each of them.
+   */
   readonly productCallBurst: number;
   /** Number of instances of cart. While Redis does not share the limit among them, each uses an equal part of it. */
   readonly instances: number;

@@ -34,7 +34,7 @@ function setUp() {
   return { deps, store, told, letters, counts, stateOf, closeLog: () => (isLogClosed = true) };
 }
 
-test('events of several orders are applied and told, and duplicates only once', async () => {
+test('events of several orders are applied and told, each of them once, however often it arrives', async () => {
   const { deps, told, counts } = setUp();
   await consume(deps, [event(1, 1), event(2, 1), event(1, 2), event(1, 2), event(1, 3)]);
   await consume(deps, [event(1, 1), event(2, 2)]);

@@ -45,7 +45,7 @@ describe('an event of version 2', () => {
       const states: Known = {
         ...(first === 'passed' && { 1: 'applied' as const }),
         ...(known !== 'unknown' && { 2: known }),
-        // Version 3 came early. It was applied only if version 2 has passed.
+        // Version 3 came before this event. It was applied if version 2 had passed by then, and else it is parked.
         3: first === 'passed' && known !== 'unknown' ? 'applied' : 'parked',
       };
       const decision = decide(states, [[2, arrives === 'readable' ? 'parked' : 'dead']]);

@@ -121,7 +121,7 @@ describe('an event that cannot be read', () => {
     ['a value that is not JSON', { value: bytesOf('{') }, 'poison', 'the value is not a JSON object'],
     ['a value that is not UTF-8', { value: new Uint8Array([0xff, 0xfe]) }, 'poison', 'the value is not a JSON object'],
     ['a value that is not an object', { value: bytesOf('7') }, 'poison', 'the value is not a JSON object'],
-    ['an order other than the key', { value: value({ order_id: 8 }) }, 'poison', 'order_id differs from the key'],
+    ['an order_id other than the key', { value: value({ order_id: 8 }) }, 'poison', 'order_id differs from the key'],
     ['an unknown status', { value: value({ status: 'lost' }) }, 'poison', "status 'lost' is unknown"],
     ['no moment', { value: value({ moment: undefined }) }, 'poison', "moment 'undefined' is not a time"],
     ['a moment that is not a time', { value: value({ moment: 'soon' }) }, 'poison', "moment 'soon' is not a time"],

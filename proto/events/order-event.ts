@@ -131,7 +131,7 @@ export type DecodedOrderEvent = StatusChanged | VersionSkipped | Poison | Unread
 const MAX_ORDER_ID = 2n ** 63n - 1n;
 const MAX_VERSION = 2 ** 31 - 1;
 
-/** Reads an event of the log. Never throws: it returns an event that it cannot read as poison or unreadable. */
+/** Reads an event of the log. Never throws. An event that cannot be read has the kind `poison` or `unreadable`. */
 export function decodeOrderEvent(message: OrderEventMessage): DecodedOrderEvent {
   const { key, headers, value } = message;
   const orderId = /^[1-9]\d{0,18}$/.test(key) ? BigInt(key) : 0n;

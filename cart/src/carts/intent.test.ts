@@ -92,7 +92,7 @@ describe('a press', () => {
     });
   });
 
-  test('that joins with a key that the checkout has already stores no key', () => {
+  test('that joins with a key of the same checkout stores no key', () => {
     const openCheckout = checkoutIn('open');
     const cart = cartWith({ lines, openCheckout, checkoutByKey: openCheckout });
     expect(pressCheckout(cart, pressWith('k')).changes.checkoutKey).toBeUndefined();

@@ -29,7 +29,8 @@ const close: Command = {
   options: [
     {
       name: '--abandon',
-      meaning: 'close the checkout as refused even if loms does not say how it ended; its order may exist or follow',
+      meaning:
+        'close the checkout as refused even if loms does not say how it ended; its order may exist, or be made later',
     },
   ],
   run: async (given) => {

@@ -262,7 +262,7 @@ function describeCheckouts(open: Open): void {
     expect((await freeze('k')).id).not.toBe(id);
   });
 
-  test('an empty cart names its last order for ten minutes, and the key of that press returns it later', async () => {
+  test('a press on an empty cart names the last order for ten minutes, and its key returns it later', async () => {
     const { put, freeze, closeAsOrdered, press, advance } = await setUp(open);
     for (const orderId of [77n, 78n]) {
       await put(line(1, 2));

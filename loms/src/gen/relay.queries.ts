@@ -29,13 +29,13 @@ export interface IFindUnpublishedQuery {
   result: IFindUnpublishedResult;
 }
 
-const findUnpublishedIR: any = {"usedParamSet":{"limit":true},"params":[{"name":"limit","required":true,"transform":{"type":"scalar"},"locs":[{"a":699,"b":705}]}],"statement":"-- The positions of an order's events ascend with their versions, so the versions of each order come without gaps, from\n-- its first unpublished one on. An order with a quarantined version comes only up to the version before it.\nselect e.position, e.order_id, e.version, e.status, e.moment, e.traceparent, e.skipped\n  from order_events e\n where e.log_offset is null\n   and not exists (select\n                     from order_events q\n                    where q.order_id = e.order_id\n                      and q.version <= e.version\n                      and q.quarantine is not null\n                      and q.log_offset is null\n                      and not q.skipped)\n order by e.position\n limit :limit!::integer"};
+const findUnpublishedIR: any = {"usedParamSet":{"limit":true},"params":[{"name":"limit","required":true,"transform":{"type":"scalar"},"locs":[{"a":701,"b":707}]}],"statement":"-- Returns the first unpublished versions of each order, without a gap between them, because the positions of an order's\n-- events ascend with their versions. A quarantined version and the later versions of its order are left out.\nselect e.position, e.order_id, e.version, e.status, e.moment, e.traceparent, e.skipped\n  from order_events e\n where e.log_offset is null\n   and not exists (select\n                     from order_events q\n                    where q.order_id = e.order_id\n                      and q.version <= e.version\n                      and q.quarantine is not null\n                      and q.log_offset is null\n                      and not q.skipped)\n order by e.position\n limit :limit!::integer"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- The positions of an order's events ascend with their versions, so the versions of each order come without gaps, from
- * -- its first unpublished one on. An order with a quarantined version comes only up to the version before it.
+ * -- Returns the first unpublished versions of each order, without a gap between them, because the positions of an order's
+ * -- events ascend with their versions. A quarantined version and the later versions of its order are left out.
  * select e.position, e.order_id, e.version, e.status, e.moment, e.traceparent, e.skipped
  *   from order_events e
  *  where e.log_offset is null
@@ -69,13 +69,13 @@ export interface IMarkPublishedQuery {
   result: IMarkPublishedResult;
 }
 
-const markPublishedIR: any = {"usedParamSet":{"positions":true,"logPartitions":true,"logOffsets":true},"params":[{"name":"positions","required":true,"transform":{"type":"scalar"},"locs":[{"a":308,"b":318}]},{"name":"logPartitions","required":true,"transform":{"type":"scalar"},"locs":[{"a":331,"b":345}]},{"name":"logOffsets","required":true,"transform":{"type":"scalar"},"locs":[{"a":359,"b":370}]}],"statement":"-- Two relays may mark the same rows at once. The rows are locked in order, so the relays wait and do not deadlock. Each\n-- relay has then appended the event to the log. The row keeps the place that was written first.\nwith acknowledged as (\n  select e.position, a.log_partition, a.log_offset\n    from unnest(:positions!::bigint[], :logPartitions!::integer[], :logOffsets!::bigint[])\n      as a (position, log_partition, log_offset)\n    join order_events e on e.position = a.position\n   where e.log_offset is null\n   order by e.position\n     for no key update of e\n)\nupdate order_events e\n   set log_partition = a.log_partition, log_offset = a.log_offset, quarantine = null\n  from acknowledged a\n where e.position = a.position"};
+const markPublishedIR: any = {"usedParamSet":{"positions":true,"logPartitions":true,"logOffsets":true},"params":[{"name":"positions","required":true,"transform":{"type":"scalar"},"locs":[{"a":310,"b":320}]},{"name":"logPartitions","required":true,"transform":{"type":"scalar"},"locs":[{"a":333,"b":347}]},{"name":"logOffsets","required":true,"transform":{"type":"scalar"},"locs":[{"a":361,"b":372}]}],"statement":"-- Two relays may mark the same rows at once, when both have appended the same events to the log. The rows are locked in\n-- order, so the relays wait and do not deadlock. Each row keeps the place that was written first.\nwith acknowledged as (\n  select e.position, a.log_partition, a.log_offset\n    from unnest(:positions!::bigint[], :logPartitions!::integer[], :logOffsets!::bigint[])\n      as a (position, log_partition, log_offset)\n    join order_events e on e.position = a.position\n   where e.log_offset is null\n   order by e.position\n     for no key update of e\n)\nupdate order_events e\n   set log_partition = a.log_partition, log_offset = a.log_offset, quarantine = null\n  from acknowledged a\n where e.position = a.position"};
 
 /**
  * Query generated from SQL:
  * ```
- * -- Two relays may mark the same rows at once. The rows are locked in order, so the relays wait and do not deadlock. Each
- * -- relay has then appended the event to the log. The row keeps the place that was written first.
+ * -- Two relays may mark the same rows at once, when both have appended the same events to the log. The rows are locked in
+ * -- order, so the relays wait and do not deadlock. Each row keeps the place that was written first.
  * with acknowledged as (
  *   select e.position, a.log_partition, a.log_offset
  *     from unnest(:positions!::bigint[], :logPartitions!::integer[], :logOffsets!::bigint[])

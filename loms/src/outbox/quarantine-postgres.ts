@@ -11,7 +11,10 @@ export interface EventId {
 
 const MAX_LISTED = 100;
 
-/** Returns at most 100 quarantined events as lines to print, and a last line that says how many there are. */
+/**
+ * Returns at most 100 quarantined events as lines to print. A last line gives their number, or says that these are the
+ * first 100.
+ */
 export async function listQuarantine(db: Db): Promise<string[]> {
   const rows = await listQuarantined.run({ limit: MAX_LISTED }, db);
   if (rows.length === 0) return ['no event is quarantined'];

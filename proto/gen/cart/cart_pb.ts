@@ -252,10 +252,11 @@ export const CheckoutResponseSchema: GenMessage<CheckoutResponse> = /*@__PURE__*
  * Keeps a cart for each shopper, and turns it into one order.
  *
  * A refusal carries google.rpc.ErrorInfo. Its domain is the service that refused, its reason is written in capitals,
- * and its metadata holds the values that are named in backquotes below. When a retry may succeed, the refusal also
+ * and its metadata holds the values that are named below, such as `orderId`. When a retry may succeed, the refusal also
  * carries google.rpc.RetryInfo. These refusals are possible at every call:
  *
- * - INVALID_ARGUMENT, INVALID_REQUEST: a field breaks a rule of this file. BadRequest lists at most 20 of the fields.
+ * - INVALID_ARGUMENT, INVALID_REQUEST: a field breaks a rule of this file. BadRequest lists at most 20 violations, and
+ *   `violations` counts all of them.
  * - INVALID_ARGUMENT, MALFORMED_REQUEST: the bytes are not a request.
  * - UNAVAILABLE, DATABASE_UNAVAILABLE: the database does not answer.
  *
@@ -280,11 +281,12 @@ export const Cart: GenService<{
    *
    * Refused with:
    *
-   * - FAILED_PRECONDITION, UNKNOWN_SKU: there is no such product.
-   * - FAILED_PRECONDITION, CART_FULL: the cart holds 1000 other products, or would hold more than 65535 units of this
-   *   one.
-   * - FAILED_PRECONDITION, INSUFFICIENT_STOCK: `shortages` is a JSON array with one {sku, requested, available}.
-   * - ALREADY_EXISTS, IDEMPOTENCY_KEY_REUSED: the key was used with another sku or count.
+   * - FAILED_PRECONDITION, UNKNOWN_SKU: there is no product with this `sku`.
+   * - FAILED_PRECONDITION, CART_FULL: the cart holds 1000 other products, which is the `limit`. Or the cart would hold
+   *   `requested` units of this `sku`, and the `limit` is 65535.
+   * - FAILED_PRECONDITION, INSUFFICIENT_STOCK: `shortages` is a JSON array with one {sku, requested, available}, and
+   *   `total` is 1.
+   * - ALREADY_EXISTS, IDEMPOTENCY_KEY_REUSED: the `key` was used with another sku or count.
    * - UNAVAILABLE, DEPENDENCY_UNAVAILABLE: loms does not say what is in stock.
    *
    * @generated from rpc cart.Cart.AddItem
@@ -335,9 +337,9 @@ export const Cart: GenService<{
   /**
    * Orders what the cart holds, and takes the ordered units out of the cart.
    *
-   * Calls for one cart at the same time make one order together, and each of them returns it. A call with an
-   * `idempotency-key` that led to an order before returns that order. A refused checkout leaves the cart as it is, and
-   * its key can be used again.
+   * Calls for one cart at the same time make one order together, and each of them returns it. When an earlier call with
+   * the same `idempotency-key` led to an order, a call returns that order. A refused checkout leaves the cart as it is,
+   * and its key can be used again.
    *
    * Refused with:
    *
@@ -349,9 +351,10 @@ export const Cart: GenService<{
    *   `orderId` names the failed order.
    * - UNAVAILABLE or RESOURCE_EXHAUSTED, CHECKOUT_PENDING: it is not known yet whether there is an order. Call again,
    *   with the same key if there was one. The call joins the open checkout and returns its result.
-   * - UNAVAILABLE, CHECKOUT_CONFLICT: another program had used the id of the checkout, so the checkout was closed
-   *   without an order. Call again to start a new one.
-   * - UNAVAILABLE, CHECKOUT_ABANDONED: an operator closed the checkout without an order. Call again to start a new one.
+   * - UNAVAILABLE, CHECKOUT_CONFLICT: another program had used the id of the checkout, `checkoutId`, so the checkout
+   *   was closed without an order. Call again to start a new one.
+   * - UNAVAILABLE, CHECKOUT_ABANDONED: an operator closed the checkout without an order. `checkoutId` is its id. Call
+   *   again to start a new one.
    *
    * @generated from rpc cart.Cart.Checkout
    */

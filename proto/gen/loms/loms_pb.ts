@@ -260,9 +260,10 @@ export const StockInfoResponseSchema: GenMessage<StockInfoResponse> = /*@__PURE_
  * order is cancelled, and its reservation is released.
  *
  * A refusal carries google.rpc.ErrorInfo. Its domain is `loms`, its reason is written in capitals, and its metadata
- * holds the values that the refusal is about, such as `orderId`. These refusals are possible at every call:
+ * holds the values that are named below, such as `orderId`. These refusals are possible at every call:
  *
- * - INVALID_ARGUMENT, INVALID_REQUEST: a field breaks a rule of this file. BadRequest lists at most 20 of the fields.
+ * - INVALID_ARGUMENT, INVALID_REQUEST: a field breaks a rule of this file. BadRequest lists at most 20 violations, and
+ *   `violations` counts all of them.
  * - INVALID_ARGUMENT, MALFORMED_REQUEST: the bytes are not a request.
  *
  * These are possible at the calls that change an order:
@@ -280,8 +281,8 @@ export const Loms: GenService<{
    * When a line cannot be reserved, the order is kept as `failed`, and the call is refused.
    *
    * A repeated call creates no second order when it has the `checkout_id` or the `idempotency-key` (gRPC metadata or
-   * HTTP header, 1 to 255 visible ASCII characters) of the first one. It gets the answer of the first call: the id of
-   * the order, even if the order was paid or cancelled since, or the refusal. A checkout id is known for ever, a key
+   * HTTP header, 1 to 255 visible ASCII characters) of the first one. It gets the same answer as the first call. When
+   * that is the id of an order, the order may have been paid or cancelled since. A checkout id is known for ever, a key
    * for 24 hours. Keys belong to their user.
    *
    * Refused with:
@@ -289,10 +290,12 @@ export const Loms: GenService<{
    * - FAILED_PRECONDITION, INSUFFICIENT_STOCK: `orderId` names the failed order, `shortages` is a JSON array of
    *   {sku, requested, available} with at most 20 entries, and `total` counts all shortages.
    * - FAILED_PRECONDITION, CHECKOUT_EXPIRED: `decide_before` had passed. `orderId` names the failed order.
-   * - FAILED_PRECONDITION, LINE_TOO_LARGE: the lines of a sku sum to more than 65535 units. No order is kept.
+   * - FAILED_PRECONDITION, LINE_TOO_LARGE: the lines of a `sku` sum to `requested` units, which are more than the
+   *   `limit` of 65535. No order is kept.
    * - NOT_FOUND, UNKNOWN_CHECKOUT: a request without items found no order, and `decide_before` has not passed.
-   * - ALREADY_EXISTS, CHECKOUT_ID_TAKEN: the checkout id was used by another user or with other items.
-   * - ALREADY_EXISTS, IDEMPOTENCY_KEY_REUSED: the key was used for another request.
+   * - ALREADY_EXISTS, CHECKOUT_ID_TAKEN: the checkout id was used by another user or with other items. `checkoutId` is
+   *   that id in lower case.
+   * - ALREADY_EXISTS, IDEMPOTENCY_KEY_REUSED: the `key` was used for another request.
    *
    * @generated from rpc loms.Loms.OrderCreate
    */
@@ -306,7 +309,7 @@ export const Loms: GenService<{
    *
    * Refused with:
    *
-   * - NOT_FOUND, UNKNOWN_ORDER.
+   * - NOT_FOUND, UNKNOWN_ORDER: there is no order with this `orderId`.
    * - UNAVAILABLE, DATABASE_UNAVAILABLE: the database does not answer.
    *
    * @generated from rpc loms.Loms.OrderInfo
@@ -322,10 +325,11 @@ export const Loms: GenService<{
    *
    * Refused with:
    *
-   * - FAILED_PRECONDITION, PAYMENT_EXPIRED: the payment deadline has passed, and the order is cancelled. `payBefore` is
-   *   the deadline.
-   * - FAILED_PRECONDITION, WRONG_STATUS: the order failed, or the shopper cancelled it. `status` is its status.
-   * - NOT_FOUND, UNKNOWN_ORDER.
+   * - FAILED_PRECONDITION, PAYMENT_EXPIRED: the payment deadline has passed, and the order is cancelled. `orderId`
+   *   names the order, and `payBefore` is the deadline in RFC 3339.
+   * - FAILED_PRECONDITION, WRONG_STATUS: the order failed, or the shopper cancelled it. `orderId` names the order, and
+   *   `status` is its status.
+   * - NOT_FOUND, UNKNOWN_ORDER: there is no order with this `orderId`.
    *
    * @generated from rpc loms.Loms.OrderPay
    */
@@ -340,8 +344,9 @@ export const Loms: GenService<{
    *
    * Refused with:
    *
-   * - FAILED_PRECONDITION, WRONG_STATUS: the order failed or was paid. `status` is its status.
-   * - NOT_FOUND, UNKNOWN_ORDER.
+   * - FAILED_PRECONDITION, WRONG_STATUS: the order failed or was paid. `orderId` names the order, and `status` is its
+   *   status.
+   * - NOT_FOUND, UNKNOWN_ORDER: there is no order with this `orderId`.
    *
    * @generated from rpc loms.Loms.OrderCancel
    */
@@ -355,7 +360,7 @@ export const Loms: GenService<{
    *
    * Refused with:
    *
-   * - NOT_FOUND, UNKNOWN_SKU: the sku has no stock.
+   * - NOT_FOUND, UNKNOWN_SKU: the `sku` has no stock.
    * - UNAVAILABLE, DATABASE_UNAVAILABLE: the database does not answer.
    *
    * @generated from rpc loms.Loms.StockInfo

@@ -99,9 +99,10 @@ export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
 /**
  * Tells shoppers about their orders, and lists what they were told.
  *
- * A refusal carries google.rpc.ErrorInfo with the domain `notifier`, and a reason in capitals:
+ * A refusal carries google.rpc.ErrorInfo with the domain `notifier`, a reason in capitals, and metadata:
  *
- * - INVALID_ARGUMENT, INVALID_REQUEST: a field breaks a rule of this file. BadRequest lists at most 20 of the fields.
+ * - INVALID_ARGUMENT, INVALID_REQUEST: a field breaks a rule of this file. BadRequest lists at most 20 violations, and
+ *   `violations` counts all of them.
  * - INVALID_ARGUMENT, MALFORMED_REQUEST: the bytes are not a request.
  * - UNAVAILABLE, DATABASE_UNAVAILABLE: the database does not answer.
  *
@@ -109,7 +110,7 @@ export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
  */
 export const Notifier: GenService<{
   /**
-   * Returns the notifications of one order in the order of their versions. An unknown order has none.
+   * Returns the notifications of an order, ascending by version. An unknown order has none.
    *
    * @generated from rpc notifier.Notifier.List
    */

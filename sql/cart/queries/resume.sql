@@ -1,8 +1,8 @@
 /* @name claimOpenCheckouts */
 -- Skips checkouts that another instance is claiming at this moment. clock_timestamp() is read in a select of its own,
--- so that it is read once and the partial index on claimed_until can be used. The claimed ids are put into an array,
--- because an array is filled once. A subquery that is run several times would claim more checkouts than the limit
--- allows.
+-- so that it is read once and the partial index on claimed_until can be used. The ids are selected into an array, so
+-- that their select runs only once. PostgreSQL may run a plain subquery several times, and each run would claim further
+-- checkouts, beyond the limit.
 update checkouts c
    set claimed_until = clock_timestamp() + :claimMs!::integer * interval '1 ms'
  where c.state = 'open'

@@ -1,6 +1,6 @@
 /* @name findUnpublished */
--- The positions of an order's events ascend with their versions, so the versions of each order come without gaps, from
--- its first unpublished one on. An order with a quarantined version comes only up to the version before it.
+-- Returns the first unpublished versions of each order, without a gap between them, because the positions of an order's
+-- events ascend with their versions. A quarantined version and the later versions of its order are left out.
 select e.position, e.order_id, e.version, e.status, e.moment, e.traceparent, e.skipped
   from order_events e
  where e.log_offset is null
@@ -15,8 +15,8 @@ select e.position, e.order_id, e.version, e.status, e.moment, e.traceparent, e.s
  limit :limit!::integer;
 
 /* @name markPublished */
--- Two relays may mark the same rows at once. The rows are locked in order, so the relays wait and do not deadlock. Each
--- relay has then appended the event to the log. The row keeps the place that was written first.
+-- Two relays may mark the same rows at once, when both have appended the same events to the log. The rows are locked in
+-- order, so the relays wait and do not deadlock. Each row keeps the place that was written first.
 with acknowledged as (
   select e.position, a.log_partition, a.log_offset
     from unnest(:positions!::bigint[], :logPartitions!::integer[], :logOffsets!::bigint[])
