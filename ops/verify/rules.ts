@@ -313,7 +313,7 @@ function countNotifications(totals: Totals, { notifications }: Seen): string {
   return count(notifications, 'notification', totals.notifications - totals.deadNotifications);
 }
 
-/** Returns `3 orders`, or `3 of 9 orders`. More may be seen than there are: ids without an order are seen too. */
+/** Returns `3 orders`, or `3 of 9 orders`. `seen` may exceed `total`, because ids without an order are seen too. */
 function count(seen: number, noun: string, total = seen): string {
   const nouns = seen === 1 && total <= 1 ? noun : `${noun}s`;
   return total > seen ? `${format(seen)} of ${format(total)} ${nouns}` : `${format(seen)} ${nouns}`;

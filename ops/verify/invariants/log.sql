@@ -148,8 +148,8 @@ history as (
   window history as (partition by key order by version)
 )
 select format('order %s version %s', key, version) as id,
-       format('first lies in partition %s at offset %s, and version %s in partition %s at offset %s', partition,
-              "offset", version_before, partition_before, offset_before) as what
+       format('its first record lies in partition %s at offset %s, and that of version %s in partition %s at offset %s',
+              partition, "offset", version_before, partition_before, offset_before) as what
   from history
  where version is distinct from version_before + 1
     or partition <> partition_before

@@ -67,7 +67,7 @@ export interface Subscription extends AsyncDisposable {
 export interface EventLog extends AsyncDisposable {
   /**
    * Creates a topic, or adds the missing partitions to an existing one. Throws `failed-precondition` when the topic has
-   * more partitions than wanted, or other settings, or when partitions are missing and an event is unread. Adding
+   * more partitions than wanted, or weaker settings, or when partitions are missing and an event is unread. Adding
    * partitions moves keys to other partitions, where later events of a key could overtake unread ones. An event is
    * unread while a group that reads the topic has not read it, and while no group reads the topic.
    */

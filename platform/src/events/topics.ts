@@ -14,8 +14,9 @@ const RETRY_INTERVAL_MS = 2_000;
  * Creates the topics and returns the log, within a second even if the log is unavailable. Topics that are missing then
  * are created in the background, and publishing to one of them throws `unavailable` until it exists.
  *
- * Throws `failed-precondition` if the log answers within that second that a topic exists with other settings. If it
- * answers so later, the error goes to `onError`, like every failure in the background, and the topic stays missing.
+ * Throws `failed-precondition` if the log answers within that second that a topic exists but cannot be used as it is;
+ * see `ensureTopic`. If the log answers so later, the error goes to `onError`, like every failure in the background,
+ * and publishing to the topic keeps failing.
  */
 export async function withTopics(
   { clock, onError }: Pick<EveryDeps, 'clock' | 'onError'>,

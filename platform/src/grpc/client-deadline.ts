@@ -5,8 +5,8 @@ const HOP_MARGIN_MS = 200;
 const DEFAULT_DEADLINE_MS = 5_000;
 
 /**
- * Passes the caller's deadline on, 200 ms earlier, so that this service can still answer after a timeout. Without a
- * deadline it is 5 s from now, less the same margin. When no time is left, nothing is sent and the call fails as
+ * Passes the caller's deadline on, 200 ms earlier, so that this service can still answer after a timeout. A caller
+ * without a deadline is treated like one that has 5 s left. When no time is left, nothing is sent and the call fails as
  * `deadline-exceeded`: the caller gave too little time, and the other service is not to blame.
  */
 export function hopDeadline(nowMs: () => number): ClientInterceptor {

@@ -4,7 +4,7 @@ import { LOG_LEVELS, type LogLevel } from '../telemetry/index.ts';
 /** Configuration that every service has. Names of variables that belong to one service begin with its name. */
 export interface ServiceConfig {
   readonly name: string;
-  /** `production` refuses to start while the clock of the database is shifted. */
+  /** In `production`, the service refuses to start while the clock of its database is shifted. */
   readonly mode: 'production' | 'development';
   readonly host: string;
   readonly grpcPort: number;

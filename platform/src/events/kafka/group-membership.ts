@@ -42,8 +42,8 @@ export interface GroupMembership {
   /** Returns the offsets that the group has committed. A partition that it never read is missing. */
   committed(partitions: readonly number[]): Promise<Map<number, bigint>>;
   /**
-   * Leaves the group, and returns whether that succeeded in time. Otherwise the client may still rejoin on its own and
-   * get partitions that nobody reads.
+   * Leaves the group, and returns whether that succeeded in time. If it did not, the client may still rejoin on its own
+   * and get partitions that nobody reads.
    */
   leave(limitMs: number): Promise<boolean>;
 }

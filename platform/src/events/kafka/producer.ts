@@ -51,8 +51,8 @@ export function openProducer(deps: KafkaProducerDeps, createClient = createProdu
     } catch (error) {
       const fault = faultOf(error, events, deps.isKnownTopic);
       if (fault !== undefined) throw toRefusal(fault, events.length, error);
-      // An AppError says that the limit is over. The send may still be in flight then, and a later one of the same
-      // client could overtake it. When the client itself reports an error, it has nothing in flight.
+      // An AppError means that the time limit has passed. The send may still be in flight, and a later send of the same
+      // client could overtake it, so the client is replaced. A client that reports an error has nothing in flight.
       if (error instanceof AppError) await replaceClient();
       throw toUnavailable('a send', error);
     }

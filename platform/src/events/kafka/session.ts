@@ -10,8 +10,8 @@ import { commitHandled, createOffsetCheck, findStartOffsets } from './offsets.ts
 export interface KafkaSessionDeps extends EveryDeps {
   readonly connection: KafkaConnection;
   /**
-   * Name of this process in its consumer groups. It is unique, and stays the same over a restart. The member's name is
-   * this and the topic, so that one process may read several topics as one group, with a member for each of them.
+   * Name of this process in its consumer groups. It is unique, and stays the same over a restart. The topic is appended
+   * to it for the name of a member, so that one process may read several topics as one group, with a member for each.
    */
   readonly instance: string;
 }
