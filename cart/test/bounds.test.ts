@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 
 import { Code } from '@tally/platform/grpc';
 import { outcomeOf, sendRaw, withTimeout } from '@tally/platform/testing';
+import { Cart } from '@tally/proto/cart';
 
 import { withKey } from './service.ts';
 import { refusalOf, useShop } from './shopper.ts';
@@ -75,7 +76,7 @@ describe('the bounds of requests', () => {
     expect(error.violations.map(({ field }) => field).toSorted()).toEqual(['item.count', 'item.sku', 'user']);
   });
 
-  for (const method of ['AddItem', 'DeleteItem', 'List', 'Clear', 'Checkout']) {
+  for (const { name: method } of Cart.methods) {
     test(`${method} refuses bytes that are no message, and the service goes on`, async () => {
       const error = await sendRaw(
         shop.cart.address,

@@ -12,6 +12,7 @@ import {
   waitUntil,
   withTimeout,
 } from '@tally/platform/testing';
+import { Loms } from '@tally/proto/loms';
 
 import { type LomsDatabase, openLomsDatabase } from './database.ts';
 import { type TestLoms, openLoms } from './service.ts';
@@ -282,7 +283,7 @@ describe('bounds', () => {
     expect([error.violations.length, error.values['violations']]).toEqual([20, '200']);
   });
 
-  for (const method of ['OrderCreate', 'OrderInfo', 'OrderPay', 'OrderCancel', 'StockInfo']) {
+  for (const { name: method } of Loms.methods) {
     test(`${method} refuses bytes that are not a message, and the service goes on`, async () => {
       const error = await sendRaw(loms.address, `/loms.Loms/${method}`, new Uint8Array([0x0a, 0xff, 0xff, 0xff, 0xff]));
       expect([error?.code, error?.reason]).toEqual([3, 'MALFORMED_REQUEST']);
