@@ -5,7 +5,8 @@ import { dirname, join, normalize } from 'node:path';
   Checks the documents: every relative link must resolve, and every path that they name must exist.
 */
 
-const LINK = /\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)/g;
+// Matches a link or an image, with a title or without, the definition of a reference, and an attribute of HTML.
+const LINK = /(?:\]\(|^\[[^\]]+\]: +|\b(?:href|src)=")(?!https?:|mailto:)([^)#\s"]*)(?:#([^)\s"]+))?(?=[)\s"]|$)/gm;
 // Matches a code span that names a file or folder of the repository, but not one with a placeholder such as <service>.
 const NAMED_PATH = /`((?:proto|sql|platform|cart|loms|notifier|ops|docs)\/[\w./-]+)`/g;
 const FENCE = /^```[\s\S]*?^```/gm;

@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'bun:test';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
-import { toAnchor } from './documents.ts';
+import { findBrokenLinks, toAnchor } from './documents.ts';
 import { type ImportGraph, findPath, findSpecifiers } from './imports.ts';
 import {
   findBusinessWord,
@@ -115,6 +118,26 @@ describe('documents', () => {
     expect(findLongReadme('x'.repeat(121))).toEqual(['README.md:1 has 121 columns of 120']);
     expect(findLongReadme('line\n'.repeat(151))).toEqual(['README.md has 151 lines of 150']);
   });
+
+  const links = {
+    'a link': ['[a](b.md)', '[a](missing.md)'],
+    'a link with a title': ['[a](b.md "B")', '[a](missing.md "B")'],
+    'a link to a heading': ['[a](b.md#part)', '[a](b.md#missing)'],
+    'the definition of a reference': ['[a]: b.md', '[a]: missing.md'],
+    'an image of HTML': ['<img src="b.md">', '<img src="missing.md">'],
+    'a link to another site': ['[a](https://example.com/missing.md)', '[a](b.md) and [b](missing.md)'],
+  };
+  for (const [name, [good = '', bad = '']] of Object.entries(links)) {
+    test(`${name} must resolve`, () => {
+      const dir = mkdtempSync(join(tmpdir(), 'tally-links-'));
+      writeFileSync(join(dir, 'b.md'), '# Part\n');
+      writeFileSync(join(dir, 'good.md'), `# Good\n\n${good}\n`);
+      writeFileSync(join(dir, 'bad.md'), `# Bad\n\n${bad}\n`);
+      expect(findBrokenLinks(dir, 'good.md')).toEqual([]);
+      expect(findBrokenLinks(dir, 'bad.md')).toHaveLength(1);
+      rmSync(dir, { recursive: true });
+    });
+  }
 
   test('a heading becomes the anchor that GitHub gives it', () => {
     expect(toAnchor('A new rpc: what it `costs`')).toBe('a-new-rpc-what-it-costs');
