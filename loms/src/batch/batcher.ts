@@ -73,7 +73,7 @@ export function startBatcher(deps: BatcherDeps, limits: BatcherLimits): Batcher 
       const batch = queue.take(policy.batchLimit);
       if (batch.length === 0) continue;
       try {
-        await runBatch(store, batch, deps.onEvents);
+        if (await runBatch(store, batch)) deps.onEvents();
         deps.onBatch?.(batch.length);
         policy.onSuccess();
       } catch (error) {
@@ -139,12 +139,8 @@ function failBatch(log: Log, batch: readonly QueuedCommand[], error: unknown): v
   }
 }
 
-/** Runs one batch in one transaction, and answers its callers once it is committed. */
-async function runBatch(
-  store: Pick<Store, 'update'>,
-  batch: readonly QueuedCommand[],
-  onEvents: () => void,
-): Promise<void> {
+/** Runs one batch in one transaction, and answers its callers once it is committed. Returns whether it wrote events. */
+async function runBatch(store: Pick<Store, 'update'>, batch: readonly QueuedCommand[]): Promise<boolean> {
   const retried = new Set(batch.filter(({ failedAttempts }) => failedAttempts > 0).map(({ command }) => command));
   const wanted = wantedBy(
     batch.map(({ command }) => command),
@@ -163,7 +159,7 @@ async function runBatch(
   });
   decided.forEach((queued, i) => answerCaller(queued, answers[i]));
   for (const { reject } of late) reject(notDecided());
-  if (hasEvents) onEvents();
+  return hasEvents;
 }
 
 function answerCaller({ command, resolve, reject }: QueuedCommand, answer: Answer | undefined): void {
