@@ -29,7 +29,7 @@ interface PostgresLog extends EventLog {
 export function openPostgresLog(deps: PostgresSubscriptionDeps, limits: Partial<PostgresLimits> = {}): PostgresLog {
   const { db } = deps;
   const partitionCounts = new Map<string, number>();
-  /** Topics that this process has created or found. One that is missing later was deleted, and no record is at fault. */
+  /** Topics that this process has created or found. If one is missing later, it was deleted; no record is at fault. */
   const knownTopics = new Set<string>();
   const subscriptions = new Map<PostgresSubscription, string>();
 
