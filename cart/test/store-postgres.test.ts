@@ -24,7 +24,7 @@ storeContract('PostgreSQL', async () => ({
   pass: (ms) => Bun.sleep(ms),
 }));
 
-const OPTIONS = { deadlineMs: Number.MAX_SAFE_INTEGER };
+const OPTIONS = { deadlineMs: Number.MAX_SAFE_INTEGER, isRepeatable: true };
 const USER = 9_000_001n;
 
 /** Puts one line into the cart of a user and freezes it. Returns the id of the open checkout. */

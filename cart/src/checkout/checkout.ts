@@ -73,6 +73,7 @@ export function createCheckouts(deps: CheckoutDeps): Checkouts {
     const press = { key, newCheckoutId: newId(), claimMs };
     const answer = await store.update(userId, { checkoutKey: key }, (cart) => pressCheckout(cart, press), {
       deadlineMs,
+      isRepeatable: true,
     });
     if (answer.kind === 'empty') throw emptyCart(answer.lastOrderId);
     if (answer.kind === 'ordered') return answer.orderId;
@@ -132,6 +133,7 @@ export async function recordEnding(
 ): Promise<Checkout> {
   const closing = await store.update(userId, { checkoutId: id }, (cart) => closeCheckout(cart, ending, auditReason), {
     deadlineMs: clock.nowMs() + CLOSE_LIMIT_MS,
+    isRepeatable: true,
   });
   if (closing === undefined) throw new Error(`checkout ${id} of user ${userId} is not in the database any more`);
   const { checkout, isContradicted } = closing;

@@ -36,7 +36,10 @@ export async function closeByHand(
   const { store, orders } = deps;
   const userId = await store.findOwner(checkoutId);
   if (userId === undefined) throw unknownCheckout(checkoutId);
-  const checkout = await store.update(userId, { checkoutId }, ({ checkoutById }) => unchanged(checkoutById), options);
+  const checkout = await store.update(userId, { checkoutId }, ({ checkoutById }) => unchanged(checkoutById), {
+    ...options,
+    isRepeatable: true,
+  });
   if (checkout === undefined) throw unknownCheckout(checkoutId);
   if (checkout.state !== 'open') return checkout;
   const outcome = await orders.create(withoutLines(checkout), options);

@@ -3,5 +3,5 @@ import type { Store } from '../store/store.ts';
 
 /** Removes every line of the cart. An open checkout still orders what it froze. */
 export function clear(store: Pick<Store, 'update'>, userId: bigint, deadlineMs: number): Promise<void> {
-  return store.update(userId, {}, clearItems, { deadlineMs });
+  return store.update(userId, {}, clearItems, { deadlineMs, isRepeatable: true });
 }

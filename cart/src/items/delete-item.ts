@@ -7,5 +7,5 @@ export function deleteItem(
   { userId, sku }: { readonly userId: bigint; readonly sku: number },
   deadlineMs: number,
 ): Promise<void> {
-  return store.update(userId, {}, (cart) => removeItem(cart, sku), { deadlineMs });
+  return store.update(userId, {}, (cart) => removeItem(cart, sku), { deadlineMs, isRepeatable: true });
 }

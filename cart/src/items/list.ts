@@ -58,7 +58,7 @@ export async function list(
   const changed = lines.filter((line, i) => !isUpToDate(stored[i] as CartLine, line));
   if (changed.length > 0) {
     const newPrices = new Map(changed.map(({ id, name, price }) => [id, { name, price }]));
-    await store.update(userId, {}, (cart) => repriceItems(cart, newPrices), { deadlineMs });
+    await store.update(userId, {}, (cart) => repriceItems(cart, newPrices), { deadlineMs, isRepeatable: true });
   }
   return { lines, total: totalOf(lines) };
 }

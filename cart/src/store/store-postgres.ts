@@ -65,7 +65,7 @@ export function createPostgresStore({ db, clock, random }: PostgresStoreDeps): S
   }
 
   return {
-    async update(userId, wanted, decide, { deadlineMs, isRepeatable = true }) {
+    async update(userId, wanted, decide, { deadlineMs, isRepeatable }) {
       for (let attempts = 1; ; attempts += 1) {
         const timeoutMs = deadlineMs - clock.nowMs();
         if (timeoutMs <= 0) throw new AppError('deadline-exceeded', 'the deadline passed before the cart was free');

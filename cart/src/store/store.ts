@@ -15,10 +15,10 @@ interface UpdateOptions {
   /** Milliseconds since the epoch. No attempt begins at or after it, and each attempt gets the time that is left. */
   readonly deadlineMs: number;
   /**
-   * Whether the update may run again when it is unknown whether the failed attempt was committed. True by default. The
-   * second run then loads what the first one wrote, and its decision must notice that nothing is left to do.
+   * Whether the update may run again when it is unknown whether the failed attempt was committed. The second run then
+   * loads what the first one wrote, and its decision must notice that nothing is left to do.
    */
-  readonly isRepeatable?: boolean;
+  readonly isRepeatable: boolean;
 }
 
 /** Where carts and checkouts are stored. */

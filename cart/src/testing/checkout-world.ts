@@ -12,7 +12,7 @@ import { clientOf, createFakeLoms } from './fake-loms.ts';
 import { USER, line, newId } from './fixtures.ts';
 
 export const PENDING = 'unavailable CHECKOUT_PENDING';
-const OPTIONS = { deadlineMs: Number.MAX_SAFE_INTEGER };
+const OPTIONS = { deadlineMs: Number.MAX_SAFE_INTEGER, isRepeatable: true };
 
 /**
  * Creates everything that a checkout needs, in memory: a store that can fail before and after it writes a closing, a

@@ -16,7 +16,7 @@ interface StoreUnderTest {
 
 let users = 0n;
 
-const OPTIONS = { deadlineMs: Number.MAX_SAFE_INTEGER };
+const OPTIONS = { deadlineMs: Number.MAX_SAFE_INTEGER, isRepeatable: true };
 const REQUEST_HASH = Buffer.from('a hash');
 
 const withoutId = ({ sku, count, name, price }: CartLine) => ({ sku, count, name, price });
@@ -115,7 +115,7 @@ function describeLines(open: Open): void {
         first === undefined ? { addedLine: line(1, 1) } : { changedLines: [{ ...first, count: first.count + 1 }] };
       return { changes, answer: undefined };
     };
-    const options = { deadlineMs: Date.now() + 20_000 };
+    const options = { deadlineMs: Date.now() + 20_000, isRepeatable: true };
     await Promise.all(Array.from({ length: 20 }, () => store.update(userId, {}, addOne, options)));
     expect(await contents()).toEqual([[1, 20]]);
   });
@@ -126,7 +126,7 @@ function describeLines(open: Open): void {
     const decide = () => {
       throw new Error('a bug');
     };
-    const failed = store.update(userId, {}, decide, { deadlineMs: Date.now() + 5000 });
+    const failed = store.update(userId, {}, decide, { deadlineMs: Date.now() + 5000, isRepeatable: true });
     expect(await failed.catch((error: Error) => error.message)).toBe('a bug');
     expect(await contents()).toEqual([[1, 1]]);
   });
