@@ -1,10 +1,11 @@
+import { readConfig } from '@tally/platform/config';
 import { type ClientOf, openGrpcClient } from '@tally/platform/grpc';
 import type { RunningService } from '@tally/platform/lifecycle';
 import { openTracing } from '@tally/platform/telemetry';
 import { Loms } from '@tally/proto/loms';
 
 import { start } from '../src/app.ts';
-import type { LomsConfig } from '../src/config.ts';
+import { type LomsConfig, readLomsConfig } from '../src/config.ts';
 import { PAYMENT_TIMEOUT_MS } from '../src/testing/fixtures.ts';
 
 export interface TestLoms extends AsyncDisposable {
@@ -18,24 +19,21 @@ export async function openLoms(
   urls: { databaseUrl: string; logUrl: string },
   more: Partial<LomsConfig> = {},
 ): Promise<TestLoms> {
+  const env = {
+    TALLY_MODE: 'development',
+    LOMS_GRPC_PORT: '0',
+    LOMS_ADMIN_PORT: '0',
+    LOMS_DATABASE_URL: urls.databaseUrl,
+    LOG_DATABASE_URL: urls.logUrl,
+  };
   const running = await start({
-    name: 'loms',
-    mode: 'development',
-    host: '127.0.0.1',
-    grpcPort: 0,
-    adminPort: 0,
+    ...readConfig(env, readLomsConfig),
     databaseConnections: 6,
-    namedStatements: true,
     logLevel: 'silent',
-    otlpEndpoint: undefined,
     drainMs: 2000,
-    maxQueuedCommands: 4096,
-    maxBatchCommands: 64,
-    maxBatchLines: 2000,
     paymentTimeoutMs: PAYMENT_TIMEOUT_MS,
     expiryIntervalMs: 50,
     relayIntervalMs: 50,
-    ...urls,
     ...more,
   });
   const address = `127.0.0.1:${running.grpcPort}`;

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
 import { systemClock } from '@tally/platform/concurrency';
+import { readConfig } from '@tally/platform/config';
 import { type EventLog, openPostgresLog } from '@tally/platform/events';
 import { type ClientOf, openGrpcClient } from '@tally/platform/grpc';
 import { type Db, openDb } from '@tally/platform/postgres';
@@ -17,6 +18,7 @@ import { DEAD_LETTERS_TOPIC } from '@tally/proto/events';
 import { Notifier } from '@tally/proto/notifier';
 
 import { start } from '../src/app.ts';
+import { readNotifierConfig } from '../src/config.ts';
 import { consume } from '../src/consume.ts';
 import { event, marker } from '../src/fixtures.ts';
 import { createPostgresStore } from '../src/store-postgres.ts';
@@ -36,23 +38,19 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-async function openNotifier(options: { databaseUrl?: string; logUrl?: string } = {}) {
-  const running = await start({
-    name: 'notifier',
-    mode: 'development',
-    host: '127.0.0.1',
-    grpcPort: 0,
-    adminPort: 0,
-    databaseUrl: database.url,
-    databaseConnections: 4,
-    namedStatements: true,
-    logUrl: logDatabase.url,
-    logLevel: 'silent',
-    otlpEndpoint: undefined,
-    drainMs: 1000,
-    maxBatchEvents: 50,
-    ...options,
-  });
+async function openNotifier({ databaseUrl = database.url, logUrl = logDatabase.url } = {}) {
+  const env = {
+    TALLY_MODE: 'development',
+    NOTIFIER_GRPC_PORT: '0',
+    NOTIFIER_ADMIN_PORT: '0',
+    NOTIFIER_DATABASE_URL: databaseUrl,
+    NOTIFIER_DATABASE_CONNECTIONS: '4',
+    NOTIFIER_MAX_BATCH_EVENTS: '50',
+    LOG_DATABASE_URL: logUrl,
+    LOG_LEVEL: 'silent',
+    DRAIN_LIMIT_MS: '1000',
+  };
+  const running = await start(readConfig(env, readNotifierConfig));
   const address = `127.0.0.1:${running.grpcPort}`;
   const client = openGrpcClient(Notifier, { addresses: [address], tracer: openTracing('test').tracer });
   const close = async () => {

@@ -1,8 +1,10 @@
 import { start as startCart } from '@tally/cart';
+import { readCartConfig } from '@tally/cart/config';
 import { start as startLoms } from '@tally/loms';
+import { readLomsConfig } from '@tally/loms/config';
 import { start as startNotifier } from '@tally/notifier';
+import { readNotifierConfig } from '@tally/notifier/config';
 import { readConfig } from '@tally/platform/config';
-import type { EventLogConfig } from '@tally/platform/events';
 import { openGrpcClient } from '@tally/platform/grpc';
 import type { RunningService } from '@tally/platform/lifecycle';
 import { type Db, openDb } from '@tally/platform/postgres';
@@ -51,17 +53,20 @@ const openLoms = (addresses: string[]) => openGrpcClient(Loms, { addresses, trac
 const openNotifier = (addresses: string[]) => openGrpcClient(Notifier, { addresses, tracer });
 const addressOf = (port: number) => `127.0.0.1:${port}`;
 
-const COMMON = {
-  mode: 'development',
-  host: '127.0.0.1',
-  grpcPort: 0,
-  adminPort: 0,
-  databaseConnections: 6,
-  namedStatements: true,
-  logLevel: 'silent',
-  otlpEndpoint: undefined,
-  drainMs: 1000,
-} as const;
+type Environment = Readonly<Record<string, string>>;
+
+/** Returns the variables that every service needs. Port 0, the default, stands for any free port. */
+function environmentOf(service: 'CART' | 'LOMS' | 'NOTIFIER', databaseUrl: string, grpcPort = 0): Environment {
+  return {
+    TALLY_MODE: 'development',
+    LOG_LEVEL: 'silent',
+    DRAIN_LIMIT_MS: '1000',
+    [`${service}_GRPC_PORT`]: String(grpcPort),
+    [`${service}_ADMIN_PORT`]: '0',
+    [`${service}_DATABASE_URL`]: databaseUrl,
+    [`${service}_DATABASE_CONNECTIONS`]: '6',
+  };
+}
 
 /** Starts the system. Without options: one cart, one loms, two notifiers, and the event log on PostgreSQL. */
 export async function openSystem(options: SystemOptions = {}): Promise<TestSystem> {
@@ -70,26 +75,22 @@ export async function openSystem(options: SystemOptions = {}): Promise<TestSyste
   const { databases, db } = await openDatabases(stack);
   const urls = { ...databases, ...(kafkaBrokers && { log: `${KAFKA_SCHEME}${kafkaBrokers.join(',')}` }) };
   const product = stack.use(await startStandIn(options));
-  const nextLog = createLogConfigs(databases.log, kafkaBrokers);
+  const nextLog = createLogVariables(databases.log, kafkaBrokers);
 
   const loms = await startLomsInstances(stack, lomsInstances, (grpcPort) =>
-    startLoms(toLomsConfig(grpcPort, databases.loms, nextLog())),
+    startLoms(readConfig(toLomsEnvironment(databases.loms, grpcPort, nextLog('LOMS')), readLomsConfig)),
   );
   const startMany = async (instances: number, startOne: () => Promise<RunningService>) => {
     const running = await Promise.all(range(instances).map(async () => stack.use(await startOne())));
     return running.map(({ grpcPort }) => addressOf(grpcPort));
   };
   const notifierAddresses = await startMany(notifierInstances, () =>
-    startNotifier({
-      ...COMMON,
-      name: 'notifier',
-      databaseUrl: databases.notifier,
-      ...nextLog(),
-      maxBatchEvents: 200,
-    }),
+    startNotifier(
+      readConfig({ ...environmentOf('NOTIFIER', databases.notifier), ...nextLog('NOTIFIER') }, readNotifierConfig),
+    ),
   );
   const cartAddresses = await startMany(cartInstances, () =>
-    startCart(toCartConfig(databases.cart, loms.addresses, addressOf(product.grpcPort))),
+    startCart(readConfig(toCartEnvironment(databases.cart, loms.addresses, product), readCartConfig)),
   );
   const clients = {
     cart: stack.use(openCart(cartAddresses)),
@@ -142,15 +143,18 @@ function startStandIn({ products = 100, maxProductCallsPerSecond = 1000 }: Syste
   return startProduct(readConfig(env, readProductConfig));
 }
 
-/**
- * Returns a function that gives each instance its configuration of the event log. On Kafka every instance has a name.
- */
-function createLogConfigs(logUrl: string, brokers: readonly string[] | undefined): () => EventLogConfig {
+/** Returns a function that gives each instance the variables of the event log. On Kafka every instance has a name. */
+function createLogVariables(logUrl: string, brokers: readonly string[] | undefined) {
   let instances = 0;
-  return () => {
-    if (brokers === undefined) return { logUrl };
+  return (service: 'LOMS' | 'NOTIFIER'): Environment => {
+    if (brokers === undefined) return { LOG_DATABASE_URL: logUrl };
     instances += 1;
-    return { kafka: { brokers, replicationFactor: 1, minInSyncReplicas: 1, instance: `instance-${instances}` } };
+    return {
+      KAFKA_BROKERS: brokers.join(','),
+      KAFKA_REPLICATION_FACTOR: '1',
+      KAFKA_MIN_INSYNC_REPLICAS: '1',
+      [`${service}_INSTANCE`]: `instance-${instances}`,
+    };
   };
 }
 
@@ -175,38 +179,26 @@ async function startLomsInstances(
   };
 }
 
-function toLomsConfig(grpcPort: number, databaseUrl: string, log: EventLogConfig) {
+function toLomsEnvironment(databaseUrl: string, grpcPort: number, log: Environment): Environment {
   return {
-    ...COMMON,
-    name: 'loms',
-    grpcPort,
-    databaseUrl,
+    ...environmentOf('LOMS', databaseUrl, grpcPort),
     ...log,
-    maxQueuedCommands: 4096,
-    maxBatchCommands: 64,
-    maxBatchLines: 2000,
-    paymentTimeoutMs: 600_000,
-    expiryIntervalMs: 50,
-    relayIntervalMs: 50,
+    LOMS_EXPIRY_INTERVAL_MS: '50',
+    LOMS_RELAY_INTERVAL_MS: '50',
   };
 }
 
-function toCartConfig(databaseUrl: string, lomsAddresses: readonly string[], productAddress: string) {
+function toCartEnvironment(
+  databaseUrl: string,
+  lomsAddresses: readonly string[],
+  product: RunningProduct,
+): Environment {
   return {
-    ...COMMON,
-    name: 'cart',
-    databaseUrl,
-    lomsAddresses,
-    productAddresses: [productAddress],
-    productToken: 'testtoken',
-    productCallsPerSecond: 10,
-    productCallBurst: 1,
-    instances: 1,
-    limiterRedisUrl: undefined,
-    cacheRedisUrls: [],
-    lookUpWorkers: 64,
-    maxQueuedLookUps: 10_000,
-    resumeIntervalMs: 50,
+    ...environmentOf('CART', databaseUrl),
+    LOMS_ADDRESS: lomsAddresses.join(','),
+    PRODUCT_ADDRESS: addressOf(product.grpcPort),
+    PRODUCT_TOKEN: 'testtoken',
+    CART_RESUME_INTERVAL_MS: '50',
   };
 }
 
