@@ -1,11 +1,11 @@
 import { openEventLog } from '@tally/platform/events';
 import { bindService } from '@tally/platform/grpc';
 import { type RunningService, startService } from '@tally/platform/lifecycle';
-import { Counter } from '@tally/platform/telemetry';
 import { CONSUMER_GROUPS, ORDER_EVENTS_TOPIC, TOPICS } from '@tally/proto/events';
 import { Notifier } from '@tally/proto/notifier';
 
 import type { NotifierConfig } from './config.ts';
+import { createConsumeMetrics } from './consume-metrics.ts';
 import { consume } from './consume.ts';
 import { createNotifierRpc } from './rpc.ts';
 import { createPostgresStore } from './store-postgres.ts';
@@ -24,14 +24,7 @@ export function start(config: NotifierConfig): Promise<RunningService> {
       }),
     );
     const store = createPostgresStore(db);
-    const events = new Counter({
-      name: 'notifier_events_total',
-      help: 'Events by result: applied, parked, dead or duplicate.',
-      labelNames: ['result'],
-      registers: [metrics],
-    });
-    const count = (result: string, n: number) => events.labels(result).inc(n);
-    const deps = { store, eventLog, tell: tellByLog(log, tracer), count };
+    const deps = { store, eventLog, tell: tellByLog(log, tracer), count: createConsumeMetrics(metrics) };
     stack.use(
       eventLog.subscribe({
         topic: ORDER_EVENTS_TOPIC,

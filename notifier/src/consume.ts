@@ -11,7 +11,7 @@ import { type Notification, decideInbox } from './inbox.ts';
 import { DataError, type Store } from './store.ts';
 import type { Tell } from './tell.ts';
 
-interface ConsumeDeps {
+export interface ConsumeDeps {
   readonly store: Store;
   readonly eventLog: Pick<EventLog, 'publish'>;
   readonly tell: Tell;
