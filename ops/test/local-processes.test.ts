@@ -206,3 +206,20 @@ test('down does not end the processes of another state folder', async () => {
   expect(one.all()).toEqual([]);
   expect(other.all()).toHaveLength(2);
 });
+
+test('after an up whose migrations failed, status says what was not started, until the next up', async () => {
+  await using system = await openFakeSystem(NAMES);
+  const migrate = () => Promise.reject(new Error('a bad migration'));
+  const failing = system.up(system.plan(), { servers: ['first'], create: async () => {}, migrate });
+  await expect(failing).rejects.toThrow('a bad migration');
+  const status = () => {
+    const command = [process.execPath, join(import.meta.dir, '../local/commands/status.ts')];
+    const { exitCode, stdout } = Bun.spawnSync(command, { env: { TALLY_STATE_DIR: system.stateDir } });
+    return { exitCode, text: stdout.toString() };
+  };
+  const { exitCode, text } = status();
+  expect(text).toContain('Not started yet: second.');
+  expect(exitCode).toBe(1);
+  await system.up();
+  expect(status().exitCode).toBe(0);
+});

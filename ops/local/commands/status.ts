@@ -47,7 +47,9 @@ const command: Command = {
     console.log(`\nmemory      ${toMiB(bytes)} in all`);
     console.log(`databases   ${(await Promise.all(databases.map(describeDatabase))).join(', ')}`);
     console.log(`data        ${state.dataDirs().join(', ')}\nlogs        ${files.logs}`);
-    const isWell = rows.every((row) => row.isWell);
+    const { pending = [] } = plan;
+    if (pending.length > 0) console.log(`\nNot started yet: ${pending.join(', ')}.`);
+    const isWell = pending.length === 0 && rows.every((row) => row.isWell);
     if (!isWell) console.log(`\nNot all is well: ${inWords('up', config)} repairs it.`);
     return isWell ? 0 : 1;
   },

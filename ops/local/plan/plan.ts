@@ -19,6 +19,8 @@ export interface Plan {
   readonly processes: readonly PlannedProcess[];
   /** Names of processes that are not restarted when they end. Fault experiments set it. */
   readonly held?: readonly string[];
+  /** Names of processes that `up` adds once the databases are migrated. They stay in the plan when `up` fails before. */
+  readonly pending?: readonly string[];
 }
 
 /** The one description of every part: PostgreSQL, Kafka, Redis, pgbouncer, Prometheus and the services. */

@@ -77,7 +77,9 @@ export async function bringUp(deps: LauncherDeps, plan: Plan, data?: DataSteps):
     const servers = plan.processes.filter(isServer);
     // The servers change first. The other processes stay as they are until the databases are migrated.
     const others = (before?.processes ?? []).filter((planned) => !isServer(planned));
-    follow(deps, { ...plan, processes: [...servers, ...others] });
+    const processes = [...servers, ...others];
+    const isPending = ({ name }: PlannedProcess) => !processes.some((planned) => planned.name === name);
+    follow(deps, { ...plan, processes, pending: plan.processes.filter(isPending).map(({ name }) => name) });
     await waitUntilReady(deps, servers);
     await data.migrate();
   }
