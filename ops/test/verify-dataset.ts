@@ -201,7 +201,7 @@ const CART = `
     ('${OPEN_CHECKOUT}', 2001, 'open', now(), now() + interval '1 minute', now(), null, null, null);
   insert into checkout_lines select id, 1, 1, 5, 'product 1', 100 from checkouts where id::text like '00000000-%';`;
 
-const SPECIALS: Record<DatabaseName, string> = { loms: LOMS, log: LOG, notifier: NOTIFIER, cart: CART };
+const SPECIALS: Partial<Record<DatabaseName, string>> = { loms: LOMS, log: LOG, notifier: NOTIFIER, cart: CART };
 
 /** Opens databases with the given number of seeded orders and the special ones. */
 export async function openDataset(orders = 120): Promise<Dataset> {
@@ -209,7 +209,7 @@ export async function openDataset(orders = 120): Promise<Dataset> {
   const databases = forEachDatabase((name) => opened[DATABASE_NAMES.indexOf(name)] as TestDatabase);
   const urls = forEachDatabase((name) => databases[name].url);
   await seed(urls, { orders, newest: 60 });
-  await Promise.all(DATABASE_NAMES.map((name) => run(urls[name], SPECIALS[name])));
+  await Promise.all(DATABASE_NAMES.map((name) => run(urls[name], SPECIALS[name] ?? '')));
   let copies = 0;
 
   return {

@@ -5,15 +5,15 @@ import type { Transaction } from '@tally/platform/postgres';
 import { type KafkaLog, type KafkaReaders, takeKafkaLog } from './kafka-log.ts';
 
 /**
- * Opens a log of two partitions. Each request adds a record to partition 0, which the group has read by the next one.
+ * Opens a log of two partitions. Each request for the ends adds a record to partition 0, which no group has read by
+ * then.
  */
 function openBusyLog() {
   const asked: string[] = [];
-  let records = 10n;
+  let records = 11n;
   const reader: KafkaReaders['events'] = {
     async committed() {
       asked.push('committed');
-      records += 1n;
       return new Map([
         [0, records],
         [1, 3n],
@@ -39,10 +39,13 @@ function openBusyLog() {
   return { readers, tx: tx as unknown as Transaction, asked };
 }
 
+const isFetch = (request: string) => request.includes(':');
+
 test('committed offsets are read before the ends, so that no group seems to have read past the end', async () => {
   const { readers, tx, asked } = openBusyLog();
   await takeKafkaLog(readers, tx);
-  expect(asked).toEqual(['committed', 'offsetRanges']);
+  expect([...new Set(asked)]).toEqual(['committed', 'offsetRanges']);
+  expect(asked.at(-1)).toBe('offsetRanges');
 });
 
 const fetches: [name: string, fetch: (log: KafkaLog) => Promise<void>, ranges: string[]][] = [
@@ -57,7 +60,7 @@ for (const [name, fetch, ranges] of fetches) {
     const log = await takeKafkaLog(readers, tx);
     await fetch(log);
     await fetch(log);
-    expect(asked.slice(2)).toEqual(ranges);
+    expect(asked.filter(isFetch)).toEqual(ranges);
   });
 }
 
@@ -66,5 +69,5 @@ test('named records are fetched in few ranges, with the first record of each par
   const log = await takeKafkaLog(readers, tx);
   const named = [4, 9, 6].map((log_offset) => ({ log_partition: 0, log_offset }));
   await log.fetchNamed(JSON.stringify([...named, { log_partition: 1, log_offset: null }]));
-  expect(asked.slice(2)).toEqual(['0: 2 to 3', '1: 0 to 1', '0: 4 to 10']);
+  expect(asked.filter(isFetch)).toEqual(['0: 2 to 3', '1: 0 to 1', '0: 4 to 10']);
 });

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
 
 import { createFakeClock } from '@tally/platform/testing';
+import { forEachDatabase } from '@tally/sql/databases';
 
 import type { Plan, PlannedProcess } from '../plan/plan.ts';
 import { type Child, type Keeping, backoffMs, createSupervisor } from './supervisor.ts';
@@ -50,7 +51,7 @@ function toPlan(...processes: readonly [name: string, fingerprint: string, progr
     root: '/',
     stateDir: '/state',
     maxLogBytes: 1,
-    urls: { cart: '', loms: '', notifier: '', log: '' },
+    urls: forEachDatabase(() => ''),
     processes: processes.map(([name, fingerprint, program = 'program']): PlannedProcess => ({
       name,
       fingerprint,

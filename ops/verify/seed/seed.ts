@@ -16,7 +16,7 @@ const REFUSAL = `jsonb_build_object('reason', 'INSUFFICIENT_STOCK', 'message', '
                                     'values', jsonb_build_object('orderId', n::text))`;
 
 /** The statements that fill each database. Each follows the text of history.sql, which defines what it selects from. */
-const STATEMENTS: Record<DatabaseName, readonly string[]> = {
+const STATEMENTS: Readonly<Partial<Record<DatabaseName, readonly string[]>>> = {
   loms: [
     `insert into orders (id, user_id, status, cause, request_id, refusal, pay_before, version)
      select n, 1 + n % 1000, status::order_status,
