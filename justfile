@@ -43,11 +43,12 @@ fmt: install
     @node_modules/.bin/oxfmt
     @cd proto && node_modules/.bin/buf format -w
 
-# Generate code from the protos and the queries, dump the schemas, and write the table of environment variables.
+# Generate code from protos and queries, the schemas of databases and events, and the table of environment variables.
 [group('develop')]
 [no-exit-message]
 gen: install
     @cd proto && PATH="$PWD/node_modules/.bin:$PATH" node_modules/.bin/buf generate
+    @{{ bun }} proto/events/write-schema.ts
     @{{ bun }} sql/gen.ts
     @{{ bun }} ops/docs/variables.ts
 

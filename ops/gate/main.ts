@@ -89,6 +89,7 @@ async function compareGenerated(): Promise<string> {
   try {
     const made =
       (await run([buf, 'generate', '--output', join(fresh, 'proto')], PROTO)) ||
+      (await run([process.execPath, join(ROOT, 'proto/events/write-schema.ts'), fresh])) ||
       (await run([process.execPath, join(ROOT, 'sql/gen.ts'), fresh])) ||
       (await run([process.execPath, join(ROOT, 'ops/docs/variables.ts'), fresh]));
     if (made !== '') return made;
@@ -103,7 +104,8 @@ async function compareGenerated(): Promise<string> {
 
 function generatedFiles(root: string): Set<string> {
   const glob = new Bun.Glob(
-    '{proto/gen/**/*.ts,*/src/gen/*.ts,platform/src/events/postgres/gen/*.ts,sql/*/schema.sql,docs/running.md}',
+    '{proto/gen/**/*.ts,proto/events/*.schema.json,*/src/gen/*.ts,platform/src/events/postgres/gen/*.ts,' +
+      'sql/*/schema.sql,docs/running.md}',
   );
   return new Set(glob.scanSync({ cwd: root }));
 }
