@@ -32,7 +32,10 @@ try {
   const runs = isUp(state);
   if (!runs && needsSystem) throw new AppError('failed-precondition', notUp(state.config));
   const env = runs ? { ...toAddresses(state, given), ...given } : given;
-  process.execve?.(process.execPath, [process.execPath, join(CHECKOUT, program), ...args], env);
+  if (process.execve === undefined) {
+    throw new AppError('failed-precondition', `Bun ${Bun.version} cannot replace its process: use .local/bin/bun.`);
+  }
+  process.execve(process.execPath, [process.execPath, join(CHECKOUT, program), ...args], env);
 } catch (error) {
   if (!(error instanceof AppError || error instanceof ConfigError)) throw error;
   console.error(error.message);
