@@ -55,8 +55,8 @@ gen: install
 # Bring every database to its newest schema. Variables like LOMS_DATABASE_URL say where the databases are.
 [group('develop')]
 [no-exit-message]
-migrate: install
-    @{{ bun }} sql/migrate.ts
+migrate *ARGS: install
+    @{{ bun }} sql/migrate.ts "$@"
 
 # Installs only if Bun is missing. Commands that end the system or only look at it then work without a registry.
 [private]

@@ -112,7 +112,7 @@ describe('just checkout close', () => {
       2,
       expect.stringContaining("value 'nonsense' is invalid for argument 'ID'"),
     ]);
-    expect(await close(id)).toEqual([2, expect.stringContaining("missing required argument 'REASON'")]);
+    expect(await close(id)).toEqual([2, expect.stringContaining('REASON is missing')]);
     const [done] = await close(id, 'stuck', 'since', 'noon', '--abandon');
     expect([done, await checkoutState()]).toEqual([0, 'refused']);
     const { rows } = await surroundings.database.db.query('select action, reason from audit where subject = $1', [id]);

@@ -24,7 +24,7 @@ const close: Command = {
       meaning: 'the id of a checkout: a UUID, as just verify prints it',
       pattern: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i,
     },
-    { name: 'REASON', isRequired: true, meaning: 'why the checkout is closed by hand', takesRest: true },
+    { name: 'REASON', isRequired: true, meaning: 'the reason, in words', takesRest: true },
   ],
   options: [
     {

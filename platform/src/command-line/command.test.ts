@@ -110,9 +110,9 @@ describe('a wrong argument is refused with one sentence that names it:', () => {
     [LOGS, ['--follow=yes'], "unknown option '--follow=yes'."],
     [LOGS, ['--given-reason'], "option '--given-reason <TEXT>' argument missing."],
     [LOGS, ['--given-reason', ' '], "option '--given-reason <TEXT>' argument ' ' is invalid. It must not be blank."],
-    [SKIP, [], "missing required argument 'EVENT'."],
+    [SKIP, [], 'EVENT is missing: a whole number.'],
     [SKIP, ['x', 'y'], "value 'x' is invalid for argument 'EVENT'. It must be a whole number."],
-    [SKIP, ['7'], "missing required argument 'REASON'."],
+    [SKIP, ['7'], 'REASON is missing.'],
     [SKIP, ['7', ' '], "value ' ' is invalid for argument 'REASON'. It must be a word."],
     [OUTBOX, [], 'a command is missing: list, skip.'],
     [OUTBOX, ['scip'], "unknown command 'scip' (Did you mean skip?)."],
@@ -127,7 +127,7 @@ describe('--help', () => {
   test('describes usage, purpose, operands, options with their bounds, and the notes', () => {
     for (const args of [['--help'], ['alpha', '-h']]) {
       const help = textOf(LOGS, args);
-      expect(help).toStartWith('Usage: just logs [options] [SERVICE]\n\nprints the logs.');
+      expect(help).toStartWith('Usage: just logs [options] [SERVICE]\n\nPrints the logs.');
       expect(help).toContain('one of alpha, beta');
       expect(help).toMatch(/-n, --lines <N> +lines of each log \(0 to 100, default 40\)/);
       expect(help).toMatch(/--version +print the version of Tally/);
@@ -136,7 +136,7 @@ describe('--help', () => {
   });
 
   test('lists the commands of a group, and the arguments of a command in it', () => {
-    expect(textOf(OUTBOX, ['--help'])).toMatch(/skip \[options\] <EVENT> <REASON...> +skips an event\./);
+    expect(textOf(OUTBOX, ['--help'])).toMatch(/skip \[options\] <EVENT> <REASON...> +Skips an event\./);
     expect(textOf(OUTBOX, ['skip', '--help'])).toStartWith('Usage: just outbox skip [options] <EVENT> <REASON...>');
   });
 });

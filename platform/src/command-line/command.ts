@@ -8,6 +8,8 @@ import { tallyVersion } from '../version/index.ts';
 export interface Command {
   /** The words after `just`: `logs`, `outbox retry`. */
   readonly name: string;
+  /** How the command is called, if not as `just NAME`. */
+  readonly call?: string;
   /** One sentence for `--help`. */
   readonly purpose: string;
   /** The positional arguments in their order. Optional ones come last. */
@@ -22,6 +24,7 @@ export interface Command {
 /** Commands that share their first word: `outbox list`, `outbox retry`. */
 export interface CommandGroup {
   readonly name: string;
+  readonly call?: string;
   readonly purpose: string;
   readonly commands: readonly Command[];
   readonly notes?: readonly string[];
@@ -103,7 +106,7 @@ export async function runCommand(
     }
     process.exit(await request.command.run(request.given));
   } catch (error) {
-    console.error(explain(command.name, error));
+    console.error(explain(command, error));
     process.exit(error instanceof UsageError ? (codes.usage ?? USAGE_EXIT_CODE) : (codes.failure ?? FAILURE_EXIT_CODE));
   }
 }
@@ -115,7 +118,7 @@ export function interpret(command: Command | CommandGroup, args: readonly string
   const onChosen = (chosen: Command, parsed: commander.Command) => {
     request = { command: chosen, given: toGiven(chosen, parsed) };
   };
-  const program = describe(new commander.Command(`just ${command.name}`), command).configureOutput({
+  const program = describe(new commander.Command(callOf(command)), command).configureOutput({
     writeOut: (words) => (text += words),
     writeErr: () => {},
   });
@@ -137,7 +140,7 @@ export function interpret(command: Command | CommandGroup, args: readonly string
 
 function describe(program: commander.Command, { purpose, notes = [] }: Command | CommandGroup): commander.Command {
   return program
-    .description(purpose)
+    .description(purpose.charAt(0).toUpperCase() + purpose.slice(1))
     .version(tallyVersion(), '--version', 'print the version of Tally')
     .helpOption('-h, --help', 'print this text')
     .helpCommand(false)
@@ -155,14 +158,19 @@ function addArguments(
   program.allowExcessArguments(false).action(() => onChosen(command, program));
 }
 
-function toArgument({ name, isRequired, choices, meaning, pattern, takesRest = false }: Operand): commander.Argument {
+function toArgument(operand: Operand): commander.Argument {
+  const { name, isRequired, choices, pattern, takesRest = false } = operand;
   const words = takesRest ? `${name}...` : name;
-  const allowed = choices === undefined ? meaning : `one of ${choices.join(', ')}`;
+  const allowed = describeAllowed(operand);
   return new commander.Argument(isRequired ? `<${words}>` : `[${words}]`, allowed).argParser<string>((word, before) => {
     const isAllowed = word.trim() !== '' && (choices?.includes(word) ?? pattern?.test(word) ?? true);
     if (!isAllowed) throw new commander.InvalidArgumentError(`It must be ${allowed ?? 'a word'}`);
     return before === undefined ? word : `${before} ${word}`;
   });
+}
+
+function describeAllowed({ choices, meaning }: Operand): string | undefined {
+  return choices === undefined ? meaning : `one of ${choices.join(', ')}`;
 }
 
 function toOption({ name, short, meaning, number, text }: Option): commander.Option {
@@ -208,14 +216,24 @@ function toSentence({ code, message }: commander.CommanderError, command: Comman
     const names = command.commands.map(({ name }) => name.slice(command.name.length + 1));
     return `a command is missing: ${names.join(', ')}.`;
   }
+  if (code === 'commander.missingArgument') {
+    const [, name] = /'([^']+)'/.exec(message) ?? [];
+    const commands = 'commands' in command ? command.commands : [command];
+    const missing = commands.flatMap(({ operands = [] }) => operands).find((operand) => operand.name === name);
+    const allowed = missing && describeAllowed(missing);
+    return `${name} is missing${allowed === undefined ? '' : `: ${allowed}`}.`;
+  }
   return `${message
     .replace(/^error: (command-argument )?/, '')
     .replaceAll('\n', ' ')
     .replace(/\.$/, '')}.`;
 }
 
-function explain(name: string, error: unknown): string {
-  if (error instanceof UsageError) return `${name}: ${error.message} See just ${name} --help.`;
+const callOf = ({ name, call = `just ${name}` }: Command | CommandGroup): string => call;
+
+function explain(command: Command | CommandGroup, error: unknown): string {
+  const { name } = command;
+  if (error instanceof UsageError) return `${name}: ${error.message} See ${callOf(command)} --help.`;
   if (error instanceof AppError || error instanceof ConfigError) return `${name}: ${error.message}`;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

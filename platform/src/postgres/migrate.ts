@@ -1,6 +1,8 @@
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 
+import { toAppError } from './failure.ts';
+
 /** A database and its migrations. */
 interface MigrateOptions {
   /** URL of the database, for the role that owns its tables. */
@@ -15,7 +17,9 @@ interface MigrateOptions {
  */
 export async function migrate({ url, dir }: MigrateOptions): Promise<string[]> {
   const client = new pg.Client({ connectionString: url });
-  await client.connect();
+  await client.connect().catch((error: unknown) => {
+    throw toAppError(error);
+  });
   try {
     await client.query(`
       set idle_in_transaction_session_timeout = 0;
