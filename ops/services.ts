@@ -12,7 +12,7 @@ import { readProductConfig } from './product/config.ts';
 interface Service {
   /** Path of its program in the checkout. */
   readonly main: string;
-  /** Reads its whole configuration, of which the readers of this list need only the ports. */
+  /** Reads the whole configuration of its program. The code that uses this list needs only the ports. */
   readonly readConfig: (reader: ConfigReader) => ListeningPorts;
   /** Default ports of the first instance. `GET /readyz` on the port that is not `GRPC` says whether it is ready. */
   readonly ports: Readonly<Partial<Record<PortKind, number>>>;
@@ -166,8 +166,8 @@ export const SERVICE_DATABASES: readonly DatabaseName[] = DATABASE_NAMES.filter(
 );
 
 /**
- * Returns the default ports of an instance with the variable of each: `LOMS_GRPC_PORT`, for the second
- * `LOMS_2_GRPC_PORT`.
+ * Returns the default ports of an instance, and the variable that sets each: `LOMS_GRPC_PORT` for the first instance,
+ * `LOMS_2_GRPC_PORT` for the second.
  */
 export function listPorts(name: ServiceName, instance = 1): { kind: PortKind; variable: string; port: number }[] {
   const ports = Object.entries(SERVICES[name].ports) as [PortKind, number][];

@@ -31,9 +31,10 @@ interface Flow {
 }
 
 /**
- * Measures what each part around the batch carries while the other parts are idle: checkouts a second through cart and
- * loms together, events a second through one relay, and events a second through one notifier. Each part shares the
- * processors of one machine with the databases that it needs.
+ * Measures the throughput of the parts around the batch of loms, one after another: events a second through one relay,
+ * events a second through one notifier, and checkouts a second through cart and loms together. During the last, the
+ * relay of loms also publishes the events of the checkouts. Each part shares the processors of one machine with the
+ * databases that it needs.
  */
 export async function benchFlow({ seconds, rounds }: { seconds: number; rounds: number }): Promise<void> {
   await using stack = new AsyncDisposableStack();
@@ -85,7 +86,7 @@ async function startKafka(stack: AsyncDisposableStack, benchDir: string): Promis
   return { KAFKA_BROKERS: `127.0.0.1:${node.port}`, KAFKA_REPLICATION_FACTOR: '1' };
 }
 
-/** Inserts unpublished events of orders that exist nowhere else. Returns how many events there are now in all. */
+/** Inserts unpublished events of orders that exist nowhere else. Returns how many all rounds so far have inserted. */
 async function addEvents({ db }: Flow, round: number): Promise<number> {
   await db.loms.query(
     `insert into order_events (order_id, version, status, moment)

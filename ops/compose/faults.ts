@@ -9,7 +9,7 @@ import { IMAGE_PORTS, PROGRAMS } from './programs.ts';
 
 /*
   Finds what a compose schema cannot see: variables, ports, paths and commands of compose.yaml that do not exist in the
-  code. Each fault is a sentence that begins with the service.
+  code. Each fault is a sentence that begins with the service or the profile.
 */
 
 // A version has at least two numbers: `18.4` is a complete version of PostgreSQL.

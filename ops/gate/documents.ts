@@ -5,7 +5,7 @@ import { dirname, join, normalize } from 'node:path';
   Checks the documents: every relative link must resolve, and every path that they name must exist.
 */
 
-// Matches a link or an image, with a title or without, the definition of a reference, and an attribute of HTML.
+// Matches the target of a link or image (with or without a title), of a link definition, and of an HTML href or src.
 const LINK = /(?:\]\(|^\[[^\]]+\]: +|\b(?:href|src)=")(?!https?:|mailto:)([^)#\s"]*)(?:#([^)\s"]+))?(?=[)\s"]|$)/gm;
 // Matches a code span that names a file or folder of the repository, but not one with a placeholder such as <service>.
 const NAMED_PATH = /`((?:proto|sql|platform|cart|loms|notifier|ops|docs)\/[\w./-]+)`/g;

@@ -67,7 +67,7 @@ const roomOf = (file: string) => /^[^/]+\/src\/([^/]+)\//.exec(file)?.[1] ?? '';
 // Words of the business. "Order" is not among them, because the library speaks of the order of things.
 const BUSINESS = /\b(carts?|checkouts?|skus?|shoppers?|stocks?|loms|notifier|payed|order create|order events)\b/i;
 
-/** Parts compound names into words: `cartId`, `CART_ID` and `cart_id` each become `cart id`, in their own case. */
+/** Splits compound names into words and keeps their case: `cartId` becomes `cart Id`, `CART_ID` becomes `CART ID`. */
 const toWords = (text: string) => text.replaceAll(/([a-z\d])([A-Z])/g, '$1 $2').replaceAll('_', ' ');
 
 /** Returns the first word of the business in a text. */

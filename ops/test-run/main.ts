@@ -74,8 +74,8 @@ async function main(wanted: Mode, paths: readonly string[]): Promise<number> {
     for (const part of parts) {
       const code = await runBunTest(part, join(reports, part.name));
       const counted = readJunit(join(reports, part.name, 'junit.xml'));
-      // If it fails without a failed test, the process crashed, or a hook or an import failed. If it reports no test
-      // at all, it ended in the middle of them.
+      // A process that fails without a failed test has crashed, or a hook or an import in it failed. A process that
+      // reports no test at all ended before it wrote its report.
       isBroken ||= (code !== 0 && counted.failed === 0) || isEmpty(counted);
       totals = addTotals(totals, counted);
     }

@@ -12,7 +12,7 @@ export function describeReport({ invariants }: Report): string {
   return [line('invariant', 'verdict', 'looked at'), ...lines, ...describeUncounted(invariants)].join('\n');
 }
 
-/** Names the rows of the table that the summary does not count: figures, and what only the full proof looks at. */
+/** Names the rows of the table that the summary does not count: figures, and rules that only --full checks. */
 function describeUncounted(invariants: readonly Invariant[]): string[] {
   const uncounted = invariants.flatMap(({ name, verdict }) => {
     if (verdict === 'noted') return [`${name} (a figure, and not a promise)`];

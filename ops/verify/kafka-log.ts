@@ -43,7 +43,7 @@ export interface KafkaLog {
   fetchNamed(rows: string): Promise<void>;
   /** Fetches the records of a partition from offset `from` up to, but without, `below`. */
   fetchRange(partition: number, from: bigint, below: bigint): Promise<void>;
-  /** Fetches the next record that each group has to read of each partition. */
+  /** Fetches, for each partition and each group, the next record that the group has to read. */
   fetchUnread(): Promise<void>;
   /** Fetches up to `records` records at the end of each partition. */
   fetchNewest(records: number): Promise<void>;

@@ -31,7 +31,7 @@ export interface Rule {
   readonly advice: string;
   /** Says how much was looked at. */
   readonly figure: (totals: Totals, seen: Seen, found: number) => string;
-  /** Whether only the full proof runs the query, because it is slow. */
+  /** Whether the query runs only with --full, because it is slow. */
   readonly onlyFull?: boolean;
 }
 

@@ -16,17 +16,17 @@ import { bind } from './queries.ts';
  * - `notifier` before `log`: a notification is made of a record, and a dead letter lies in the log before its event is
  *   stored as dead. So the log shows the record or dead letter of every notification.
  * - `log` before `loms`: a record is made of a committed row of order_events. So loms shows every event that was told
- *   and every event in the log.
+ *   and every event in the log. The status and the moment of an event never change.
  * - `closed` before `loms`: cart closes a checkout after loms answered, and loms answers after its commit. So loms
- *   shows the order that a closed checkout names. Closed checkouts, lines and events do not change any more, and no
- *   order leaves `failed`.
+ *   shows the order that a closed checkout names. Closed checkouts and the lines of orders never change, and no order
+ *   leaves `failed`, so the two still agree when loms is read later.
  * - `loms` before `cart`: cart commits a checkout before it calls loms. So cart shows the checkout of every order that
  *   it asked for. The checkout may be open; if it is closed, it names the order.
  * - `loms` before `recorded`: loms stores the place of an event after the log acknowledged it. So `recorded` shows a
  *   record at every place that loms names.
  *
- * All queries of one snapshot see one moment of one database, in which a transaction has written everything or nothing.
- * What is late is judged within one snapshot, by the clock of its own database when the snapshot was taken. The
+ * All queries of one snapshot see its database as it was at one moment, with either all changes of a transaction or
+ * none. What is late is judged within one snapshot, by the clock of its own database when the snapshot was taken. The
  * services set deadlines by the same clock, so neither a wrong clock on the machine of verify nor a long run makes
  * anything late.
  */
@@ -54,7 +54,7 @@ export interface Snapshot {
 
 export type Snapshots = Readonly<Record<SnapshotName, Snapshot>>;
 
-// A query of a full proof over millions of orders may take minutes, but a server that stopped must be noticed.
+// With --full, a query over millions of orders may take minutes, but a server that stopped must be noticed.
 const ANSWER_LIMIT_MS = 15 * 60_000;
 
 /**
@@ -116,7 +116,7 @@ async function takeSnapshot(
   database: DatabaseName,
   readers: KafkaReaders | undefined,
 ): Promise<Snapshot> {
-  // The log has no business clock.
+  // Only the databases of the services have the function tally_now, whose clock tests can shift.
   const clock = database === 'log' ? 'clock_timestamp()' : 'tally_now()';
   // The moment stays text, because a JavaScript date would lose its microseconds.
   const [, { rows }] = await Promise.all([tx.query(SETTINGS), tx.query(`select ${clock}::text as moment`)]);

@@ -18,7 +18,7 @@ interface Offender {
 export interface Invariant {
   readonly name: string;
   readonly meaning: string;
-  /** `skipped`: only the full proof checks the rule. `noted`: the rule yields a figure and promises nothing. */
+  /** `skipped`: the rule is checked only with --full. `noted`: the rule yields a figure and promises nothing. */
   readonly verdict: Verdict | 'skipped' | 'noted';
   /** How much was looked at. */
   readonly figure: string;

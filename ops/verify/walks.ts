@@ -82,7 +82,7 @@ async function* allOrders(loms: Snapshot, notifier: Snapshot): AsyncGenerator<bi
       readIds<bigint>(loms, lomsQuery('next orders'), { after, limit: CHUNK_ROWS }),
       readIds<bigint>(notifier, notifierQuery('next orders'), { after, limit: CHUNK_ROWS }),
     ]);
-    // Each list has all ids up to its last one, so none is missing among the lowest CHUNK_ROWS of both.
+    // Neither list lacks an id below its last one, so the lowest CHUNK_ROWS ids of both together are complete.
     const ids = [...new Set([...known, ...told])].sort(ascending).slice(0, CHUNK_ROWS);
     const last = ids.at(-1);
     if (last === undefined) return;

@@ -44,7 +44,7 @@ select format('order %s version %s', order_id, version) as id,
  order by position
 
 /* @name events are read */
--- Looks at the record of each partition that each group has to read next.
+-- For each partition and each group, looks at the next record that the group has to read.
 select format('partition %s', r.partition) as id,
        format('group %s has read to offset %s of %s; its next record came at %s', reader.name,
               coalesce(g.next_offset, 0), p.next_offset, r.moment) as what

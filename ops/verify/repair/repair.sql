@@ -26,7 +26,7 @@ select s.sku, s.total, s.held, s.reserved,
  order by s.sku
 
 /* @name repair */
--- Writes the counters and, in the same statement, who changed what and why.
+-- Sets the counters and, in the same statement, records in the table audit what was changed and why.
 with repaired as (
   update stocks
      set total = :total::bigint, held = :held::bigint, reserved = :reserved::bigint

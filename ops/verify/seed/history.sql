@@ -1,6 +1,6 @@
--- The beginning of a statement that selects from `made`, `line` or `event`. They are a made-up history of :orders
--- orders that ends at the moment :until. Everything about an order is computed from its number, so the history is the
--- same in every database. One in ten of the newest :newest orders awaits payment.
+-- The beginning of a statement that selects from `made`, `line` or `event`. These are the orders, lines and events of a
+-- made-up history of :orders orders, which ends at the moment :until. Everything about an order is computed from its
+-- number, so the history is the same in every database. One in ten of the newest :newest orders awaits payment.
 with made as (
   select n,
          case when n % 10 = 0                           then 'failed'
