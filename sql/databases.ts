@@ -2,7 +2,7 @@
 export interface Database {
   /** The folder into which typed functions are generated from its queries. */
   readonly functions: string;
-  /** A table that its first migration creates. A database that lacks it is another one, or was not migrated. */
+  /** A table that its first migration creates. A database without it is not this one, or has not been migrated yet. */
   readonly table: string;
 }
 

@@ -34,7 +34,7 @@ async function generateQueries(database: string, target: string): Promise<void> 
   mkdirSync(target, { recursive: true });
   await using testDatabase = await openTestDatabase(database);
   const complaints = await runPgtyped(queries, target, new URL(testDatabase.url));
-  // pgtyped exits with 0 on wrong SQL even with failOnError, so a missing file is the only sign.
+  // pgtyped exits with 0 on wrong SQL even with failOnError. A missing file or an error in its output shows it.
   const missing = names.filter((name) => !existsSync(join(target, name.replace('.sql', '.queries.ts'))));
   if (missing.length > 0 || /error/i.test(complaints)) {
     throw new Error(`sql/${database}/queries: ${missing.join(', ')}\n${complaints}`);

@@ -70,7 +70,7 @@ export interface Given {
   readonly text: (option: string) => string | undefined;
 }
 
-/** Exit codes for errors, of a command that uses the default ones for something else. */
+/** Exit codes for errors. A command that uses the default ones for something else sets its own. */
 interface ExitCodes {
   /** Wrong arguments; 2 by default. */
   readonly usage?: number;
@@ -192,7 +192,7 @@ function toOption({ name, short, meaning, number, text }: Option): commander.Opt
 }
 
 function toGiven({ operands = [], options = [] }: Command, parsed: commander.Command): Given {
-  // commander gives an empty array for an operand that takes the rest when no words are left.
+  // When no words are left, commander gives an empty array for an operand that takes the rest.
   const words = new Map(
     operands.map(({ name }, place) => {
       const word: unknown = parsed.processedArgs[place];

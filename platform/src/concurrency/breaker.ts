@@ -27,7 +27,7 @@ interface BreakerDeps {
 interface BreakerLimits {
   /** Number of failures in a row that open it. */
   readonly maxFailures: number;
-  /** Milliseconds that it stays open before a probe, and after a failed probe. */
+  /** Milliseconds that it stays open until a call may probe the destination. They start again after a failed probe. */
   readonly openMs: number;
 }
 

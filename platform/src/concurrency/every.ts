@@ -11,7 +11,10 @@ export interface EveryDeps {
 
 /** Pauses of a loop. */
 interface EveryOptions {
-  /** Milliseconds between two runs. They vary at random by up to a tenth, so that instances drift apart. */
+  /**
+   * Milliseconds between two runs, in addition to `minPauseMs`. They vary at random by up to a tenth, so that instances
+   * drift apart.
+   */
   readonly intervalMs: number;
   /** Shortest pause after a run, in milliseconds. It holds even if `wake` is called or work is left. 0 by default. */
   readonly minPauseMs?: number;
@@ -19,13 +22,13 @@ interface EveryOptions {
 
 /** A running loop. Disposing it aborts the signal of the work and waits until the current run has ended. */
 export interface Loop extends AsyncDisposable {
-  /** Ends the pause. During a run, it lets another run follow without a pause. */
+  /** Ends the pause of `intervalMs`. During a run, it lets another run follow without that pause. */
   wake(): void;
 }
 
 /**
- * Runs `work` at once, and again `intervalMs` after the end of each run. Two runs never overlap. When `work` resolves
- * with true, because it left something undone, the next run follows without a pause.
+ * Runs `work` at once, and again after the pause that follows each run. Two runs never overlap. When `work` resolves
+ * with true, because it left something undone, the next run waits for `minPauseMs` only.
  */
 export function startEvery(
   { clock, random, onError }: EveryDeps,

@@ -21,7 +21,7 @@ export function createTtlCache<K extends {}, V extends {}>(
   { clock, random }: TtlCacheDeps,
   maxEntries: number,
 ): TtlCache<K, V> {
-  // Without a resolution of 0 the cache would keep the time in a timer of its own.
+  // With any other resolution, the cache would remember the time for a while, by a timer instead of this clock.
   const entries = new LRUCache<K, V>({ max: maxEntries, perf: { now: () => clock.nowMs() }, ttlResolution: 0 });
   return {
     get: (key) => entries.get(key),

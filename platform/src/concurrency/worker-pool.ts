@@ -164,7 +164,7 @@ function startCall<T, R>(
    * Run to completion: storing and counting down are one step, so exactly one item sees that none is left, and all
    * results are stored by then.
    *
-   * Settled once: items that end well after the call was cancelled may also count down to 0. The call is rejected
+   * Settled once: items that succeed after the call was cancelled may also count down to 0. The call is rejected
    * already, so `resolve` does nothing.
    */
   const succeed = (index: number, result: R) => {

@@ -10,7 +10,7 @@ export interface NewEvent {
 /** Where the log keeps an event. */
 export interface Position {
   readonly partition: number;
-  /** 0, 1, 2, … within the partition, without gaps. */
+  /** 0, 1, 2, … within the partition, without gaps unless another program writes transactions to it on Kafka. */
   readonly offset: bigint;
 }
 

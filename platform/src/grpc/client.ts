@@ -28,8 +28,8 @@ interface GrpcClientOptions {
    * Whether the servers are part of this system; false by default. It decides about two things:
    *
    * - A connection to our own server is pinged every second while calls are in flight. After two seconds without an
-   *   answer it is closed, and its calls fail. A foreign server may close a connection that is pinged more than every
-   *   five minutes.
+   *   answer it is closed, and its calls fail. A foreign server may close a connection that is pinged more often
+   *   than every five minutes.
    * - A call that our own server has not begun, because it is about to stop, is sent to another server. A foreign
    *   server may limit the number of calls, and `limit` would not count the repeated one.
    */

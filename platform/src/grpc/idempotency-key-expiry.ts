@@ -12,8 +12,8 @@ interface KeyExpiryDeps extends EveryDeps {
 }
 
 /**
- * Deletes idempotency keys that are older than a day: 1,000 at a time, every minute, and without a pause while there
- * may be more. A key is honoured until its row is deleted.
+ * Deletes idempotency keys that are older than a day: up to 1,000 of each kind at a time, every minute, and without a
+ * pause while there may be more. A key is honoured until its row is deleted.
  */
 export function startKeyExpiry(deps: KeyExpiryDeps): Loop {
   return startEvery(deps, { intervalMs: INTERVAL_MS }, async () => {

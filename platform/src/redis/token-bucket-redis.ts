@@ -68,8 +68,8 @@ const PART_MARGIN = 1.05;
 
 /**
  * Milliseconds after the return of Redis until the shared limit holds again: 200 to connect, 250 until the next call,
- * and 1000 in which a Redis that lost its memory hands out nothing. One turn that a process had reserved of its own
- * part may come later.
+ * and 1000 in which a Redis that lost its memory hands out nothing. After that, a process may still use one turn that
+ * it had reserved from its own part.
  */
 export const SHARED_AGAIN_MS = 1_500;
 

@@ -65,7 +65,7 @@ export function createOffsetCheck(partitions: AssignedPartitions) {
       throw new Error(`the topic has ${partitionCount} partitions instead of ${knownPartitionCount}`);
     }
     for (const assigned of partitions.current.values()) {
-      // A zombie has set the group's offset back. The next commit repairs it.
+      // A lower offset than before means that a zombie has set it back. The next commit repairs it.
       const offset = committed.get(assigned.partition);
       if (offset !== undefined && offset < assigned.committedOffset) assigned.committedOffset = offset;
     }

@@ -1,5 +1,6 @@
 /*
-  A subscription to Kafka is one member of a consumer group. Each of its parts knows only the parts below it:
+  A subscription to Kafka is one member of a consumer group. Each of its parts uses only the parts below it, apart from
+  `offsets`, which works on the membership, the topic client and the assigned partitions of its session:
 
       subscription                   keeps one session alive after another
       └─ session                     one membership, from joining to leaving; decides what happens when

@@ -24,7 +24,7 @@ export interface LeasedPartition {
   readonly partition: number;
   /** Fencing token. A commit with it changes nothing once another member has taken the partition. */
   readonly token: bigint;
-  /** Returns the milliseconds since the last renewal that succeeded was sent to the database. */
+  /** Returns the milliseconds since the last successful renewal was sent to the database. */
   leaseAge: () => number;
   /** The offset to fetch next. */
   nextOffset: bigint;
