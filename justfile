@@ -58,7 +58,7 @@ gen: install
 migrate *ARGS: install
     @{{ bun }} sql/migrate.ts "$@"
 
-# Installs only if Bun is missing. Commands that end the system or only look at it then work without a registry.
+# Installs only if Bun is missing, so that `down`, `status` and the like work even when the registry does not answer.
 [private]
 bun:
     @test -x {{ bun }} || sh ops/local/install.sh

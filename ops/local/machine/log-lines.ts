@@ -21,8 +21,9 @@ export function mergeByTime(logs: readonly LogLines[]): NamedLine[] {
 }
 
 /**
- * How lines begin, with their time: those of our services, of Kafka, of PostgreSQL and pgbouncer, and of Redis. The
- * times of PostgreSQL, pgbouncer and Redis are in UTC, because the plan sets that.
+ * The patterns that find the time in a line of our services, of Kafka, of PostgreSQL and pgbouncer, and of Redis. The
+ * function next to each turns that time into a text that Date.parse reads. The times of PostgreSQL, pgbouncer and Redis
+ * are in UTC, because the plan sets that.
  */
 const FORMATS: readonly [pattern: RegExp, toIso: (time: string) => string][] = [
   [/"time":"([^"]+)"/, (time) => time],

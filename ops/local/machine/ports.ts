@@ -2,7 +2,7 @@ import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 
 import { listPids, readCommand } from '@tally/platform/embedded';
 
-/** A socket that listens on 127.0.0.1, or on all addresses. A server cannot listen on 127.0.0.1 at the same port. */
+/** A socket that listens on 127.0.0.1 or on all addresses. It keeps others from listening on its port of 127.0.0.1. */
 interface Listener {
   readonly port: number;
   readonly userId: number;
@@ -56,7 +56,7 @@ interface Stranger {
   readonly words: string;
 }
 
-/** Returns the process that listens on the port; undefined when none does, or one of `ownPids`. */
+/** Returns the process that listens on the port; undefined when none does, or when one of `ownPids` does. */
 export function findStranger(port: number, ownPids: readonly number[]): Stranger | undefined {
   const listeners = listListeners(port);
   if (listeners.length === 0 || ownPids.some((pid) => holdsSocket(pid, listeners))) return undefined;

@@ -73,7 +73,10 @@ export function uptimeMs({ startTicks }: Pick<StartedProcess, 'startTicks'>): nu
   return Math.max(0, Math.round((sinceBootSeconds - startTicks / TICKS_PER_SECOND) * 1000));
 }
 
-/** Returns the memory of processes in bytes. The shared pages of the process that has most of them are counted once. */
+/**
+ * Returns the memory in bytes of processes that share pages: the unshared pages of all of them, and the shared pages of
+ * only the process that has the most.
+ */
 export function residentBytes(pids: readonly number[]): number {
   let ownPages = 0;
   let sharedPages = 0;

@@ -5,7 +5,7 @@ import { toFingerprint } from '../plan/fingerprint.ts';
 import type { PlannedProcess } from '../plan/plan.ts';
 import { toRunFiles } from '../run/run-files.ts';
 
-/** A planned process without what follows from the rest of its description. */
+/** A planned process without the path of its log and its fingerprint, which `planPart` adds. */
 interface Part extends Omit<PlannedProcess, 'logPath' | 'fingerprint'> {
   /** Files and folders of the checkout that hold its code. Their contents are a part of its fingerprint. */
   readonly code?: readonly string[];

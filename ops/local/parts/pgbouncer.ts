@@ -53,7 +53,7 @@ export function planPgbouncer(
 /**
  * Returns the text of the settings. pgbouncer lends a connection to a client for one transaction. It tries a database
  * that is down again after one second instead of 15, and refuses a client that has waited for a connection for 3 s,
- * since our services wait no longer for any answer of a database.
+ * because a statement may not take longer either.
  */
 function toSettings(database: DatabaseName, port: number, databaseUrl: string, users: string): string {
   const url = new URL(databaseUrl);

@@ -6,8 +6,8 @@ import type { LocalConfig } from '../config.ts';
 import type { Steps } from '../run/steps.ts';
 
 /**
- * Returns a program of Debian, which is fetched once for a checkout, or undefined where none is available. Then the
- * line of its step says `missing`.
+ * Returns the program that was fetched into the checkout earlier, else the one on PATH. If there is neither, fetches it
+ * from Debian. Returns undefined if that fails, and prints `missing` as the outcome of the step.
  */
 export async function prepareProgram(
   name: string,

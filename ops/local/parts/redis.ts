@@ -10,7 +10,10 @@ import { prepareProgram } from './program.ts';
 const MAX_MEMORY_MIB = 64;
 const STOP_LIMIT_MS = 5_000;
 
-/** What a server drops when its memory is full. One for both drops only keys with a TTL, and the limit has none. */
+/**
+ * What a server drops when its memory is full. A server that holds both the limit and a cache drops only keys with a
+ * TTL, and the keys of the limit have none.
+ */
 const EVICTIONS: Record<RedisShape['holds'], EmbeddedRedisOptions['eviction']> = {
   limit: 'noeviction',
   cache: 'allkeys-lru',
@@ -18,8 +21,8 @@ const EVICTIONS: Record<RedisShape['holds'], EmbeddedRedisOptions['eviction']> =
 };
 
 /**
- * Returns a redis-server. Returns undefined where none is available, so that each instance has a limit and a cache of
- * its own, and where none is needed, because the environment names other servers for both the limit and the cache.
+ * Returns a redis-server, or undefined where none is available; each instance then has a limit and a cache of its own.
+ * Also returns undefined if the environment names other servers for both the limit and the cache.
  */
 export async function prepareRedis(config: LocalConfig, steps: Steps): Promise<Program | undefined> {
   if (config.env['LIMITER_REDIS_URL'] && config.env['CACHE_REDIS_URLS']) return undefined;

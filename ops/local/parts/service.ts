@@ -52,7 +52,7 @@ export function planService(
       TALLY_MODE: 'production',
       ...userVariables(name, config),
       TALLY_HOST: HOST,
-      // Every instance reads its ports from variables with the names that the first instance's variables have.
+      // The program reads its ports from the variables of the first instance, whichever instance it is.
       ...Object.fromEntries(listPorts(name).map(({ variable }, i) => [variable, String(ports[i]!.port.port)])),
       ...database,
       ...definedOnly(service.env(system, processName)),

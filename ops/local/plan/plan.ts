@@ -8,7 +8,7 @@ export interface Plan {
   /** Size at which a log is cut. */
   readonly maxLogBytes: number;
   /**
-   * URL of each database on its own server, not on a pgbouncer. That of a log on Kafka is
+   * URL of each database on its own server, not on a pgbouncer. If the log is on Kafka, its URL is
    * `kafka://host:port,host:port`.
    */
   readonly urls: Readonly<Record<DatabaseName, string>>;
@@ -19,7 +19,7 @@ export interface Plan {
   readonly processes: readonly PlannedProcess[];
   /** Names of processes that are not restarted when they end. Fault experiments set it. */
   readonly held?: readonly string[];
-  /** Names of processes that `up` adds once the databases are migrated. They stay in the plan when `up` fails before. */
+  /** Names of processes that `up` adds after the databases are migrated. They stay here if `up` fails before that. */
   readonly pending?: readonly string[];
 }
 
@@ -34,8 +34,8 @@ export interface PlannedProcess {
   readonly postgresData?: string;
   readonly ports: readonly PlannedPort[];
   /**
-   * Where to ask whether it is ready. The scheme says how: `http://` must answer 200, `redis://` a PING, `postgres://`
-   * a query, and `kafka://` a request that every broker of the cluster is known.
+   * Where to ask whether it is ready. The scheme says what is asked. `http://` must answer 200, `redis://` must answer
+   * a PING, and `postgres://` must answer a query. A broker at `kafka://` must know all brokers of its cluster.
    */
   readonly readyUrl: string;
   readonly logPath: string;
@@ -54,7 +54,10 @@ export interface PlannedPort {
   readonly purpose: string;
 }
 
-/** Finds what belongs to a process as it is planned now. What was started from an earlier configuration does not. */
+/**
+ * Finds the candidate that has the name and the fingerprint of a planned process. A process that was started from other
+ * code or another configuration has another fingerprint, so it is not found.
+ */
 export function findPlanned<T extends Pick<PlannedProcess, 'name' | 'fingerprint'>>(
   candidates: readonly T[],
   planned: Pick<PlannedProcess, 'name' | 'fingerprint'>,

@@ -99,7 +99,10 @@ async function refuseStrangers({ clock }: LauncherDeps, plan: Plan): Promise<voi
   }
 }
 
-/** Returns a sentence for each port in use. If another Tally uses any of them, returns one sentence about it alone. */
+/**
+ * Returns a sentence for each port of the plan on which a program that is not ours listens. If other Tally systems are
+ * among these programs, returns only a sentence for each of those systems.
+ */
 function findStrangers(plan: Plan): string[] {
   const pids = findOwnProcesses(plan.stateDir).map(({ pid }) => pid);
   const strangers = plan.processes.flatMap(({ name, ports }) =>

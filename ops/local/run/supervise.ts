@@ -32,7 +32,8 @@ async function supervise(stateDir: string): Promise<void> {
     { clock: systemClock, random: Math.random, onError: (error) => log.error({ error }, 'following the plan failed') },
     { intervalMs: INTERVAL_MS },
     async () => {
-      // The launcher sends no signal for a new plan: before its handler is set, a signal would end the supervisor.
+      // The launcher does not announce a new plan by a signal, because a signal that arrives before the supervisor has
+      // set its handler would end the supervisor.
       const plan = readPlan(files);
       if (plan === undefined) return;
       const text = JSON.stringify(plan);

@@ -106,7 +106,7 @@ function startKeeper(deps: SupervisorDeps, plan: Plan, planned: PlannedProcess, 
       log('warn', { end: lastEnd, delayMs }, 'the process ended by itself and is restarted');
       restarts += 1;
       report();
-      // While it is held, the pause begins again each time that it has passed.
+      // While the process is held, one pause follows another.
       do await sleep(clock, delayMs, stopping.signal).catch(() => {});
       while (isHeld && !stopping.signal.aborted);
     }

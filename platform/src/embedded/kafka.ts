@@ -45,7 +45,7 @@ const KAFKA: ServerKind = {
 };
 const CONNECT_LIMIT_MS = 2_000;
 const MAX_HEAP_MIB = 128;
-// All clusters have the same id, because each has a folder and ports of its own.
+// All clusters can have the same id, because each has a folder and ports of its own.
 const CLUSTER_ID = 'dGFsbHktZW1iZWRkZWQtMQ';
 
 /**
@@ -65,7 +65,7 @@ export async function startEmbeddedKafka(
 interface BrokerCommand {
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Its settings, as a text by path. They must be written before the start. */
+  /** Files with its settings: the text of each by its path. They must be written before the start. */
   readonly files: Readonly<Record<string, string>>;
   readonly logPath: string;
 }
@@ -148,8 +148,8 @@ async function format(programs: KafkaPrograms, settings: string): Promise<void> 
 }
 
 /**
- * Returns the beginning of a command that runs a class of Kafka. The serial collector, the first compiler alone and the
- * archived classes make it start fast.
+ * Returns the beginning of a command that runs a class of Kafka. It starts fast, because it uses the serial garbage
+ * collector, no compiler but C1, and the archived classes.
  */
 function toJavaCommand({ java, jarsDir, archive }: KafkaPrograms, options: readonly string[] = []): string[] {
   // The archive is valid only for the very same class path, so the jars are named one by one, in order.

@@ -36,7 +36,7 @@ interface EmbeddedOptions {
   readonly port: number;
   /** Password of the superuser `postgres` and of the role `tally`. */
   readonly password: string;
-  /** Settings in the form of postgresql.conf. They replace the defaults of this file, except for the port. */
+  /** Settings by their names in postgresql.conf. They override SETTINGS below. The port cannot be set here. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
@@ -148,7 +148,7 @@ function copyPrograms(programsDir: string): void {
   mkdirSync(dirname(programsDir), { recursive: true, mode: 0o755 });
   cpSync(source, copy, { recursive: true });
   chmodSync(copy, 0o755);
-  // npm packages contain no symbolic links; this file lists them.
+  // An npm package cannot contain symbolic links, so this one lists in a file the links that its programs need.
   const links = JSON.parse(readFileSync(join(source, 'pg-symlinks.json'), 'utf8')) as {
     source: string;
     target: string;

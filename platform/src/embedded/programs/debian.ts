@@ -170,7 +170,7 @@ async function listPackages(
   return [...names];
 }
 
-/** Replaces the absolute symbolic links whose targets were unpacked into `root` too by relative ones. */
+/** Makes an absolute symbolic link relative if its target was unpacked into `root` as well. */
 function relink(root: string): void {
   for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
