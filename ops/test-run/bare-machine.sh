@@ -11,9 +11,16 @@ ops/test-run/bare-machine.sh FOLDER COMMAND…: runs `just COMMAND…` on a bare
 
 It needs root and debootstrap, and this machine must be a Debian or a derivative of it. The bare machine gets the
 committed state of this checkout, and this machine's package sources, certificates and npm settings. It shares this
-machine's network, so both have the same ports. Remove it with: umount FOLDER/proc FOLDER/dev; rm -r FOLDER
+machine's network, so both have the same ports. Its /proc and /dev are mounted only while the command runs, and only for
+it, so the folder can be removed afterwards like any other.
 HELP
   exit 0
+fi
+
+# Mounts are made in a namespace of this command alone, and end with it. A mount that stayed would be a danger: whoever
+# removes the folder would remove what is mounted in it too.
+if [ "${BARE_MACHINE_NAMESPACE:-}" = "" ]; then
+  BARE_MACHINE_NAMESPACE=own exec unshare --mount --propagation private sh "$0" "$@"
 fi
 
 folder=$1
@@ -35,8 +42,16 @@ if [ ! -e "$folder/etc/npmrc" ]; then
   chroot "$folder" useradd --create-home --shell /bin/sh "$user"
   if [ -e /etc/npmrc ]; then cp /etc/npmrc "$folder/etc/npmrc"; else : >"$folder/etc/npmrc"; fi
 fi
-mountpoint -q "$folder/proc" || mount -t proc proc "$folder/proc"
-mountpoint -q "$folder/dev" || mount --bind /dev "$folder/dev"
+
+mount -t proc proc "$folder/proc"
+# The bare machine gets device files of its own, never those of this machine.
+mount -t tmpfs -o mode=755 tmpfs "$folder/dev"
+for device in null:3 zero:5 full:7 random:8 urandom:9; do
+  mknod -m 666 "$folder/dev/${device%:*}" c 1 "${device#*:}"
+done
+mknod -m 666 "$folder/dev/tty" c 5 0
+ln -s /proc/self/fd "$folder/dev/fd"
+mkdir -m 1777 "$folder/dev/shm"
 
 home="$folder/home/$user"
 if [ -d "$home/checkout" ]; then
